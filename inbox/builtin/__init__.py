@@ -1,0 +1,1 @@
+"""Always-on features written only against hooks and the toolkit: the proof that they suffice."""

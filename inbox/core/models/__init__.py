@@ -1,0 +1,1 @@
+"""The tables, one family a file: columns, relations, predicates. No commits, no hooks."""

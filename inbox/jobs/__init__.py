@@ -1,0 +1,1 @@
+"""Work that happens after a change: the job queue, the event dispatcher, the schedule."""

@@ -1,0 +1,1 @@
+"""Mail in and out: from bytes to tickets, from replies to bytes."""

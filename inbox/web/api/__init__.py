@@ -1,0 +1,1 @@
+"""The REST API: the same core functions, in JSON."""

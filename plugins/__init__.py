@@ -1,0 +1,1 @@
+"""Bundled plugins; imported as inbox_plugins.<name>."""

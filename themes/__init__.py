@@ -1,0 +1,1 @@
+"""Bundled themes; found as inbox_themes/<name>."""
