@@ -1,1 +1,52 @@
 """The tables, one family a file: columns, relations, predicates. No commits, no hooks."""
+
+from inbox.core.models.mail import FATES, CaughtMail, Ledger, Mailbox, Tombstone
+from inbox.core.models.messages import (
+    KINDS,
+    STATES,
+    Attachment,
+    Message,
+    Recipient,
+    Reference,
+    SendAttempt,
+)
+from inbox.core.models.people import (
+    Agent,
+    ApiToken,
+    Attempt,
+    Customer,
+    CustomerAddress,
+    Department,
+    Membership,
+    OneTimeToken,
+    Role,
+)
+from inbox.core.models.spine import (
+    Counter,
+    Delivery,
+    Event,
+    Heartbeat,
+    IdempotentAnswer,
+    Job,
+    Notification,
+    SettingValue,
+)
+from inbox.core.models.tickets import (
+    PRIORITIES,
+    SHELVES,
+    STATUSES,
+    SavedReply,
+    Tag,
+    Ticket,
+    TicketSeen,
+    TicketTag,
+    View,
+)
+
+__all__ = [
+    "FATES", "KINDS", "PRIORITIES", "SHELVES", "STATES", "STATUSES",
+    "Agent", "ApiToken", "Attachment", "Attempt", "CaughtMail", "Counter", "Customer", "CustomerAddress",
+    "Delivery", "Department", "Event", "Heartbeat", "IdempotentAnswer", "Job", "Ledger", "Mailbox", "Membership",
+    "Message", "Notification", "OneTimeToken", "Recipient", "Reference", "Role", "SavedReply", "SendAttempt",
+    "SettingValue", "Tag", "Ticket", "TicketSeen", "TicketTag", "Tombstone", "View",
+]

@@ -1,0 +1,25 @@
+"""create_app(): start-up as a readable list of steps."""
+
+from __future__ import annotations
+
+from flask import Flask
+
+from inbox.config import Config
+from inbox.db import init_database
+
+
+def create_core_app(config: Config) -> Flask:
+    """The least that can touch the database: no web, no plugins, no parser. The arrival process uses this alone."""
+    app = Flask("inbox", static_folder=None)
+    app.config["INBOX"] = config
+    app.config["TESTING"] = config.testing
+    import inbox.core.models  # noqa: F401  (every table is known before the first query)
+
+    init_database(app, config)
+    return app
+
+
+def create_app(config: Config) -> Flask:
+    """The whole program for a web or worker process: database, plugins, web."""
+    app = create_core_app(config)
+    return app

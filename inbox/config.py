@@ -1,0 +1,131 @@
+"""Settings of the installation: from `inbox.toml` in INBOX_HOME and from the environment.
+
+The environment wins over the file, the file over the defaults. What a person changes while the
+program runs (desk name, mailboxes, …) is not here but in the database (`inbox.core.settings`).
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, get_type_hints
+from urllib.parse import urlsplit
+
+
+class ConfigError(Exception):
+    """A setting that cannot be used; the message says which one and what to do."""
+
+
+@dataclass(frozen=True)
+class Config:
+    """One installation's settings. Every field can be set as INBOX_<NAME> or as `name = …` in inbox.toml."""
+
+    home: Path = field(default_factory=lambda: Path("instance"))
+    database_url: str = ""  # empty: SQLite in home
+    host: str = "127.0.0.1"
+    port: int = 8000
+    base_url: str = ""  # how people reach the desk; links in mail are made from it, never from the Host header
+    trusted_proxies: int = 0  # how many proxies in front set X-Forwarded-*
+    smtp_host: str = "127.0.0.1"
+    smtp_port: int = 2525
+    smtp_protocol: str = "smtp"  # or lmtp
+    max_message_bytes: int = 50 * 1024 * 1024
+    web_threads: int = 128
+    live_streams: int = 96  # of web_threads; the rest always answers pages
+    worker_threads: int = 2
+    demo: bool = False
+    safe_mode: bool = False  # no plugin is loaded
+    trace_hooks: bool = False
+    secret_key: str = ""  # empty: home/secret.key, made on first start
+    log_json: bool = False
+    session_days: int = 30
+    testing: bool = False
+
+    @property
+    def sqlalchemy_url(self) -> str:
+        """The database address for SQLAlchemy; `postgresql://` means psycopg 3."""
+        return self.database_url or f"sqlite:///{(self.home / 'inbox.db').absolute()}"
+
+    @property
+    def is_sqlite(self) -> bool:
+        return self.sqlalchemy_url.startswith("sqlite")
+
+    @property
+    def public_url(self) -> str:
+        """The address people use, without a slash at the end."""
+        return (self.base_url or f"http://{self.host}:{self.port}").rstrip("/")
+
+    @property
+    def is_https(self) -> bool:
+        return urlsplit(self.public_url).scheme == "https"
+
+    @property
+    def blob_folder(self) -> Path:
+        return self.home / "blobs"
+
+    @property
+    def plugin_folder(self) -> Path:
+        return self.home / "plugins"
+
+
+def load_config(home: Path | str | None = None, **overrides: Any) -> Config:
+    """Read the settings. `overrides` (from command-line options) win; None in them means "not given".
+
+    Raises ConfigError, naming the setting and where it came from.
+    """
+    folder = Path(home or os.environ.get("INBOX_HOME") or "instance").absolute()
+    values: dict[str, Any] = {}
+    values.update(_from_file(folder / "inbox.toml"))
+    values.update(_from_environment())
+    values.update({name: value for name, value in overrides.items() if value is not None})
+    values["home"] = folder
+    config = Config(**values)
+    _check(config)
+    return config
+
+
+def _from_file(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        return {}
+    try:
+        table = tomllib.loads(path.read_text("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} cannot be read: {error}") from error
+    known = get_type_hints(Config)
+    unknown = sorted(set(table) - set(known))
+    if unknown:
+        raise ConfigError(f"{path}: there is no setting called {', '.join(unknown)}.")
+    return {name: _convert(name, value, f"{path}") for name, value in table.items()}
+
+
+def _from_environment() -> dict[str, Any]:
+    found = {}
+    for spec in fields(Config):
+        name = f"INBOX_{spec.name.upper()}"
+        if spec.name != "home" and name in os.environ:
+            found[spec.name] = _convert(spec.name, os.environ[name], f"environment variable {name}")
+    return found
+
+
+def _convert(name: str, value: Any, where: str) -> Any:
+    wanted = get_type_hints(Config)[name]
+    try:
+        if wanted is bool and isinstance(value, str):
+            return {"1": True, "true": True, "yes": True, "on": True,
+                    "0": False, "false": False, "no": False, "off": False, "": False}[value.strip().lower()]
+        return wanted(value)
+    except (KeyError, ValueError, TypeError) as error:
+        raise ConfigError(f"{where}: {name} must be of type {wanted.__name__}, not {value!r}.") from error
+
+
+def _check(config: Config) -> None:
+    if config.base_url and urlsplit(config.base_url).scheme not in ("http", "https"):
+        raise ConfigError(f"base_url must begin with http:// or https://, not {config.base_url!r}.")
+    if config.smtp_protocol not in ("smtp", "lmtp"):
+        raise ConfigError(f"smtp_protocol must be smtp or lmtp, not {config.smtp_protocol!r}.")
+    if config.demo and not {config.host, config.smtp_host} <= {"127.0.0.1", "::1", "localhost"}:
+        raise ConfigError("The demo desk listens on this machine only: leave host and smtp_host on 127.0.0.1.")
+    if not config.live_streams < config.web_threads:
+        raise ConfigError("live_streams must be smaller than web_threads, or no thread is left for pages.")

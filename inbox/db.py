@@ -1,0 +1,174 @@
+"""The database: engine, session, column types, and `transaction()`, the only commit in the program."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+from flask import Flask, current_app, has_app_context
+from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy.orm import DeclarativeBase, Session
+from sqlalchemy.types import TypeDecorator
+
+from inbox.config import Config
+
+NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    "pk": "pk_%(table_name)s",
+}
+SQLITE_BUSY_MS = 10_000
+CHANNEL = "inbox"  # PostgreSQL NOTIFY channel; inbox.changes listens
+
+
+class Base(DeclarativeBase):
+    metadata = sa.MetaData(naming_convention=NAMING)
+
+
+# Objects stay readable after a commit; `transaction()` expires them when the next one begins, so that
+# a write never trusts what was read before it held the lock.
+db = SQLAlchemy(model_class=Base, session_options={"expire_on_commit": False, "autoflush": False})
+
+if TYPE_CHECKING:
+    Model = Base
+else:
+    Model = db.Model
+
+
+class UtcDateTime(TypeDecorator[dt.datetime]):
+    """An aware UTC time. A naive one is refused: nobody can know which clock it means."""
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: dt.datetime | None, dialect: sa.Dialect) -> dt.datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("A time without a time zone cannot be stored; use inbox.db.utcnow().")
+        value = value.astimezone(dt.UTC)
+        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: dt.datetime | None, dialect: sa.Dialect) -> dt.datetime | None:
+        return value if value is None else (
+            value.replace(tzinfo=dt.UTC) if value.tzinfo is None else value.astimezone(dt.UTC))
+
+
+def utcnow() -> dt.datetime:
+    """Now, aware, in UTC. Everything that asks for the time asks here, so that tests can stop the clock."""
+    return dt.datetime.now(dt.UTC)
+
+
+def session() -> Session:
+    """The session of the current work context (a request, a job, a command)."""
+    return db.session()
+
+
+# --- the only commit ------------------------------------------------------------------------------------------
+
+_writing: ContextVar[bool] = ContextVar("inbox_writing", default=False)
+_after_commit: ContextVar[list[Callable[[], None]] | None] = ContextVar("inbox_after_commit", default=None)
+on_commit: list[Callable[[Flask], None]] = []
+"""Called after every outermost commit, e.g. to wake the dispatcher of this process. They must not raise."""
+
+
+def in_transaction() -> bool:
+    """True between the beginning and the end of the outermost `with transaction()`."""
+    return _writing.get()
+
+
+@contextmanager
+def transaction() -> Iterator[Session]:
+    """All changes in the block are stored together, or none is. A nested use joins the outer one.
+
+    The read before it is ended first and everything loaded is expired: on SQLite a read that turns into a
+    write fails at once when another connection wrote in between (busy time-out or not), so the write begins
+    with BEGIN IMMEDIATE and reads afresh. Keep it to milliseconds: no parsing, no network, no plugin.
+    """
+    current = session()
+    if _writing.get():
+        yield current
+        return
+    if current.new or current.dirty or current.deleted:
+        raise RuntimeError("Objects were changed outside of transaction(); change them inside the block.")
+    current.rollback()
+    mark, later = _writing.set(True), _after_commit.set([])
+    try:
+        try:
+            yield current
+            current.flush()
+            if current.get_bind().dialect.name == "postgresql":
+                current.execute(sa.text(f"NOTIFY {CHANNEL}"))
+            current.commit()
+        except BaseException:
+            current.rollback()
+            raise
+        todo = _after_commit.get() or []
+    finally:
+        _writing.reset(mark)
+        _after_commit.reset(later)
+    for call in todo:
+        call()
+    app = current_app._get_current_object()  # type: ignore[attr-defined]
+    for wake in on_commit:
+        wake(app)
+
+
+def after_commit(call: Callable[[], None]) -> None:
+    """Run `call` once the outermost transaction has been committed (never when it is rolled back)."""
+    waiting = _after_commit.get()
+    if waiting is None:
+        raise RuntimeError("after_commit() is only of use inside transaction().")
+    waiting.append(call)
+
+
+@contextmanager
+def work_context(app: Flask) -> Iterator[Session]:
+    """A session scope for a thread, a job or a command. Every thread that touches the database enters one."""
+    with app.app_context():
+        yield session()
+
+
+# --- engine ---------------------------------------------------------------------------------------------------
+
+
+def init_database(app: Flask, config: Config) -> None:
+    """Bind the database to `app`. Makes no connection yet."""
+    app.config["SQLALCHEMY_DATABASE_URI"] = config.sqlalchemy_url
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = _engine_options(config)
+    db.init_app(app)
+    with app.app_context():
+        if config.is_sqlite:
+            sa.event.listen(db.engine, "connect", _prepare_sqlite)
+            sa.event.listen(db.engine, "begin", _begin_sqlite)
+
+
+def _engine_options(config: Config) -> dict[str, Any]:
+    size = config.web_threads + 8
+    if config.is_sqlite:
+        return {"pool_size": size, "max_overflow": 16, "connect_args": {"check_same_thread": False}}
+    return {"pool_size": min(size, 20), "max_overflow": 20, "pool_pre_ping": True}
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None  # our own BEGIN: Python's default would leave savepoints behind a rollback
+    for pragma in (f"busy_timeout={SQLITE_BUSY_MS}", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON",
+                   "temp_store=MEMORY", "cache_size=-16000"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: sa.Connection) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if _writing.get() else "BEGIN")
+
+
+def is_sqlite() -> bool:
+    """True when the current work context talks to SQLite."""
+    if not has_app_context():
+        raise RuntimeError("Enter inbox.db.work_context(app) first.")
+    return db.engine.dialect.name == "sqlite"

@@ -1,0 +1,79 @@
+"""Runs migrations: one runner for the core and for every plugin, each with its own version table.
+
+There is no env.py and no alembic.ini: a component ships only a folder of revisions. When a plugin's folder
+disappears, nobody else's migrations are in its way.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from alembic.config import Config as AlembicConfig
+from alembic.runtime.environment import EnvironmentContext
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+CORE = "core"
+CORE_FOLDER = Path(__file__).parent / "migrations"
+PG_LOCK = 72_811  # any number, the same in every process: one migration at a time
+
+
+class MigrationError(Exception):
+    """A migration failed or left broken references; the database is as it was before."""
+
+
+def version_table(component: str) -> str:
+    """The name of the table that holds a component's revision."""
+    return "alembic_version" if component == CORE else f"{component}_alembic_version"
+
+
+def current(engine: sa.Engine, component: str = CORE) -> str | None:
+    """The revision the database is at, or None before the first migration."""
+    with engine.connect() as connection:
+        options = {"version_table": version_table(component)}
+        return MigrationContext.configure(connection, opts=options).get_current_revision()
+
+
+def head(folder: Path = CORE_FOLDER) -> str | None:
+    """The newest revision in a folder, or None when it has none."""
+    return _scripts(folder).get_current_head()
+
+
+def migrate(engine: sa.Engine, component: str = CORE, folder: Path = CORE_FOLDER, to: str = "head") -> None:
+    """Bring a component's tables to revision `to` (`head`, `base` or an id), all or nothing.
+
+    Raises MigrationError; whatever happens, the database is then as it was.
+    """
+    scripts = _scripts(folder)
+    if not any(scripts.walk_revisions()):
+        return
+
+    def steps(revision: Any, _context: MigrationContext) -> Any:
+        return scripts._downgrade_revs(to, revision) if to == "base" else scripts._upgrade_revs(to, revision)
+
+    with EnvironmentContext(AlembicConfig(), scripts, fn=steps) as env, engine.connect() as connection:
+        lite = connection.dialect.name == "sqlite"
+        raw: Any = connection.connection.dbapi_connection
+        if lite:  # outside of a transaction, or SQLite ignores it; batch mode would cascade through child rows
+            raw.execute("PRAGMA foreign_keys=OFF")
+        try:
+            with connection.begin():
+                if not lite:
+                    connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({PG_LOCK})")
+                env.configure(connection=connection, target_metadata=None, render_as_batch=True,
+                              version_table=version_table(component), transactional_ddl=True)
+                with env.begin_transaction():
+                    env.run_migrations()
+                if lite and (broken := connection.exec_driver_sql("PRAGMA foreign_key_check").fetchmany(3)):
+                    raise MigrationError(f"The migration of {component} left broken references: {broken}")
+                if to == "base":
+                    connection.exec_driver_sql(f"DROP TABLE IF EXISTS {version_table(component)}")
+        finally:
+            if lite:
+                raw.execute("PRAGMA foreign_keys=ON")
+
+
+def _scripts(folder: Path) -> ScriptDirectory:
+    return ScriptDirectory(str(folder), version_locations=[str(folder)])
