@@ -1,0 +1,71 @@
+# Everything a person types here. `make` alone lists it.
+# Needs Python 3.11 or newer and make; nothing else has to be installed before.
+
+VENV   ?= .venv
+ARGS   ?=
+# The first interpreter on PATH that is new enough; say PYTHON=/path/to/python3 to choose another.
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 python; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+PIP     = $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check
+
+.DEFAULT_GOAL := help
+.PHONY: help run test test-sqlite test-postgresql check bench screenshots corpus wheel clean
+
+help: ## list what can be done here
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: $(VENV)/.run ## start a demo desk on http://127.0.0.1:8000 (ARGS="--port 9000" and the like are passed on)
+	$(VENV)/bin/inbox run --demo $(ARGS)
+
+test: test-sqlite test-postgresql ## all tests, on SQLite and, where it is installed, on PostgreSQL (ARGS="-k words")
+
+test-sqlite: $(VENV)/.dev ## all tests on SQLite
+	INBOX_TEST_DB=sqlite $(VENV)/bin/python -m pytest -n 2 $(ARGS)
+
+test-postgresql: $(VENV)/.dev ## the tests that use the database, on a throw-away PostgreSQL
+	@if $(VENV)/bin/python -m tests.support.postgres; then \
+		echo INBOX_TEST_DB=postgresql $(VENV)/bin/python -m pytest -n 2 $(ARGS); \
+		INBOX_TEST_DB=postgresql $(VENV)/bin/python -m pytest -n 2 $(ARGS); \
+	elif [ "$$INBOX_CI" = 1 ]; then exit 1; fi
+
+check: $(VENV)/.dev ## style, types, import walls, hook contract, documents in step (seconds)
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/mypy
+	$(VENV)/bin/python -m pytest -q tests/test_architecture.py tests/test_hookspecs.py tests/test_docs.py
+
+bench: $(VENV)/.dev ## measure speed and memory with 10,000 and 100,000 tickets
+	$(VENV)/bin/python -m bench $(ARGS)
+
+screenshots: $(VENV)/.dev ## pictures of the main screens, light and dark, wide and narrow
+	$(VENV)/bin/python -m tests.browser.screenshots $(ARGS)
+
+corpus: $(VENV)/.dev ## send a folder of real messages through the intake (ARGS=/path/to/messages)
+	$(VENV)/bin/python -m tests.corpus.run $(ARGS)
+
+wheel: $(VENV)/.dev ## build dist/pluginbox-*.whl
+	$(VENV)/bin/python -m build --wheel --outdir dist .
+
+clean: ## remove what make has made (not your data in ./instance)
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .bench
+
+$(VENV)/bin/python:
+	@if [ -z "$(PYTHON)" ]; then \
+		echo "Pluginbox needs Python 3.11 or newer, and none was found on PATH."; \
+		echo "  Debian, Ubuntu:  sudo apt install python3 python3-venv"; \
+		echo "  Fedora:          sudo dnf install python3"; \
+		echo "  macOS:           brew install python"; \
+		echo "If it lies elsewhere:  make $(MAKECMDGOALS) PYTHON=/path/to/python3.11"; exit 1; fi
+	@echo "Making $(VENV) with $(PYTHON)"
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
+		echo "Python's venv module is missing or broken. Debian, Ubuntu: sudo apt install python3-venv"; exit 1; }
+
+# The stamps: install again when the list of dependencies changes.
+$(VENV)/.run: setup.cfg pyproject.toml | $(VENV)/bin/python
+	@echo "Installing Pluginbox (the first time takes about a minute)"
+	@$(PIP) -e .
+	@touch $@
+
+$(VENV)/.dev: setup.cfg pyproject.toml | $(VENV)/bin/python
+	@echo "Installing Pluginbox with what its tests need (the first time takes about two minutes)"
+	@$(PIP) -e '.[test,dev,postgres]'
+	@touch $@ $(VENV)/.run

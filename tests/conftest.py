@@ -1,0 +1,281 @@
+"""Fixtures for the whole suite.
+
+INBOX_TEST_DB=sqlite (default) or postgresql chooses the database; INBOX_CI=1 forbids every skip.
+Each test gets its own INBOX_HOME and its own database, copied from one that was migrated once.
+"""
+
+import os
+import shutil
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.support import netguard
+
+if TYPE_CHECKING:
+    from flask import Flask
+    from flask.testing import FlaskClient
+    from playwright.sync_api import Browser, Page
+    from sqlalchemy.orm import Session
+
+    from inbox.config import Config
+    from tests.support.dovecot import Dovecot
+    from tests.support.postgres import Postgres
+    from tests.support.program import Program
+    from tests.support.redis import Redis
+    from tests.support.smtp_sink import SmtpSink
+
+KEPT = ("INBOX_TEST_DB", "INBOX_CI")
+TEST_DB = os.environ.get("INBOX_TEST_DB", "sqlite")
+IN_CI = os.environ.get("INBOX_CI") == "1"
+
+
+# --- the suite's own rules ------------------------------------------------------------------------
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Settings of the person who runs the tests must not change what the tests do."""
+    if TEST_DB not in ("sqlite", "postgresql"):
+        raise pytest.UsageError(f"INBOX_TEST_DB must be sqlite or postgresql, not {TEST_DB!r}")
+    for name in [n for n in os.environ if n.startswith("INBOX_") and n not in KEPT]:
+        del os.environ[name]
+
+
+def pytest_report_header() -> str:
+    return f"database: {TEST_DB}; skips are {'failures' if IN_CI else 'allowed'}"
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave tests that do not use the database under test to the SQLite round."""
+    if TEST_DB == "postgresql":
+        once = [item for item in items if item.get_closest_marker("once")]
+        if once:
+            config.hook.pytest_deselected(items=once)
+            items[:] = [item for item in items if not item.get_closest_marker("once")]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Any:
+    return _no_skip((yield))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(collector: pytest.Collector) -> Any:
+    return _no_skip((yield))
+
+
+def _no_skip(report: Any) -> Any:
+    """Where everything is installed, a skipped test is a test that nobody ran."""
+    if IN_CI and report.skipped:
+        report.outcome = "failed"
+        report.longrepr = f"INBOX_CI=1 allows no skip, and this was skipped: {report.longrepr}"
+    return report
+
+
+# --- nothing leaves this machine ------------------------------------------------------------------
+
+_refused: list[str] = []
+
+
+def _refuse(text: str) -> None:
+    _refused.append(text)  # a thread's exception would not fail the test: the fixture below does
+    raise ConnectionRefusedError(text)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _guard() -> Iterator[None]:
+    netguard.install(_refuse)
+    yield
+    netguard.uninstall()
+
+
+@pytest.fixture(autouse=True)
+def network_guard() -> Iterator[list[str]]:
+    """Fail the test that opened, or tried to open, a connection off this machine."""
+    _refused.clear()
+    socket.setdefaulttimeout(None)
+    yield _refused
+    if _refused:
+        pytest.fail("\n".join(_refused), pytrace=False)
+
+
+# --- database and application ---------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator["Postgres"]:
+    """A throw-away PostgreSQL for the whole session."""
+    from tests.support import postgres
+
+    if postgres.find_binaries() is None:
+        pytest.skip(postgres.WHY_NOT)
+    server = postgres.Postgres()
+    yield server
+    server.stop()
+
+
+def _migrate(url: str) -> None:
+    import sqlalchemy as sa
+
+    from inbox.migrate import migrate
+
+    engine = sa.create_engine(url)
+    migrate(engine)
+    engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An SQLite file at the newest migration; copying it is much faster than migrating."""
+    path = tmp_path_factory.mktemp("template") / "inbox.db"
+    _migrate(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres: "Postgres") -> "Postgres":
+    """PostgreSQL with a template database at the newest migration."""
+    postgres.make_template(_migrate)
+    return postgres
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """An empty INBOX_HOME."""
+    folder = tmp_path / "home"
+    folder.mkdir(mode=0o700)
+    return folder
+
+
+@pytest.fixture
+def database_url(home: Path, request: pytest.FixtureRequest) -> Iterator[str]:
+    """A migrated, empty database of this test's own; the value for Config.database_url."""
+    if TEST_DB == "sqlite":
+        shutil.copy(request.getfixturevalue("sqlite_template"), home / "inbox.db")
+        yield ""
+        return
+    server = request.getfixturevalue("postgres_template")
+    url = server.new_database()
+    yield url
+    server.drop_database(url)
+
+
+@pytest.fixture
+def config(home: Path, database_url: str) -> "Config":
+    """Settings for an application in this test's own home."""
+    from inbox.config import Config
+
+    return Config(home=home, database_url=database_url, testing=True)
+
+
+@pytest.fixture
+def app(config: "Config") -> Iterator["Flask"]:
+    """The application on a fresh, migrated database. No work context is entered: see `session`."""
+    from inbox.app import create_app
+    from inbox.db import db
+
+    application = create_app(config)
+    yield application
+    with application.app_context():
+        db.session.remove()
+        db.engine.dispose()
+
+
+@pytest.fixture
+def session(app: "Flask") -> Iterator["Session"]:
+    """The session of a work context that lasts for the test. A client's requests have their own."""
+    from inbox.db import work_context
+
+    with work_context(app) as current:
+        yield current
+
+
+@pytest.fixture
+def client(app: "Flask") -> "FlaskClient":
+    """A browser without a window, not signed in."""
+    return app.test_client()
+
+
+# --- servers --------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def dovecot_server() -> Iterator["Dovecot"]:
+    """A Dovecot for the whole session, with the users support and sales."""
+    from tests.support import dovecot
+
+    if not dovecot.is_installed():
+        pytest.skip(dovecot.WHY_NOT)
+    server = dovecot.Dovecot({"support": "secret", "sales": "secret"})
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def dovecot(dovecot_server: "Dovecot") -> "Dovecot":
+    """The Dovecot of this session with empty mailboxes."""
+    dovecot_server.empty()
+    return dovecot_server
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator["Redis"]:
+    """A throw-away Redis for the whole session."""
+    from tests.support import redis
+
+    if redis.find_program() is None:
+        pytest.skip(redis.WHY_NOT)
+    server = redis.Redis()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def smtp_sink() -> Iterator["SmtpSink"]:
+    """An SMTP server that takes mail from anybody and keeps it. For others, make an SmtpSink."""
+    from tests.support.smtp_sink import SmtpSink
+
+    server = SmtpSink()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def start_program(tmp_path: Path) -> Iterator[Callable[..., "Program"]]:
+    """Start the real program: `start_program("run", "--demo", env={…})`; stopped after the test."""
+    from tests.support.program import Program
+
+    started: list[Program] = []
+
+    def start(*arguments: str, home: Path | None = None, **options: Any) -> Program:
+        program = Program(home or tmp_path / f"program{len(started)}", *arguments, **options)
+        started.append(program)
+        return program
+
+    yield start
+    for program in started:
+        program.stop()
+
+
+# Not for the whole session: while Playwright runs, asyncio.run() is refused in this thread.
+@pytest.fixture(scope="module")
+def browser() -> Iterator["Browser"]:
+    """Chromium, for the tests of one file."""
+    from tests.support.browser import WHY_NOT, chromium, find_chromium
+
+    if find_chromium() is None:
+        pytest.skip(WHY_NOT)
+    with chromium() as running:
+        yield running
+
+
+@pytest.fixture
+def page(browser: "Browser") -> Iterator["Page"]:
+    """A page of its own (cookies and storage empty) at 1440 × 900."""
+    context = browser.new_context(viewport={"width": 1440, "height": 900})
+    context.set_default_timeout(10_000)
+    yield context.new_page()
+    context.close()

@@ -1,0 +1,118 @@
+"""A throw-away PostgreSQL cluster. `python -m tests.support.postgres` tells whether one can be made."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.support.ports import free_port, wait_until_listening
+
+WHY_NOT = "PostgreSQL is not installed (Debian: apt install postgresql)"
+
+
+def find_binaries() -> Path | None:
+    """Return the folder of initdb and postgres, the newest version first, or None."""
+    found = shutil.which("initdb")
+    folders = sorted(
+        Path("/usr/lib/postgresql").glob("*/bin"), key=lambda p: float(p.parent.name), reverse=True
+    )
+    if found:
+        folders.append(Path(found).resolve().parent)
+    return next((f for f in folders if (f / "initdb").exists() and (f / "postgres").exists()), None)
+
+
+class Postgres:
+    """A running cluster on 127.0.0.1 that forgets everything when stopped and is fast for it (fsync off)."""
+
+    def __init__(self) -> None:
+        binaries = find_binaries()
+        if binaries is None:
+            raise RuntimeError(WHY_NOT)
+        self.folder = Path(tempfile.mkdtemp(prefix="postgres-"))
+        self.port = free_port()
+        self._count = 0
+        # PostgreSQL refuses to run as root: Debian's package brings the user "postgres".
+        self._as: dict = {"cwd": self.folder}
+        if os.geteuid() == 0:
+            shutil.chown(self.folder, "postgres", "postgres")
+            self._as |= {"user": "postgres", "group": "postgres", "extra_groups": []}
+        data = self.folder / "data"
+        subprocess.run(
+            [
+                binaries / "initdb",
+                "--no-sync",
+                "--auth=trust",
+                "--username=inbox",
+                "--encoding=UTF8",
+                "--locale=C.UTF-8",
+                "--pgdata",
+                data,
+            ],
+            check=True,
+            capture_output=True,
+            **self._as,
+        )
+        log = self.folder / "log"
+        settings = {
+            "fsync": "off",
+            "synchronous_commit": "off",
+            "full_page_writes": "off",
+            "listen_addresses": "127.0.0.1",
+            "unix_socket_directories": "",
+            "port": self.port,
+            "max_connections": 200,
+            "autovacuum": "off",
+        }
+        options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
+        with log.open("wb") as out:
+            self.process = subprocess.Popen(
+                [binaries / "postgres", "-D", data, *options],
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                **self._as,
+            )
+        wait_until_listening(self.port, self.process, log)
+
+    def url(self, database: str) -> str:
+        """Return the SQLAlchemy address of a database of this cluster."""
+        return f"postgresql+psycopg://inbox@127.0.0.1:{self.port}/{database}"
+
+    def execute(self, statement: str) -> None:
+        """Run one statement outside of any transaction (CREATE DATABASE wants it so)."""
+        import psycopg
+
+        dsn = f"host=127.0.0.1 port={self.port} user=inbox dbname=postgres"
+        with psycopg.connect(dsn, autocommit=True) as connection:
+            connection.execute(statement.encode())
+
+    def make_template(self, migrate: Callable[[str], None]) -> None:
+        """Make the database `template_inbox` and call `migrate(url)` on it once."""
+        self.execute("CREATE DATABASE template_inbox")
+        migrate(self.url("template_inbox"))
+
+    def new_database(self, template: str = "template_inbox") -> str:
+        """Make a fresh database as a copy of the template; return its address."""
+        self._count += 1
+        name = f"inbox_{self._count}"
+        self.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
+        return self.url(name)
+
+    def drop_database(self, url: str) -> None:
+        """Remove a database, throwing out who is still connected."""
+        self.execute(f"DROP DATABASE IF EXISTS {url.rsplit('/', 1)[1]} WITH (FORCE)")
+
+    def stop(self) -> None:
+        """Stop at once and remove all files."""
+        self.process.send_signal(signal.SIGQUIT)
+        self.process.wait(20)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    if find_binaries() is None:
+        print(f"{WHY_NOT}: its round is left out.")
+        sys.exit(1)
