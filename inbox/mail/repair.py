@@ -1,0 +1,113 @@
+"""Damage that stops a parser before it starts: junk before or in the header, hostile nesting.
+
+The standard library ends the header at the first line that is no field; mail passed through pipes, mbox files
+and gateways has such lines above or among its fields, and would lose its sender.
+"""
+
+from __future__ import annotations
+
+import re
+
+_FIELD = re.compile(rb"[!-9;-~]{1,100}[ \t]{0,10}:")
+_KNOWN = re.compile(
+    rb"(?:return-path|received|from|to|cc|subject|date|message-id|mime-version|content-type|reply-to|"
+    rb"delivered-to|sender|content-transfer-encoding|x-[a-z-]{2,40}|dkim-signature|in-reply-to|references)"
+    rb"[ \t]{0,10}:", re.I)
+_BLANK = re.compile(rb"\r\n[ \t]*\r\n|\n[ \t]*\n|\r[ \t]*\r")
+_BOUNDARY = re.compile(rb"boundary[ \t]{0,9}=[ \t]{0,9}\"?([^\s\";]{1,200})|^--([^\r\n]{1,210})", re.I | re.M)
+JUNK = "The header of the message was damaged; it was repaired."
+MAX_COST = 12_000_000  # lines x open boundaries that the parser compares: about two seconds
+
+
+def head_of(raw: bytes, limit: int) -> bytes:
+    """The header block: up to the first empty line, at most ``limit`` bytes."""
+    head = raw[:limit].lstrip(b"\xef\xbb\xbf\r\n")
+    end = _BLANK.search(head)
+    return head[: end.start()] if end else head
+
+
+def repair(raw: bytes, limit: int) -> tuple[bytes, list[str]]:
+    """``raw`` with a header the parser can read, and defects in plain words.
+
+    Only the header is touched: a byte order mark, empty lines and mbox lines above it go, lines among the
+    fields that are none become part of the field before.
+    """
+    start = 3 if raw.startswith(b"\xef\xbb\xbf") else 0
+    body_like = raw[start : start + 4096].lstrip(b"\r\n\x00")
+    if body_like is not raw and _looks_like_header(body_like):
+        start = raw.index(body_like[:40], start)
+    raw = raw[start:] if start else raw
+    blank = _BLANK.search(raw, 0, limit)
+    head, rest = (raw[: blank.start()], raw[blank.start() :]) if blank else (raw[:limit], raw[limit:])
+    lines = head.splitlines(keepends=True)
+    if all(_FIELD.match(line) or line[:1] in b" \t" for line in lines):
+        return raw, []
+    mended = _mend(lines)
+    if mended is None:
+        return raw, []
+    only_mbox = len(lines) - len(mended) == 1 and lines[0].lstrip(b">").startswith(b"From ")
+    return b"".join(mended) + rest, [] if only_mbox else [JUNK]
+
+
+def _looks_like_header(data: bytes) -> bool:
+    lines = data.splitlines()[:3]
+    return bool(lines) and bool(_KNOWN.match(lines[0]) or lines[0].startswith(b"From "))
+
+
+def _mend(lines: list[bytes]) -> list[bytes] | None:
+    """The fields among ``lines``; None where no known field follows the first junk (then it is body)."""
+    last = max((i for i, line in enumerate(lines) if _KNOWN.match(line)), default=-1)
+    first_junk = next(i for i, line in enumerate(lines) if not _is_field(line))
+    if last < first_junk or not any(_KNOWN.match(line) for line in lines[first_junk + 1 :]):
+        return None
+    out: list[bytes] = []
+    for i, line in enumerate(lines):
+        if _is_field(line):
+            if out or line[:1] not in b" \t":
+                out.append(line)
+        elif i > last:
+            out += [b"\r\n", *lines[i:]]  # body that follows its header without an empty line
+            break
+        elif out and not line.lstrip(b">").startswith(b"From "):
+            out.append(b" " + line)  # most often a field broken by a gateway that lost the indent
+    return out
+
+
+def _is_field(line: bytes) -> bool:
+    return bool(_FIELD.match(line)) or line[:1] in (b" ", b"\t")
+
+
+def too_costly(raw: bytes, max_depth: int) -> bool:
+    """True where the nesting of multiparts would cost the parser seconds or its stack."""
+    if raw.count(b"oundary") < 6:
+        return False
+    depth = _nesting(raw)
+    if depth > max_depth:
+        return True
+    lines = raw.count(b"\n") or raw.count(b"\r")
+    return depth > 5 and depth * lines > MAX_COST
+
+
+def _nesting(raw: bytes) -> int:
+    """How many boundaries are open at once, in one linear pass over the lines that begin with --."""
+    open_at: dict[bytes, int] = {}
+    stack: list[bytes] = []
+    pending: set[bytes] = set()
+    deepest = 0
+    for declared, line in _BOUNDARY.findall(raw):
+        if declared:
+            pending.add(declared)
+            continue
+        name = line.rstrip()
+        closes = name not in pending and name not in open_at and name.endswith(b"--")
+        name = name[:-2] if closes else name
+        if name in open_at:
+            keep = open_at[name] + (0 if closes else 1)
+            for gone in stack[keep:]:
+                open_at.pop(gone, None)
+            del stack[keep:]
+        elif name in pending and not closes:
+            open_at[name] = len(stack)
+            stack.append(name)
+            deepest = max(deepest, len(stack))
+    return deepest
