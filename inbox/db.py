@@ -172,3 +172,9 @@ def is_sqlite() -> bool:
     if not has_app_context():
         raise RuntimeError("Enter inbox.db.work_context(app) first.")
     return db.engine.dialect.name == "sqlite"
+
+
+def current_config() -> Config:
+    """The installation's settings, of the current work context."""
+    config: Config = current_app.config["INBOX"]
+    return config

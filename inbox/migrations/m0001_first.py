@@ -128,7 +128,7 @@ def upgrade() -> None:
     sa.Column('customer_id', BIG, nullable=False),
     sa.Column('kind', sa.String(length=10), nullable=False),
     sa.Column('value', sa.Text(), nullable=False),
-    sa.Column('normalised', sa.Text(), nullable=False),
+    sa.Column('normalised', sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
     sa.Column('bounced_at', UtcDateTime(), nullable=True),
     sa.CheckConstraint("kind IN ('mail', 'phone', 'handle')", name=op.f('ck_customer_address_kind')),
     sa.ForeignKeyConstraint(['customer_id'], ['customer.id'], name=op.f('fk_customer_address_customer_id'), ondelete='CASCADE'),

@@ -50,7 +50,8 @@ class CustomerAddress(Model):
     customer_id: Mapped[int] = mapped_column(sa.ForeignKey("customer.id", ondelete="CASCADE"), index=True)
     kind: Mapped[str] = mapped_column(sa.String(10), default="mail")
     value: Mapped[str] = mapped_column(sa.Text)
-    normalised: Mapped[str] = mapped_column(sa.Text)
+    # Compared byte by byte on PostgreSQL too, so that a beginning of an address is a range of the index.
+    normalised: Mapped[str] = mapped_column(sa.Text().with_variant(sa.Text(collation="C"), "postgresql"))
     bounced_at: Mapped[dt.datetime | None] = mapped_column(UtcDateTime)
 
     customer: Mapped[Customer] = relationship(back_populates="addresses", lazy="select")

@@ -1,0 +1,113 @@
+"""Customers: who asks, and by which addresses."""
+
+from __future__ import annotations
+
+import unicodedata
+
+import sqlalchemy as sa
+
+from inbox.core import events, permissions
+from inbox.core.errors import Invalid, NotFound
+from inbox.core.events import Actor
+from inbox.core.models import Agent, Customer, CustomerAddress, Ticket
+from inbox.db import session, transaction
+
+
+def normalise_address(address: str) -> str:
+    """What mail addresses are compared by: NFKC, lower case, no blanks; an IDN domain as people read it."""
+    cleaned = unicodedata.normalize("NFKC", address).strip().strip("<>").casefold()
+    local, at, domain = cleaned.rpartition("@")
+    if at and "xn--" in domain:
+        try:
+            domain = domain.encode("ascii").decode("idna")
+        except UnicodeError:
+            pass  # not valid punycode: compare it as it stands
+    return f"{local}{at}{domain}"
+
+
+def is_address(address: str) -> bool:
+    """True for something one can write to: one @, a local part, a domain, no blanks or control characters."""
+    local, at, domain = address.rpartition("@")
+    return bool(at and local and domain and not domain.startswith(".") and len(address) <= 320
+                and not any(c.isspace() or c in '<>,;"' or ord(c) < 32 for c in address))
+
+
+def by_address(address: str, kind: str = "mail") -> Customer | None:
+    """The customer who has an address (the survivor, if merged), or None."""
+    query = (sa.select(Customer).join(CustomerAddress)
+             .where(CustomerAddress.kind == kind, CustomerAddress.normalised == normalise_address(address)))
+    return survivor(session().scalar(query))
+
+
+def survivor(customer: Customer | None) -> Customer | None:
+    """Follow the redirects that merging leaves behind."""
+    while customer is not None and customer.merged_into_id is not None:
+        customer = session().get(Customer, customer.merged_into_id)
+    return customer
+
+
+def find_or_create(address: str, name: str = "", *, by: Actor) -> Customer:
+    """The customer with this address; a new one when nobody has it. An empty address makes one without any.
+
+    A known customer without a name takes the given one. Raises Invalid for what is no address.
+    """
+    if address and not is_address(address):
+        raise Invalid("address", "This is not a mail address. It should look like name@example.com.")
+    with transaction() as current:
+        customer = by_address(address) if address else None
+        if customer is not None:
+            if name and not customer.name:
+                customer.name = name
+            return customer
+        customer = Customer(name=name.strip())
+        if address:
+            customer.addresses.append(
+                CustomerAddress(kind="mail", value=address, normalised=normalise_address(address)))
+        current.add(customer)
+        current.flush()
+        events.record("customer_created", by=by, customer=customer.id)
+        return customer
+
+
+def get(customer_id: int, agent: Agent) -> Customer:
+    """A customer the agent may see. Raises NotFound."""
+    customer = survivor(session().get(Customer, customer_id))
+    if customer is None or not permissions.sees(agent, customer):
+        raise NotFound()
+    return customer
+
+
+def tickets_of(customer: Customer, agent: Agent, limit: int = 20) -> list[Ticket]:
+    """The customer's tickets that the agent may see, newest first."""
+    query = (sa.select(Ticket).where(Ticket.customer_id == customer.id, Ticket.shelf.not_in(("trash", "merged")))
+             .order_by(Ticket.last_message_at.desc(), Ticket.id.desc()).limit(limit)
+             .options(sa.orm.noload(Ticket.tags)))
+    return list(session().scalars(permissions.visible(query, agent)))
+
+
+def page(agent: Agent, *, q: str = "", after: int | None = None, limit: int = 50) -> tuple[list[Customer], int | None]:
+    """Customers within the agent's reach, newest first, by key. Returns them and the key of the next page.
+
+    `q` is the beginning of a mail address; names are found by the search box, through messages.
+    """
+    query = sa.select(Customer).where(Customer.merged_into_id.is_(None)).order_by(Customer.id.desc()).limit(limit + 1)
+    if permissions.reach(agent) is not None:
+        theirs = permissions.visible(sa.select(Ticket.id).where(Ticket.customer_id == Customer.id), agent)
+        query = query.where(theirs.exists())
+    if after is not None:
+        query = query.where(Customer.id < after)
+    if q:
+        found = sa.select(CustomerAddress.customer_id).where(
+            CustomerAddress.kind == "mail",
+            CustomerAddress.normalised >= normalise_address(q),
+            CustomerAddress.normalised < normalise_address(q) + "\U0010ffff")
+        query = query.where(Customer.id.in_(found))
+    rows = list(session().scalars(query))
+    return rows[:limit], rows[limit - 1].id if len(rows) > limit else None
+
+
+def rename(customer: Customer, name: str, *, by: Actor) -> None:
+    """Give a customer another name."""
+    permissions.require(by, "change", customer)
+    with transaction():
+        customer.name = name.strip()[:200]

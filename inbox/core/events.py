@@ -1,0 +1,104 @@
+"""The event log: who did what, when, through what. Written only by the core, in the transaction of the change."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import sqlalchemy as sa
+
+from inbox.core.models import Agent, Customer, Event, Message, Ticket
+from inbox.db import in_transaction, session
+
+MAX_DEPTH = 5
+
+KINDS: dict[str, str] = {
+    "ticket_created": "A ticket was opened.",
+    "ticket_assigned": "A ticket was given to an agent, or to nobody.",
+    "ticket_status_changed": "A ticket was opened, set to pending, closed or reopened.",
+    "ticket_moved": "A ticket went to another department.",
+    "ticket_subject_changed": "A ticket got another subject.",
+    "ticket_priority_changed": "A ticket got another priority.",
+    "ticket_tagged": "A tag was put on a ticket.",
+    "ticket_untagged": "A tag was taken off a ticket.",
+    "ticket_snoozed": "A ticket was put away until a time.",
+    "ticket_woke": "A snoozed ticket came back.",
+    "ticket_marked_spam": "A ticket was put into the spam folder.",
+    "ticket_unmarked_spam": "A ticket was taken out of the spam folder.",
+    "ticket_trashed": "A ticket was put into the trash.",
+    "ticket_restored": "A ticket was taken out of the trash.",
+    "ticket_deleted": "A ticket was deleted for good.",
+    "message_received": "A message came in from a customer.",
+    "note_added": "An agent left a note.",
+    "reply_queued": "A reply waits to be sent.",
+    "reply_sent": "The mail server accepted a reply.",
+    "reply_failed": "A reply could not be sent, or nobody knows whether it was.",
+    "reply_bounced": "A reply came back.",
+    "message_moved": "A message was moved between tickets.",
+    "customer_created": "Somebody wrote for the first time.",
+    "agent_created": "An agent joined.",
+    "agent_changed": "An agent's role, departments or password changed.",
+    "agent_deactivated": "An agent was deactivated.",
+    "agent_signed_in": "An agent signed in.",
+    "mailbox_fetch_failed": "Mail could not be fetched from a mailbox.",
+    "mailbox_fetch_recovered": "Mail is fetched from a mailbox again.",
+    "mail_quarantined": "A message could not be taken in and waits for a person.",
+    "settings_changed": "A setting of the desk was changed.",
+}
+
+
+@dataclass(frozen=True)
+class Actor:
+    """Who does something, and through what: `web`, `mail`, `api`, `cli`, `rule`, `plugin:<name>`.
+
+    `caused_by` and `depth` are set while a plugin answers an event, so that loops end.
+    """
+
+    kind: str  # agent, customer, system
+    id: int | None
+    source: str
+    agent: Agent | None = None
+    caused_by: int | None = None
+    depth: int = 0
+
+    @classmethod
+    def of(cls, agent: Agent, source: str = "web") -> Actor:
+        return cls("agent", agent.id, source, agent)
+
+    @classmethod
+    def customer(cls, customer: Customer, source: str = "mail") -> Actor:
+        return cls("customer", customer.id, source)
+
+    @classmethod
+    def system(cls, source: str) -> Actor:
+        return cls("system", None, source)
+
+    def because_of(self, event: Event) -> Actor:
+        """The same actor, acting in answer to `event`."""
+        return replace(self, caused_by=event.id, depth=event.depth + 1)
+
+
+def record(kind: str, *, by: Actor, ticket: Ticket | None = None, message: Message | None = None,
+           **data: Any) -> Event:
+    """Write down a fact in the current transaction. `data` holds ids and short values, never bodies.
+
+    Raises RuntimeError outside of a transaction, and when plugins answer each other without end.
+    """
+    if not in_transaction():
+        raise RuntimeError("An event is recorded in the transaction that made it true.")
+    if kind not in KINDS and "." not in kind:
+        raise RuntimeError(f"There is no event called {kind}; list it in inbox.core.events.KINDS.")
+    if by.depth > MAX_DEPTH:
+        raise RuntimeError(f"{kind}: plugins have answered each other {MAX_DEPTH} times in a row; this ends here.")
+    event = Event(kind=kind, ticket_id=ticket.id if ticket else None, message_pk=message.id if message else None,
+                  actor_kind=by.kind, actor_id=by.id, source=by.source, caused_by=by.caused_by, depth=by.depth,
+                  data=data)
+    session().add(event)
+    session().flush([event])
+    return event
+
+
+def of_ticket(ticket: Ticket, limit: int = 500) -> list[Event]:
+    """A ticket's events, oldest first; at most the newest `limit`."""
+    query = sa.select(Event).where(Event.ticket_id == ticket.id).order_by(Event.id.desc()).limit(limit)
+    return list(reversed(session().scalars(query).all()))

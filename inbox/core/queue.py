@@ -1,0 +1,26 @@
+"""Asks for work to be done later: a job row in the transaction of the change. `inbox.jobs.engine` does it."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+import sqlalchemy as sa
+
+from inbox.core.models import Job
+from inbox.db import in_transaction, session, utcnow
+
+
+def enqueue(kind: str, args: dict[str, Any] | None = None, *, key: str | None = None,
+            run_at: dt.datetime | None = None) -> Job:
+    """Add a job, to run at or after `run_at` (now). With a key that is already waiting or running: that one."""
+    if not in_transaction():
+        raise RuntimeError("A job is queued in the transaction of the change it follows from.")
+    if key is not None:
+        waiting = session().scalar(sa.select(Job).where(Job.key == key, Job.state.in_(("queued", "running"))))
+        if waiting is not None:
+            return waiting
+    job = Job(kind=kind, args=args or {}, key=key, run_at=run_at or utcnow())
+    session().add(job)
+    session().flush([job])
+    return job

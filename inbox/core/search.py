@@ -1,0 +1,165 @@
+"""Full text search inside the database, the same on SQLite (FTS5) and PostgreSQL (tsvector).
+
+Text is folded by one Python function and the index holds folded tokens: NFKC and case are folded away; scripts
+written without blanks (Thai, Lao, Khmer, Burmese, Chinese, Japanese, Korean) become overlapping pairs of
+characters, so that any part of a sentence is found; other words stand whole and are searched by their beginning.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+import unicodedata
+from dataclasses import dataclass, field
+from typing import Any
+
+import sqlalchemy as sa
+
+from inbox.core.models import Message
+from inbox.db import is_sqlite, session
+
+MAX_CHARACTERS = 60_000  # of one message that are indexed
+MAX_WORD = 200
+MAX_QUERY_WORDS = 12
+
+_PAIRED = ("\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"  # Thai, Lao, Burmese, Khmer
+           "\u3005\u3007\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uac00-\ud7af\U00020000-\U0003ffff")
+_TOKEN = re.compile(rf"[{_PAIRED}]+|[^\W_{_PAIRED}]+")
+_IS_PAIRED = re.compile(rf"[{_PAIRED}]")
+
+
+def _runs(text: str) -> list[str]:
+    return _TOKEN.findall(unicodedata.normalize("NFKC", text[:MAX_CHARACTERS]).casefold())
+
+
+def fold(text: str) -> str:
+    """The tokens of a text, blank-separated, as they go into the index."""
+    tokens: list[str] = []
+    for run in _runs(text):
+        if _IS_PAIRED.match(run):
+            tokens += [run[i:i + 2] for i in range(len(run))]  # the last one is the single last character
+        else:
+            tokens.append(run[:MAX_WORD])
+    return " ".join(tokens)
+
+
+@dataclass(frozen=True)
+class Phrase:
+    """Tokens that must follow each other; with `prefix`, the last one may go on."""
+
+    tokens: tuple[str, ...]
+    prefix: bool
+
+
+def phrases(text: str) -> list[Phrase]:
+    """What has to be found for a query, all of it in one message."""
+    found = []
+    for run in _runs(text)[:MAX_QUERY_WORDS]:
+        if _IS_PAIRED.match(run) and len(run) > 1:
+            found.append(Phrase(tuple(run[i:i + 2] for i in range(len(run) - 1)), False))
+        else:
+            found.append(Phrase((run[:MAX_WORD],), True))
+    return found
+
+
+@dataclass(frozen=True)
+class Query:
+    """A search as typed: words, and filters like `tag:returns is:open from:maja@example.com`."""
+
+    words: str = ""
+    filters: tuple[tuple[str, str], ...] = field(default=())
+
+    @property
+    def phrases(self) -> list[Phrase]:
+        return phrases(self.words)
+
+
+FILTERS = ("tag", "is", "from", "assigned", "department", "before", "after", "has")
+_FILTER = re.compile(rf'(?<!\S)({"|".join(FILTERS)}):(?:"([^"]*)"|(\S+))', re.IGNORECASE)
+
+
+def parse_query(text: str) -> Query:
+    """Split what was typed into words and filters. What looks like a filter but is none stays a word."""
+    filters = tuple((m[1].lower(), (m[2] if m[2] is not None else m[3]).strip()) for m in _FILTER.finditer(text))
+    return Query(" ".join(_FILTER.sub(" ", text).split()), filters)
+
+
+def parse_day(text: str) -> dt.datetime | None:
+    """`2026-11-22` as the beginning of that day in UTC, or None."""
+    try:
+        return dt.datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=dt.UTC)
+    except ValueError:
+        return None
+
+
+# --- the index ------------------------------------------------------------------------------------------------
+
+
+def text_of(subject: str, body: str, *people: str) -> str:
+    """What of a message can be found: subject, body, names and addresses. Folding it is work: do it early."""
+    return fold(" \n ".join((subject, *people, body)))
+
+
+def index(message_pk: int, folded: str) -> None:
+    """Put folded text of a message into the index, in the transaction that stores the message."""
+    if is_sqlite():
+        session().execute(sa.text("DELETE FROM search_index WHERE rowid = :pk"), {"pk": message_pk})
+        session().execute(sa.text("INSERT INTO search_index (rowid, body) VALUES (:pk, :body)"),
+                          {"pk": message_pk, "body": folded})
+        return
+    session().execute(
+        sa.text("INSERT INTO search_index (message_pk, body) VALUES (:pk, CAST(:body AS tsvector)) "
+                "ON CONFLICT (message_pk) DO UPDATE SET body = excluded.body"),
+        {"pk": message_pk, "body": vector(folded)})
+
+
+def remove(message_pks: list[int]) -> None:
+    """Take messages out of the index (on PostgreSQL the foreign key does it as well)."""
+    column = "rowid" if is_sqlite() else "message_pk"
+    session().execute(sa.text(f"DELETE FROM search_index WHERE {column} IN :pks").bindparams(  # noqa: S608
+        sa.bindparam("pks", expanding=True)), {"pks": message_pks})
+
+
+def vector(folded: str) -> str:
+    """Folded text as a tsvector literal: our tokens, untouched by PostgreSQL's own parser."""
+    places: dict[str, list[str]] = {}
+    for place, token in enumerate(folded.split(), start=1):
+        seen = places.setdefault(token, [])
+        if place < 16_384 and len(seen) < 256:  # both are PostgreSQL's limits
+            seen.append(str(place))
+    return " ".join(f"{_quoted(token)}:{','.join(seen)}" if seen else _quoted(token) for token, seen in places.items())
+
+
+def _quoted(token: str) -> str:
+    return "'" + token.replace("\\", "\\\\").replace("'", "''") + "'"
+
+
+def match(found: list[Phrase]) -> tuple[sa.TextClause, dict[str, Any]]:
+    """A FROM-able select of `pk` for messages that hold all phrases; use it through `newest()`."""
+    if is_sqlite():
+        expression = " AND ".join('"' + " ".join(p.tokens) + '"' + ("*" if p.prefix else "") for p in found)
+        return sa.text("SELECT rowid AS pk FROM search_index WHERE search_index MATCH :match"), {"match": expression}
+    expression = " & ".join(
+        "(" + " <-> ".join(_quoted(token) + (":*" if p.prefix else "") for token in p.tokens) + ")" for p in found)
+    return sa.text("SELECT message_pk AS pk FROM search_index WHERE body @@ CAST(:match AS tsquery)"), {
+        "match": expression}
+
+
+def newest(found: list[Phrase], *, below: int | None, limit: int) -> list[int]:
+    """The newest messages (ids, descending) that hold all phrases, with ids below a key."""
+    base, values = match(found)
+    column = "rowid" if is_sqlite() else "message_pk"
+    window = f" AND {column} < :below" if below is not None else ""
+    statement = sa.text(f"{base.text}{window} ORDER BY {column} DESC LIMIT :limit")
+    return list(session().scalars(statement, {**values, "limit": limit} | ({"below": below} if below else {})))
+
+
+def reindex(batch: int = 500, *, above: int = 0) -> int:
+    """Index the next messages with ids above a key anew. Returns the last id done, or 0 at the end."""
+    rows = session().execute(
+        sa.select(Message.id, Message.subject, Message.text, Message.text_quoted, Message.from_name,
+                  Message.from_address)
+        .where(Message.id > above, Message.state != "draft").order_by(Message.id).limit(batch)).all()
+    for row in rows:
+        index(row.id, text_of(row.subject, f"{row.text}\n{row.text_quoted}", row.from_name, row.from_address))
+    return rows[-1].id if rows else 0

@@ -1,0 +1,293 @@
+"""What can happen to a ticket. One function a fact: check, change, record.
+
+Every function opens `transaction()` (joining an outer one), asks `permissions`, and records its event.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import sqlalchemy as sa
+
+from inbox.core import events, permissions
+from inbox.core.errors import Invalid, NotFound
+from inbox.core.events import Actor
+from inbox.core.models import (
+    PRIORITIES,
+    STATUSES,
+    Agent,
+    Counter,
+    Customer,
+    Department,
+    Tag,
+    Ticket,
+    TicketSeen,
+)
+from inbox.db import is_sqlite, session, transaction, utcnow
+
+MAX_SUBJECT = 500
+NO_SUBJECT = "(no subject)"
+
+
+def get(number: int, agent: Agent) -> Ticket:
+    """A ticket by its number, with what its page shows. Raises NotFound when the agent may not see it."""
+    query = (sa.select(Ticket).where(Ticket.number == number)
+             .options(sa.orm.joinedload(Ticket.customer), sa.orm.joinedload(Ticket.department),
+                      sa.orm.joinedload(Ticket.assignee)))
+    ticket = session().scalars(permissions.visible(query, agent)).one_or_none()
+    if ticket is None or not permissions.may(agent, "view"):
+        raise NotFound()
+    return ticket
+
+
+def by_id(ticket_id: int, agent: Agent) -> Ticket:
+    """The same by id."""
+    number = session().scalar(sa.select(Ticket.number).where(Ticket.id == ticket_id))
+    if number is None:
+        raise NotFound()
+    return get(number, agent)
+
+
+def next_number() -> int:
+    """A new ticket number: a counter on SQLite, a sequence on PostgreSQL. Inside a transaction."""
+    if not is_sqlite():
+        return int(session().scalar(sa.text("SELECT nextval('ticket_number')")) or 0)
+    return int(session().scalar(
+        sa.update(Counter).where(Counter.name == "ticket_number").values(value=Counter.value + 1)
+        .returning(Counter.value)) or 0)
+
+
+def create(*, by: Actor, subject: str, department: Department, customer: Customer, channel: str,
+           mailbox_id: int | None = None, like: Ticket | None = None) -> Ticket:
+    """Insert a ticket and record it. `like` is the unsaved ticket plugins have prepared.
+
+    Used by `intake` and `messages.open_ticket`, which add the first message in the same transaction.
+    """
+    ticket = like or Ticket()
+    ticket.number = next_number()
+    ticket.subject = clean_subject(subject)
+    ticket.department_id, ticket.customer_id, ticket.mailbox_id = department.id, customer.id, mailbox_id
+    ticket.channel = channel
+    ticket.status = ticket.status or "open"
+    ticket.is_spam = bool(ticket.is_spam)
+    ticket.reshelve()
+    session().add(ticket)
+    session().flush()
+    events.record("ticket_created", by=by, ticket=ticket, department=department.id, channel=channel)
+    return ticket
+
+
+def clean_subject(subject: str) -> str:
+    """One line, no control characters, a placeholder for none."""
+    line = " ".join("".join(c if c.isprintable() else " " for c in subject).split())
+    return line[:MAX_SUBJECT] or NO_SUBJECT
+
+
+def touch(ticket: Ticket) -> None:
+    """Something about the ticket changed: pages that show it are older now."""
+    ticket.version += 1
+    ticket.updated_at = utcnow()
+
+
+def assign(ticket: Ticket, assignee: Agent | None, *, by: Actor) -> None:
+    """Give a ticket to an agent who works in its department, or to nobody. Raises Invalid."""
+    permissions.require(by, "assign", ticket)
+    with transaction():
+        if assignee is not None and not permissions.may(assignee, "reply", ticket):
+            raise Invalid("assignee", "This agent does not work in the ticket's department.")
+        new = assignee.id if assignee else None
+        if ticket.assignee_id == new:
+            return
+        before, ticket.assignee_id = ticket.assignee_id, new
+        touch(ticket)
+        session().flush()
+        session().expire(ticket, ["assignee"])
+        events.record("ticket_assigned", by=by, ticket=ticket, agent=new, before=before)
+
+
+def set_status(ticket: Ticket, status: str, *, by: Actor) -> None:
+    """Set a ticket to open, pending (waiting for the customer) or closed. Closing wakes it, too."""
+    permissions.require(by, "change", ticket)
+    if status not in STATUSES:
+        raise Invalid("status", "A ticket is open, pending or closed.")
+    with transaction():
+        if ticket.status == status and ticket.snoozed_until is None:
+            return
+        before, ticket.status = ticket.status, status
+        ticket.snoozed_until = None
+        ticket.closed_at = utcnow() if status == "closed" else None
+        if status == "closed":
+            ticket.waiting_since = None
+        ticket.reshelve()
+        touch(ticket)
+        events.record("ticket_status_changed", by=by, ticket=ticket, status=status, before=before,
+                      reopened=before == "closed")
+
+
+def move(ticket: Ticket, department: Department, *, by: Actor) -> None:
+    """Move a ticket to another department; an assignee who does not work there lets go of it."""
+    permissions.require(by, "move", ticket)
+    with transaction():
+        if not department.is_active:
+            raise Invalid("department", "This department is no longer in use.")
+        if ticket.department_id == department.id:
+            return
+        before, ticket.department_id = ticket.department_id, department.id
+        assignee = session().get(Agent, ticket.assignee_id) if ticket.assignee_id else None
+        if assignee is not None and not permissions.may(assignee, "view", ticket):
+            ticket.assignee_id = None
+        touch(ticket)
+        session().flush()
+        session().expire(ticket, ["department", "assignee"])
+        events.record("ticket_moved", by=by, ticket=ticket, department=department.id, before=before)
+
+
+def set_subject(ticket: Ticket, subject: str, *, by: Actor) -> None:
+    """Give a ticket another subject."""
+    permissions.require(by, "change", ticket)
+    with transaction():
+        before, ticket.subject = ticket.subject, clean_subject(subject)
+        if before != ticket.subject:
+            touch(ticket)
+            events.record("ticket_subject_changed", by=by, ticket=ticket, subject=ticket.subject, before=before)
+
+
+def set_priority(ticket: Ticket, priority: str, *, by: Actor) -> None:
+    """Set low, normal, high or urgent."""
+    permissions.require(by, "change", ticket)
+    if priority not in PRIORITIES:
+        raise Invalid("priority", "Priority is low, normal, high or urgent.")
+    with transaction():
+        before, ticket.priority = ticket.priority, priority
+        if before != priority:
+            touch(ticket)
+            events.record("ticket_priority_changed", by=by, ticket=ticket, priority=priority, before=before)
+
+
+def tag(ticket: Ticket, name: str, *, by: Actor) -> None:
+    """Put a tag on a ticket; a new one is made on the way."""
+    permissions.require(by, "tag", ticket)
+    folded = clean_tag(name)
+    with transaction() as current:
+        row = current.scalar(sa.select(Tag).where(Tag.name == folded))
+        if row is None:
+            row = Tag(name=folded, hue=sum(folded.encode()) % 12)
+            current.add(row)
+            current.flush()
+        if row not in ticket.tags:
+            ticket.tags.append(row)
+            touch(ticket)
+            events.record("ticket_tagged", by=by, ticket=ticket, tag=folded)
+
+
+def untag(ticket: Ticket, name: str, *, by: Actor) -> None:
+    """Take a tag off a ticket."""
+    permissions.require(by, "tag", ticket)
+    folded = clean_tag(name)
+    with transaction():
+        for row in [each for each in ticket.tags if each.name == folded]:
+            ticket.tags.remove(row)
+            touch(ticket)
+            events.record("ticket_untagged", by=by, ticket=ticket, tag=folded)
+
+
+def clean_tag(name: str) -> str:
+    """Lower case, single blanks, at most 50 characters. Raises Invalid for an empty one."""
+    folded = " ".join(name.casefold().split())[:50].strip()
+    if not folded or not folded.isprintable():
+        raise Invalid("tag", "A tag needs a name.")
+    return folded
+
+
+def snooze(ticket: Ticket, until: dt.datetime, *, by: Actor) -> None:
+    """Put a ticket away until a time; a customer's answer brings it back earlier."""
+    permissions.require(by, "change", ticket)
+    if until <= utcnow():
+        raise Invalid("until", "Choose a time that is still to come.")
+    with transaction():
+        ticket.snoozed_until = until
+        if ticket.status == "closed":
+            ticket.status, ticket.closed_at = "open", None
+        ticket.reshelve()
+        touch(ticket)
+        events.record("ticket_snoozed", by=by, ticket=ticket, until=until.isoformat())
+
+
+def wake(ticket: Ticket, *, by: Actor) -> None:
+    """Bring a snoozed ticket back, open."""
+    permissions.require(by, "change", ticket)
+    with transaction():
+        if ticket.snoozed_until is None:
+            return
+        ticket.snoozed_until, ticket.status = None, "open"
+        ticket.reshelve()
+        touch(ticket)
+        events.record("ticket_woke", by=by, ticket=ticket)
+
+
+def wake_due(limit: int = 200) -> int:
+    """Bring back snoozed tickets whose time has come. Returns how many; called by the schedule."""
+    due = session().scalars(sa.select(Ticket.id).where(
+        Ticket.snoozed_until <= utcnow()).order_by(Ticket.snoozed_until).limit(limit)).all()
+    for ticket_id in due:
+        with transaction() as current:
+            ticket = current.get(Ticket, ticket_id)
+            if ticket is not None and ticket.snoozed_until is not None and ticket.snoozed_until <= utcnow():
+                wake(ticket, by=Actor.system("schedule"))
+    return len(due)
+
+
+def mark_spam(ticket: Ticket, *, by: Actor) -> None:
+    """Put a ticket into the spam folder."""
+    _set_spam(ticket, True, "ticket_marked_spam", by)
+
+
+def mark_not_spam(ticket: Ticket, *, by: Actor) -> None:
+    """Take a ticket out of the spam folder."""
+    _set_spam(ticket, False, "ticket_unmarked_spam", by)
+
+
+def _set_spam(ticket: Ticket, value: bool, kind: str, by: Actor) -> None:
+    permissions.require(by, "spam", ticket)
+    with transaction():
+        if ticket.is_spam == value:
+            return
+        ticket.is_spam = value
+        ticket.reshelve()
+        touch(ticket)
+        events.record(kind, by=by, ticket=ticket)
+
+
+def trash(ticket: Ticket, *, by: Actor) -> None:
+    """Put a ticket into the trash; it can be restored until it is purged."""
+    permissions.require(by, "trash", ticket)
+    with transaction():
+        if ticket.trashed_at is None:
+            ticket.trashed_at = utcnow()
+            ticket.reshelve()
+            touch(ticket)
+            events.record("ticket_trashed", by=by, ticket=ticket)
+
+
+def restore(ticket: Ticket, *, by: Actor) -> None:
+    """Take a ticket out of the trash."""
+    permissions.require(by, "trash", ticket)
+    with transaction():
+        if ticket.trashed_at is not None:
+            ticket.trashed_at = None
+            ticket.reshelve()
+            touch(ticket)
+            events.record("ticket_restored", by=by, ticket=ticket)
+
+
+def mark_seen(ticket: Ticket, agent: Agent) -> None:
+    """The agent has seen all there is now; only newer messages make the ticket unread again."""
+    seen = session().get(TicketSeen, (agent.id, ticket.id))
+    if seen is not None and seen.seen_at >= ticket.last_message_at:
+        return  # nothing to write: most page views end here
+    with transaction() as current:
+        seen = current.get(TicketSeen, (agent.id, ticket.id))
+        if seen is None:
+            current.add(TicketSeen(agent_id=agent.id, ticket_id=ticket.id, seen_at=utcnow()))
+        else:
+            seen.seen_at = utcnow()
