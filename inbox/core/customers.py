@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from contextlib import suppress
 
 import sqlalchemy as sa
 
@@ -18,10 +19,8 @@ def normalise_address(address: str) -> str:
     cleaned = unicodedata.normalize("NFKC", address).strip().strip("<>").casefold()
     local, at, domain = cleaned.rpartition("@")
     if at and "xn--" in domain:
-        try:
+        with suppress(UnicodeError):  # not valid punycode: compare it as it stands
             domain = domain.encode("ascii").decode("idna")
-        except UnicodeError:
-            pass  # not valid punycode: compare it as it stands
     return f"{local}{at}{domain}"
 
 
