@@ -1,0 +1,250 @@
+"""What is said in a ticket: replies, notes, forwards. Drafts and sending have their own files beside this one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import joinedload
+
+from inbox.core import customers, events, permissions, queue, search, tickets
+from inbox.core.attachments import StoredFile
+from inbox.core.errors import Invalid, NotFound
+from inbox.core.events import Actor
+from inbox.core.models import (
+    Agent,
+    Attachment,
+    Customer,
+    Department,
+    Mailbox,
+    Message,
+    Recipient,
+    Ticket,
+)
+from inbox.db import session, transaction, utcnow
+
+SNIPPET = 160
+MAX_RECIPIENTS = 100
+
+
+@dataclass(frozen=True)
+class Body:
+    """What an agent wrote: plain text always, sanitised HTML perhaps (the edges sanitise; the core knows no HTML)."""
+
+    text: str
+    html: str | None = None
+    needs_frame: bool = False
+
+
+@dataclass(frozen=True)
+class Address:
+    """A recipient: role `to`, `cc` or `bcc`."""
+
+    role: str
+    address: str
+    name: str = ""
+
+
+def get(message_pk: int, agent: Agent) -> Message:
+    """A message the agent may see. Raises NotFound."""
+    message = session().get(Message, message_pk)
+    if message is None or not permissions.sees(agent, message):
+        raise NotFound()
+    return message
+
+
+def thread(ticket: Ticket) -> list[Message]:
+    """A ticket's messages, oldest first, with authors, attachments and recipients (drafts are not among them)."""
+    query = (sa.select(Message).where(Message.ticket_id == ticket.id, Message.state != "draft")
+             .order_by(Message.at, Message.id).options(joinedload(Message.agent), joinedload(Message.customer)))
+    return list(session().scalars(query).unique())
+
+
+def recipients_for_reply(ticket: Ticket) -> list[Address]:
+    """Whom a plain reply goes to: who wrote last (their Reply-To, if any), else the customer's first address."""
+    last = session().scalar(
+        sa.select(Message).where(Message.ticket_id == ticket.id, Message.kind == "received",
+                                 Message.from_address != "", Message.is_automatic.is_(False))
+        .order_by(Message.at.desc(), Message.id.desc()).limit(1))
+    if last is not None:
+        given = [Address("to", each["address"], each.get("name", "")) for each in last.addressed.get("reply_to", [])]
+        return given or [Address("to", last.from_address, last.from_name)]
+    customer = session().get(Customer, ticket.customer_id)
+    return [Address("to", customer.email, customer.name)] if customer is not None and customer.email else []
+
+
+def others_in(ticket: Ticket) -> list[Address]:
+    """Whom "reply all" adds: To and Cc of the last received message without ourselves and without its sender."""
+    last = session().scalar(
+        sa.select(Message).where(Message.ticket_id == ticket.id, Message.kind == "received")
+        .order_by(Message.at.desc(), Message.id.desc()).limit(1))
+    if last is None:
+        return []
+    ours = set(session().scalars(sa.select(Mailbox.address)))
+    known = ours | {customers.normalise_address(each.address) for each in recipients_for_reply(ticket)}
+    found = {}
+    for each in [*last.addressed.get("to", []), *last.addressed.get("cc", [])]:
+        normal = customers.normalise_address(each["address"])
+        if normal not in known:
+            found.setdefault(normal, Address("cc", each["address"], each.get("name", "")))
+    return list(found.values())
+
+
+def reply(ticket: Ticket, body: Body, *, by: Actor, to: Sequence[Address] | None = None,
+          files: Sequence[StoredFile] = (), status: str | None = None, draft: Message | None = None,
+          automatic: bool = False) -> Message:
+    """Answer the customer: the message is stored and queued to be sent.
+
+    `to` holds every recipient with its role; None means `recipients_for_reply`. `status` is set after sending
+    ("send and close"). With `draft`, that row becomes the reply and brings its files. An unassigned ticket goes to
+    the agent who answers. Raises Invalid (no recipient, empty text), NotFound, NotAllowed.
+    """
+    permissions.require(by, "reply", ticket)
+    return _send(ticket, "reply", body, by=by, to=recipients_for_reply(ticket) if to is None else to, files=files,
+                 status=status, draft=draft, automatic=automatic)
+
+
+def forward(ticket: Ticket, body: Body, *, by: Actor, to: Sequence[Address], files: Sequence[StoredFile] = (),
+            draft: Message | None = None) -> Message:
+    """Send the matter to somebody else; their answer joins this ticket."""
+    permissions.require(by, "reply", ticket)
+    return _send(ticket, "forward", body, by=by, to=to, files=files, draft=draft)
+
+
+def _send(ticket: Ticket, kind: str, body: Body, *, by: Actor, to: Sequence[Address], files: Sequence[StoredFile],
+          status: str | None = None, draft: Message | None = None, automatic: bool = False) -> Message:
+    check_body(body)
+    recipients = check_recipients(to)
+    folded = search.text_of(ticket.subject, body.text, *(each.address for each in recipients))
+    with transaction():
+        message = _store(ticket, kind, body, by=by, files=files, draft=draft, state="queued")
+        message.is_automatic = automatic
+        message.send_after = utcnow()
+        message.recipients = [
+            Recipient(message_kind=kind, role=each.role, name=each.name, address=each.address, state="queued")
+            for each in recipients]
+        search.index(message.id, folded)
+        if kind == "reply" and not automatic:
+            _answered(ticket, message, by)
+        session().flush()
+        queue.enqueue("mail.send", {"message": message.id}, key=f"send:{message.id}")
+        events.record("reply_queued", by=by, ticket=ticket, message=message,
+                      to=[each.address for each in recipients])
+        if status is not None:
+            tickets.set_status(ticket, status, by=by)
+        return message
+
+
+def _answered(ticket: Ticket, message: Message, by: Actor) -> None:
+    ticket.waiting_since = None
+    ticket.last_message_at = message.at
+    ticket.snippet = snippet(message.text)
+    if ticket.assignee_id is None and by.agent is not None:
+        tickets.assign(ticket, by.agent, by=by)
+
+
+def note(ticket: Ticket, body: Body, *, by: Actor, files: Sequence[StoredFile] = (),
+         draft: Message | None = None) -> Message:
+    """Leave a note that only agents see; it can never be mailed (the database refuses recipients for it)."""
+    permissions.require(by, "note", ticket)
+    check_body(body)
+    folded = search.text_of(ticket.subject, body.text)
+    with transaction():
+        message = _store(ticket, "note", body, by=by, files=files, draft=draft, state="stored")
+        search.index(message.id, folded)
+        events.record("note_added", by=by, ticket=ticket, message=message)
+        return message
+
+
+def open_ticket(*, by: Actor, department: Department, customer: Customer, subject: str, body: Body, mail_it: bool,
+                to: Sequence[Address] | None = None, files: Sequence[StoredFile] = (),
+                draft: Message | None = None, assignee: Agent | None = None, tags: Sequence[str] = ()) -> Ticket:
+    """An agent opens a ticket: with mail to the customer, or with a note for one. Raises Invalid, NotAllowed."""
+    permissions.require(by, "open_ticket", department)
+    check_body(body)
+    if not subject.strip():
+        raise Invalid("subject", "A ticket needs a subject.")
+    if to is None:
+        to = [Address("to", customer.email, customer.name)] if customer.email else []
+    if mail_it:
+        permissions.require(by, "reply", department)
+        check_recipients(to)
+    with transaction():
+        ticket = tickets.create(by=by, subject=subject, department=department, customer=customer,
+                                channel="agent" if by.source == "web" else by.source, mailbox_id=mailbox_of(department))
+        if assignee is not None:
+            tickets.assign(ticket, assignee, by=by)
+        for name in tags:
+            tickets.tag(ticket, name, by=by)
+        if mail_it:
+            reply(ticket, body, by=by, to=to, files=files, draft=draft)
+        else:
+            note(ticket, body, by=by, files=files, draft=draft)
+            ticket.snippet = snippet(body.text)
+        return ticket
+
+
+def mailbox_of(department: Department) -> int | None:
+    """The mailbox a department writes from: its own choice, else the first one that feeds it."""
+    return department.mailbox_id or session().scalar(
+        sa.select(Mailbox.id).where(Mailbox.department_id == department.id, Mailbox.is_active).order_by(Mailbox.id))
+
+
+def _store(ticket: Ticket, kind: str, body: Body, *, by: Actor, files: Sequence[StoredFile], draft: Message | None,
+           state: str) -> Message:
+    """Insert the message, or turn its draft into it, and move the ticket on."""
+    message = draft if draft is not None else Message()
+    if draft is not None and (draft.state != "draft" or by.agent is None or draft.agent_id != by.agent.id):
+        raise Invalid("draft", "This draft has been sent or discarded already.")
+    message.ticket_id, message.kind, message.state = ticket.id, kind, state
+    message.author_kind = "agent" if by.kind == "agent" else "system"
+    message.agent_id = by.id if by.kind == "agent" else None
+    message.subject = ticket.subject
+    message.text, message.html, message.needs_frame = body.text, body.html, body.needs_frame
+    message.extra, message.at = {}, utcnow()
+    attach(message, files)
+    session().add(message)
+    ticket.message_count += 1
+    tickets.touch(ticket)
+    session().flush()
+    return message
+
+
+def attach(message: Message, files: Sequence[StoredFile]) -> None:
+    """Add stored files to a message."""
+    for file in files:
+        message.attachments.append(Attachment(
+            filename=file.filename, content_type=file.content_type, size=file.size, sha256=file.sha256,
+            is_inline=file.is_inline, content_id=file.content_id))
+
+
+def check_body(body: Body) -> None:
+    """Raises Invalid for nothing but blanks."""
+    if not body.text.strip() and "<img" not in (body.html or ""):
+        raise Invalid("text", "Write something first.")
+
+
+def check_recipients(to: Sequence[Address]) -> list[Address]:
+    """The recipients without doubles. Raises Invalid: none, too many, or not an address."""
+    found: dict[str, Address] = {}
+    for each in to:
+        if each.role not in ("to", "cc", "bcc") or not customers.is_address(each.address):
+            raise Invalid("to", f"{each.address!r} is not a mail address. It should look like name@example.com.")
+        found.setdefault(customers.normalise_address(each.address), each)
+    if not any(each.role == "to" for each in found.values()):
+        raise Invalid("to", "There is nobody to write to: this customer has no mail address. Add one first.")
+    if len(found) > MAX_RECIPIENTS:
+        raise Invalid("to", f"A message goes to at most {MAX_RECIPIENTS} people.")
+    return list(found.values())
+
+
+def snippet(text: str) -> str:
+    """The beginning of a text on one line."""
+    return " ".join(text[:SNIPPET * 4].split())[:SNIPPET]
+
+
+def summary(message: Message) -> dict[str, Any]:
+    """Ids and kinds of a message, for events and the API."""
+    return {"id": message.id, "kind": message.kind, "state": message.state}

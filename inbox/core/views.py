@@ -1,0 +1,392 @@
+"""Lists of tickets: the views every agent has, departments, searches; paged by key, counted with a cap."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import datetime as dt
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import sqlalchemy as sa
+
+from inbox.core import permissions, search
+from inbox.core.customers import normalise_address
+from inbox.core.errors import Invalid, NotFound
+from inbox.core.models import (
+    Agent,
+    Attachment,
+    Customer,
+    CustomerAddress,
+    Department,
+    Message,
+    Tag,
+    Ticket,
+    TicketSeen,
+    TicketTag,
+)
+from inbox.db import session
+
+PAGE = 50
+COUNT_CAP = 1000
+LIVE = ("open", "pending", "snoozed", "closed")  # shelves of tickets that are neither spam nor thrown away
+WINDOWS = (200, 1000, 5000, 20000)  # how many hits a search looks through at a time
+
+Where = Callable[[Agent], "sa.ColumnElement[bool]"]
+
+
+@dataclass(frozen=True)
+class BuiltinView:
+    """A list every agent has. `title` is a msgid; `counted` ones show a number."""
+
+    slug: str
+    title: str
+    where: Where
+    counted: bool = False
+    empty: str = "Nothing here."
+
+
+def _drafts(agent: Agent) -> sa.ColumnElement[bool]:
+    return Ticket.id.in_(sa.select(Message.ticket_id).where(
+        Message.agent_id == agent.id, Message.state == "draft", Message.ticket_id.is_not(None)))
+
+
+BUILTIN: dict[str, BuiltinView] = {view.slug: view for view in (
+    BuiltinView("unassigned", "Unassigned",
+                lambda agent: sa.and_(Ticket.shelf == "open", Ticket.assignee_id.is_(None)), True, "Nobody waits."),
+    BuiltinView("mine", "Mine",
+                lambda agent: sa.and_(Ticket.shelf.in_(("open", "pending")), Ticket.assignee_id == agent.id), True,
+                "Nothing is assigned to you."),
+    BuiltinView("drafts", "Drafts", _drafts, True, "You have no drafts."),
+    BuiltinView("open", "All open", lambda agent: Ticket.shelf == "open", True, "Nobody waits."),
+    BuiltinView("snoozed", "Snoozed", lambda agent: Ticket.shelf == "snoozed", True, "Nothing is snoozed."),
+    BuiltinView("closed", "Closed", lambda agent: Ticket.shelf == "closed", False, "Nothing was closed yet."),
+    BuiltinView("spam", "Spam", lambda agent: Ticket.shelf == "spam", False, "No spam."),
+    BuiltinView("trash", "Trash", lambda agent: Ticket.shelf == "trash", False, "The trash is empty."),
+    BuiltinView("all", "All tickets", lambda agent: Ticket.shelf.in_(LIVE), False, "No ticket yet."),
+)}
+
+
+@dataclass
+class Row:
+    """One line of a list, columns only."""
+
+    id: int
+    number: int
+    subject: str
+    snippet: str
+    status: str
+    shelf: str
+    priority: str
+    customer_id: int
+    customer_name: str
+    department_id: int
+    department_name: str
+    department_hue: int
+    assignee_id: int | None
+    assignee_name: str | None
+    last_message_at: dt.datetime
+    waiting_since: dt.datetime | None
+    snoozed_until: dt.datetime | None
+    message_count: int
+    version: int
+    tags: list[tuple[str, int]] = field(default_factory=list)  # name, hue
+    unread: bool = False
+
+
+@dataclass
+class Page:
+    """A page of a list. `next` and `previous` are cursors, or None at the ends."""
+
+    rows: list[Row]
+    next: str | None = None
+    previous: str | None = None
+
+
+_mail = (sa.select(CustomerAddress.value).where(CustomerAddress.customer_id == Customer.id,
+                                                CustomerAddress.kind == "mail")
+         .order_by(CustomerAddress.id).limit(1).correlate(Customer).scalar_subquery())
+_COLUMNS = sa.select(
+    Ticket.id, Ticket.number, Ticket.subject, Ticket.snippet, Ticket.status, Ticket.shelf, Ticket.priority,
+    Ticket.customer_id, sa.func.coalesce(sa.func.nullif(Customer.name, ""), _mail, "").label("customer_name"),
+    Ticket.department_id, Department.name.label("department_name"), Department.hue.label("department_hue"),
+    Ticket.assignee_id, Agent.name.label("assignee_name"), Ticket.last_message_at, Ticket.waiting_since,
+    Ticket.snoozed_until, Ticket.message_count, Ticket.version,
+).join(Customer, Customer.id == Ticket.customer_id).join(Department, Department.id == Ticket.department_id).outerjoin(
+    Agent, Agent.id == Ticket.assignee_id)
+
+
+def page(agent: Agent, *, view: str | None = None, department_id: int | None = None, q: str = "",
+         after: str | None = None, before: str | None = None, limit: int = PAGE, oldest_first: bool = False) -> Page:
+    """A page of tickets the agent may see, by last message.
+
+    Without `view` and `department_id`: all live tickets; a department shows its open ones. `q` is the language of
+    the search box; a query with words comes newest match first, and only `after` pages it. `after` and `before` are
+    cursors of an earlier page. Raises NotFound (no such view or department), Invalid (cursor).
+    """
+    conditions = _conditions(agent, view, department_id, q)
+    query = search.parse_query(q)
+    if query.phrases:
+        return _search(agent, query, conditions, after, limit)
+    return _walk(agent, conditions, after, before, limit, oldest_first)
+
+
+def _conditions(agent: Agent, view: str | None, department_id: int | None, q: str) -> list[sa.ColumnElement[bool]]:
+    if view is not None and view not in BUILTIN:
+        raise NotFound("There is no such view.")
+    departments = permissions.reach(agent)
+    if department_id is not None and departments is not None and department_id not in departments:
+        raise NotFound()
+    found = _filters(agent, search.parse_query(q))
+    if view is not None:
+        found.append(BUILTIN[view].where(agent))
+    elif not q and department_id is not None:
+        found.append(Ticket.shelf == "open")
+    elif not _names_a_shelf(q):
+        found.append(Ticket.shelf.in_(LIVE))
+    if department_id is not None:
+        found.append(Ticket.department_id == department_id)
+    return found
+
+
+def _walk(agent: Agent, conditions: Sequence[sa.ColumnElement[bool]], after: str | None, before: str | None,
+          limit: int, oldest_first: bool) -> Page:
+    back = before is not None
+    key = _decode(before or after)
+    descending = oldest_first == back  # newest first going on, or oldest first going back
+    statement = permissions.visible(_COLUMNS, agent).where(*conditions)
+    place = sa.tuple_(Ticket.last_message_at, Ticket.id)
+    if key is not None:
+        edge = sa.tuple_(sa.literal(key[0], Ticket.last_message_at.type), sa.literal(key[1]))
+        statement = statement.where(place < edge if descending else place > edge)
+    order = (Ticket.last_message_at.desc(), Ticket.id.desc()) if descending else (Ticket.last_message_at, Ticket.id)
+    rows = _rows(statement.order_by(*order).limit(limit + 1))
+    more, rows = len(rows) > limit, rows[:limit]
+    if back:
+        rows.reverse()
+    _complete(rows, agent)
+    has_next, has_previous = (True, more) if back else (more, key is not None)
+    return Page(rows, _encode(rows[-1]) if rows and has_next else None,
+                _encode(rows[0]) if rows and has_previous else None)
+
+
+def _search(agent: Agent, query: search.Query, conditions: Sequence[sa.ColumnElement[bool]], after: str | None,
+            limit: int) -> Page:
+    """Newest matching messages first, one row a ticket; looks through growing windows until the page is full.
+
+    The cursor is the id of the message the page ended with. A ticket shown on an earlier page because of a newer
+    message is not shown again: its newest match lies above the cursor.
+    """
+    below = _decode_search(after)
+    first_below = below
+    order: dict[int, int] = {}  # ticket id → its newest matching message, in the order found
+    exhausted = False
+    for window in WINDOWS:
+        hits = search.newest(query.phrases, below=below, limit=window)
+        exhausted = len(hits) < window
+        for ticket_id, message_pk in _tickets_of(agent, hits, conditions):
+            order.setdefault(ticket_id, message_pk)
+        if hits:
+            below = hits[-1]
+        if exhausted or len(order) > limit:
+            break
+    if first_below is not None and order:
+        order = _not_shown_before(query, order, first_below)
+    shown = list(order)[:limit]
+    rows = {row.id: row for row in _rows(_COLUMNS.where(Ticket.id.in_(shown)))} if shown else {}
+    page = Page([rows[ticket_id] for ticket_id in shown if ticket_id in rows])
+    _complete(page.rows, agent)
+    if len(order) > limit:
+        page.next = _encode_search(order[shown[-1]])
+    elif not exhausted and below is not None:
+        page.next = _encode_search(below)
+    return page
+
+
+def _tickets_of(agent: Agent, hits: list[int], conditions: Sequence[sa.ColumnElement[bool]]) -> list[tuple[int, int]]:
+    found: list[tuple[int, int]] = []
+    for start in range(0, len(hits), 1000):
+        part = hits[start:start + 1000]
+        statement = (sa.select(Ticket.id, Message.id).join(Message, Message.ticket_id == Ticket.id)
+                     .where(Message.id.in_(part), *conditions))
+        found += [(row[0], row[1]) for row in session().execute(permissions.visible(statement, agent))]
+    return sorted(found, key=lambda pair: -pair[1])
+
+
+def _not_shown_before(query: search.Query, order: dict[int, int], first_below: int) -> dict[int, int]:
+    newer = sa.select(Message.ticket_id, sa.func.max(Message.id)).where(
+        Message.ticket_id.in_(list(order)), Message.id >= first_below).group_by(Message.ticket_id)
+    candidates = {row[0] for row in session().execute(newer)}
+    if not candidates:
+        return order
+    base, values = search.match(query.phrases)
+    hits = sa.text(f"SELECT message.ticket_id FROM message JOIN ({base.text}) AS hit ON hit.pk = message.id "  # noqa: S608
+                   "WHERE message.ticket_id IN :tickets AND message.id >= :below").bindparams(
+                       sa.bindparam("tickets", expanding=True))
+    shown = set(session().scalars(hits, {**values, "tickets": sorted(candidates), "below": first_below}))
+    return {ticket_id: pk for ticket_id, pk in order.items() if ticket_id not in shown}
+
+
+def _rows(statement: sa.Select[Any]) -> list[Row]:
+    return [Row(**row) for row in session().execute(statement).mappings()]
+
+
+def _complete(rows: list[Row], agent: Agent) -> None:
+    """Tags and unread marks for a whole page, in one query each."""
+    if not rows:
+        return
+    by_id = {row.id: row for row in rows}
+    tags = (sa.select(TicketTag.ticket_id, Tag.name, Tag.hue).join(Tag, Tag.id == TicketTag.tag_id)
+            .where(TicketTag.ticket_id.in_(by_id)).order_by(Tag.name))
+    for ticket_id, name, hue in session().execute(tags):
+        by_id[ticket_id].tags.append((name, hue))
+    seen = {row[0]: row[1] for row in session().execute(sa.select(TicketSeen.ticket_id, TicketSeen.seen_at).where(
+        TicketSeen.agent_id == agent.id, TicketSeen.ticket_id.in_(by_id)))}
+    for row in rows:
+        row.unread = row.waiting_since is not None and (row.id not in seen or seen[row.id] < row.last_message_at)
+
+
+# --- filters of the search box ----------------------------------------------------------------------------------
+
+_IS: dict[str, Where] = {
+    "open": lambda agent: Ticket.shelf == "open",
+    "pending": lambda agent: Ticket.shelf == "pending",
+    "closed": lambda agent: Ticket.shelf == "closed",
+    "snoozed": lambda agent: Ticket.shelf == "snoozed",
+    "spam": lambda agent: Ticket.shelf == "spam",
+    "trash": lambda agent: Ticket.shelf == "trash",
+    "unassigned": lambda agent: Ticket.assignee_id.is_(None),
+    "assigned": lambda agent: Ticket.assignee_id.is_not(None),
+    "mine": lambda agent: Ticket.assignee_id == agent.id,
+    "waiting": lambda agent: Ticket.waiting_since.is_not(None),
+}
+
+
+def _names_a_shelf(q: str) -> bool:
+    return any(name == "is" and value in ("spam", "trash") for name, value in search.parse_query(q).filters)
+
+
+def _filters(agent: Agent, query: search.Query) -> list[sa.ColumnElement[bool]]:
+    return [_filter(agent, name, value) for name, value in query.filters]
+
+
+def _filter(agent: Agent, name: str, value: str) -> sa.ColumnElement[bool]:
+    if name == "is":
+        return _IS[value](agent) if value in _IS else sa.false()
+    if name == "tag":
+        return Ticket.id.in_(sa.select(TicketTag.ticket_id).join(Tag, Tag.id == TicketTag.tag_id)
+                             .where(Tag.name == " ".join(value.casefold().split())))
+    if name == "from":
+        return Ticket.customer_id.in_(sa.select(CustomerAddress.customer_id).where(
+            CustomerAddress.kind == "mail", CustomerAddress.normalised == normalise_address(value)))
+    if name == "assigned":
+        return _assigned(agent, value)
+    if name == "department":
+        return Ticket.department_id.in_(sa.select(Department.id).where(
+            sa.func.lower(Department.name) == value.lower()))
+    if name == "has":
+        files = sa.select(Attachment.id).join(Message, Message.id == Attachment.message_pk).where(
+            Message.ticket_id == Ticket.id)
+        return files.exists() if value in ("attachment", "attachments", "file") else sa.false()
+    day = search.parse_day(value)
+    if day is None:
+        raise Invalid("q", "Write a day as year-month-day, for example before:2026-11-22.")
+    return Ticket.last_message_at < day if name == "before" else Ticket.last_message_at >= day
+
+
+def _assigned(agent: Agent, value: str) -> sa.ColumnElement[bool]:
+    if value in ("me", "none", "nobody"):
+        return Ticket.assignee_id == agent.id if value == "me" else Ticket.assignee_id.is_(None)
+    folded = value.lower()
+    return Ticket.assignee_id.in_(sa.select(Agent.id).where(
+        sa.or_(Agent.email == normalise_address(value), sa.func.lower(Agent.name).startswith(folded, autoescape=True))))
+
+
+# --- counts -----------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Counts:
+    """Numbers beside views and departments; COUNT_CAP + 1 means "more than that"."""
+
+    views: dict[str, int]
+    departments: dict[int, int]
+
+
+def counts(agent: Agent, departments: Sequence[Department]) -> Counts:
+    """All of them in one query; each stops at the cap, so that they cost the same at any size."""
+    parts = []
+    for view in BUILTIN.values():
+        if view.counted:
+            parts.append(_capped(agent, view.slug, view.where(agent)))
+    for department in departments:
+        parts.append(_capped(agent, f"department:{department.id}", sa.and_(
+            Ticket.department_id == department.id, Ticket.shelf == "open")))
+    found = {row[0]: row[1] for row in session().execute(sa.union_all(*parts))}
+    return Counts({key: value for key, value in found.items() if not key.startswith("department:")},
+                  {int(key.partition(":")[2]): value for key, value in found.items() if key.startswith("department:")})
+
+
+def _capped(agent: Agent, name: str, where: sa.ColumnElement[bool]) -> sa.Select[Any]:
+    inside = permissions.visible(sa.select(sa.literal(1)).select_from(Ticket).where(where), agent).limit(COUNT_CAP + 1)
+    return sa.select(sa.literal(name).label("name"), sa.func.count().label("n")).select_from(inside.subquery())
+
+
+def departments_of(agent: Agent) -> list[Department]:
+    """The departments an agent reaches, in their order."""
+    query = sa.select(Department).where(Department.is_active).order_by(Department.position, Department.name)
+    reach = permissions.reach(agent)
+    return list(session().scalars(query if reach is None else query.where(Department.id.in_(reach))))
+
+
+# --- cursors ----------------------------------------------------------------------------------------------------
+
+
+def _encode(row: Row) -> str:
+    return _pack([row.last_message_at.isoformat(), row.id])
+
+
+def _decode(cursor: str | None) -> tuple[dt.datetime, int] | None:
+    if not cursor:
+        return None
+    try:
+        at, ticket_id = _unpack(cursor)
+        return dt.datetime.fromisoformat(at), int(ticket_id)
+    except (ValueError, TypeError) as error:
+        raise Invalid("cursor", "This page is no longer there. Start from the first one.") from error
+
+
+def _encode_search(message_pk: int) -> str:
+    return _pack([message_pk])
+
+
+def _decode_search(cursor: str | None) -> int | None:
+    if not cursor:
+        return None
+    try:
+        return int(_unpack(cursor)[0])
+    except (ValueError, TypeError, IndexError) as error:
+        raise Invalid("cursor", "This page is no longer there. Start from the first one.") from error
+
+
+def _pack(values: list[Any]) -> str:
+    return base64.urlsafe_b64encode(json.dumps(values).encode()).decode().rstrip("=")
+
+
+def _unpack(cursor: str) -> list[Any]:
+    try:
+        values = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+    except (binascii.Error, UnicodeDecodeError) as error:
+        raise ValueError(str(error)) from error
+    if not isinstance(values, list):
+        raise ValueError("not a cursor")
+    return values
+
+
+def row_of(ticket: Ticket, agent: Agent) -> Row | None:
+    """One ticket as a line of a list, or None when it is out of reach."""
+    rows = _rows(permissions.visible(_COLUMNS, agent).where(Ticket.id == ticket.id))
+    _complete(rows, agent)
+    return replace(rows[0]) if rows else None
