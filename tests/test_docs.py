@@ -32,9 +32,7 @@ def broken_links(page: Path, text: str) -> list[str]:
             continue
         name, _, anchor = target.partition("#")
         other = page if not name else (page.parent / name)
-        if not other.exists():
-            found.append(target)
-        elif anchor and anchor not in anchors(other.read_text("utf-8")):
+        if not other.exists() or (anchor and anchor not in anchors(other.read_text("utf-8"))):
             found.append(target)
     return found
 
