@@ -94,7 +94,7 @@ def record(kind: str, *, by: Actor, ticket: Ticket | None = None, message: Messa
                   actor_kind=by.kind, actor_id=by.id, source=by.source, caused_by=by.caused_by, depth=by.depth,
                   data=data)
     session().add(event)
-    session().flush([event])
+    session().flush()
     return event
 
 

@@ -22,5 +22,5 @@ def enqueue(kind: str, args: dict[str, Any] | None = None, *, key: str | None = 
             return waiting
     job = Job(kind=kind, args=args or {}, key=key, run_at=run_at or utcnow())
     session().add(job)
-    session().flush([job])
+    session().flush()
     return job
