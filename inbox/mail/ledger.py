@@ -1,0 +1,264 @@
+"""The mail ledger: every message that reached us has a row before anything else is done with it, and later a fate.
+
+This file holds the first of the two commits, *arrival*. It imports neither parser nor plugin: the process that
+listens for mail must not end because of a message or of somebody's code. The second commit, *fate*, is in
+`inbox.mail.receive`.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
+
+from inbox.core import attachments, events, permissions, queue
+from inbox.core.customers import normalise_address
+from inbox.core.errors import Invalid, NotFound
+from inbox.core.events import Actor
+from inbox.core.models import FATES, Agent, Job, Ledger, Mailbox, Ticket
+from inbox.db import session, transaction, utcnow
+
+JOB = "mail.process"
+MAX_ATTEMPTS = 2  # a message that ends the process this often while it is parsed is not parsed again
+SEARCH_WINDOW = 20_000  # newest rows in which a word is looked for; exact addresses and Message-IDs: in all
+SOURCES = ("smtp", "lmtp", "imap", "pipe", "api", "form", "demo")
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a message came from. `source` is one of SOURCES; the last three are for IMAP alone."""
+
+    source: str
+    envelope_from: str | None = None
+    remote: str | None = None
+    folder: str | None = None
+    uidvalidity: int | None = None
+    uid: int | None = None
+
+
+# --- arrival ---------------------------------------------------------------------------------------------------
+
+
+def arrive(raw: bytes, *, source: str, mailbox_id: int | None, envelope_from: str | None = None,
+           envelope_to: Sequence[str] = (), remote: str | None = None, folder: str | None = None,
+           uidvalidity: int | None = None, uid: int | None = None) -> int:
+    """Keep a message for good, for one mailbox. When this returns, the bytes and the row are on disk.
+
+    Returns the id of the ledger row: the existing one when this UID of this folder has arrived before.
+    Raises OSError (disk) or sqlalchemy's DBAPIError (database); then nothing of it was kept and the sender
+    must be told to try again.
+    """
+    origin = Origin(source, envelope_from, remote, folder, uidvalidity, uid)
+    return arrive_all(raw, origin, {mailbox_id: envelope_to})[0]
+
+
+def arrive_all(raw: bytes, origin: Origin, deliveries: Mapping[int | None, Iterable[str]]) -> list[int]:
+    """Keep one message for several mailboxes ({mailbox id: envelope recipients}): a row each, all or none."""
+    digest = attachments.store(raw, compress=True)
+    try:
+        with transaction():
+            return [add(digest, len(raw), origin, mailbox_id, to) for mailbox_id, to in deliveries.items()]
+    except IntegrityError:  # another process was faster with the same UID (PostgreSQL; SQLite waits in line)
+        found = [known_uid(mailbox_id, origin) for mailbox_id in deliveries]
+        if None in found:
+            raise
+        return [row for row in found if row is not None]
+
+
+def add(sha256: str, size: int, origin: Origin, mailbox_id: int | None, envelope_to: Iterable[str] = ()) -> int:
+    """The row and the job of a message whose bytes are stored already. Inside a transaction. Returns the row's id."""
+    existing = known_uid(mailbox_id, origin)
+    if existing is not None:
+        return existing
+    row = Ledger(source=origin.source, mailbox_id=mailbox_id, folder=origin.folder, uidvalidity=origin.uidvalidity,
+                 uid=origin.uid, sha256=sha256, size=size, envelope_from=_printable(origin.envelope_from),
+                 envelope_to=[_printable(each) for each in envelope_to], remote=_printable(origin.remote))
+    session().add(row)
+    session().flush([row])
+    queue.enqueue(JOB, {"ledger_id": row.id}, key=f"ledger:{row.id}")
+    return row.id
+
+
+def known_uid(mailbox_id: int | None, origin: Origin) -> int | None:
+    """The row of this UID in this folder, when it has arrived before; None for anything but IMAP."""
+    if origin.uid is None:
+        return None
+    return session().scalar(sa.select(Ledger.id).where(
+        Ledger.mailbox_id == mailbox_id, Ledger.folder == origin.folder,
+        Ledger.uidvalidity == origin.uidvalidity, Ledger.uid == origin.uid))
+
+
+def _printable(text: str | None) -> str | None:
+    """Envelope text as a database can hold it: no NUL, no half characters (they come from 8-bit addresses)."""
+    if text is None:
+        return None
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace").replace("\0", "")[:1000]
+
+
+def mailbox_for(address: str) -> Mailbox | None:
+    """The active mailbox a recipient address belongs to: exactly, or with a plus-part (`support+x@` is `support@`)."""
+    wanted = normalise_address(address)
+    local, at, domain = wanted.rpartition("@")
+    candidates = [wanted]
+    if at and "+" in local:
+        candidates.append(f"{local.split('+', 1)[0]}@{domain}")
+    found = {each.address: each for each in session().scalars(
+        sa.select(Mailbox).where(Mailbox.address.in_(candidates), Mailbox.is_active))}
+    return next((found[each] for each in candidates if each in found), None)
+
+
+# --- fates -----------------------------------------------------------------------------------------------------
+
+
+def set_fate(ledger_id: int, fate: str, reason: str = "", *, error: str | None = None, ticket_id: int | None = None,
+             **known: Any) -> bool:
+    """Write down what became of a message, once. Inside a transaction.
+
+    `known` are columns learnt from its headers (message_id, from_address, subject). Returns False when the row
+    has a fate already (another worker was faster): then undo everything else of this transaction.
+    """
+    values = {"fate": fate, "reason": reason, "error": error, "ticket_id": ticket_id, "fated_at": utcnow(), **known}
+    done = session().execute(
+        sa.update(Ledger).where(Ledger.id == ledger_id, Ledger.fate == "waiting").values(values),
+        execution_options={"synchronize_session": False})
+    return bool(done.rowcount)  # type: ignore[attr-defined]
+
+
+def retry(ledger_id: int, by: Actor) -> None:
+    """Process a quarantined or ignored message again. Raises NotFound, NotAllowed, Invalid (nothing to retry)."""
+    with transaction() as current:
+        row = _within_reach(ledger_id, by)
+        if row.fate == "waiting":
+            return
+        if row.fate not in ("quarantined", "ignored"):
+            raise Invalid("fate", "This message has been taken in; there is nothing to retry.")
+        if row.raw_purged_at is not None:
+            raise Invalid("fate", "The raw message was deleted; it cannot be processed again.")
+        row.fate, row.reason, row.error, row.fated_at, row.attempts, row.ticket_id = "waiting", "", None, None, 0, None
+        current.flush()
+        queue.enqueue(JOB, {"ledger_id": row.id}, key=f"ledger:{row.id}")
+
+
+def _within_reach(ledger_id: int, by: Actor) -> Ledger:
+    if by.agent is not None:
+        return get(ledger_id, by.agent)
+    row = session().get(Ledger, ledger_id)
+    if row is None:
+        raise NotFound()
+    return row
+
+
+def sweep_forgotten() -> int:
+    """Queue a job for every waiting message that has none (a restored backup, a job given up). Returns how many."""
+    keys = sa.literal("ledger:") + sa.cast(Ledger.id, sa.String)
+    has_job = sa.exists().where(Job.key == keys, Job.state.in_(("queued", "running")))
+    waiting = sa.select(Ledger.id).where(Ledger.fate == "waiting", ~has_job).order_by(Ledger.id).limit(1000)
+    if not session().scalars(waiting).all():
+        return 0
+    with transaction() as current:
+        rows = current.scalars(waiting).all()
+        for row in rows:
+            queue.enqueue(JOB, {"ledger_id": row}, key=f"ledger:{row}")
+        return len(rows)
+
+
+# --- looking at it ---------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class LedgerPage:
+    """Rows, newest first, and the id to give as `before` for the next page (None: there is none)."""
+
+    rows: list[Ledger]
+    next: int | None
+    tickets: dict[int, int] = field(default_factory=dict)  # ticket id → number, of the tickets the rows name
+
+
+def visible(statement: sa.Select[Any], agent: Agent) -> sa.Select[Any]:
+    """A query over Ledger, narrowed to the mailboxes within reach and the tickets the agent may see."""
+    departments = permissions.reach(agent)
+    if departments is None:
+        return statement
+    mailboxes = sa.select(Mailbox.id).where(Mailbox.department_id.in_(sorted(departments)))
+    theirs = sa.exists().where(Ticket.id == Ledger.ticket_id, Ticket.department_id.in_(sorted(departments)))
+    return statement.where(Ledger.mailbox_id.in_(mailboxes), sa.or_(Ledger.ticket_id.is_(None), theirs))
+
+
+def get(ledger_id: int, agent: Agent) -> Ledger:
+    """One row. Raises NotFound (not there, or out of reach) and NotAllowed (no right to the ledger)."""
+    row = session().scalar(visible(sa.select(Ledger).where(Ledger.id == ledger_id), agent))
+    if row is None:
+        raise NotFound()
+    permissions.require(Actor.of(agent), "see_ledger")
+    return row
+
+
+def page(agent: Agent, *, fate: str | None = None, mailbox_id: int | None = None, q: str = "",
+         since: dt.datetime | None = None, before: int | None = None, limit: int = 50) -> LedgerPage:
+    """Ledger rows the agent may see, newest first, by key. `q`: a Message-ID, a sender, or words of the subject.
+
+    Raises NotAllowed, and Invalid for a fate there is not.
+    """
+    permissions.require(Actor.of(agent), "see_ledger")
+    query = sa.select(Ledger).order_by(Ledger.id.desc()).limit(limit + 1)
+    if fate and fate not in FATES:
+        raise Invalid("fate", "There is no such fate.")
+    if fate:
+        query = query.where(Ledger.fate == fate)
+    if mailbox_id is not None:
+        query = query.where(Ledger.mailbox_id == mailbox_id)
+    if since is not None:
+        query = query.where(Ledger.arrived_at >= since)
+    if before is not None:
+        query = query.where(Ledger.id < before)
+    if q.strip():
+        query = query.where(Ledger.id.in_(_search(q.strip())))
+    rows = list(session().scalars(visible(query, agent)))
+    more = rows[limit - 1].id if len(rows) > limit else None
+    rows = rows[:limit]
+    return LedgerPage(rows, more, _numbers({row.ticket_id for row in rows if row.ticket_id is not None}))
+
+
+def _search(words: str) -> sa.CompoundSelect[Any]:
+    """Ids of rows that match: exact identifiers by index, words in the newest rows only, so that it stays quick."""
+    newest = sa.select(sa.func.max(Ledger.id)).scalar_subquery()
+    like = "%" + words.replace("\\", "\\\\").replace("%", r"\%").replace("_", r"\_") + "%"
+    return sa.union(
+        sa.select(Ledger.id).where(Ledger.message_id == words.strip("<>")),
+        sa.select(Ledger.id).where(Ledger.id > newest - SEARCH_WINDOW, sa.or_(
+            Ledger.from_address.ilike(like, escape="\\"), Ledger.subject.ilike(like, escape="\\"),
+            Ledger.envelope_from.ilike(like, escape="\\"))))
+
+
+def _numbers(ticket_ids: set[int]) -> dict[int, int]:
+    if not ticket_ids:
+        return {}
+    return dict(session().execute(sa.select(Ticket.id, Ticket.number).where(Ticket.id.in_(ticket_ids))).tuples().all())
+
+
+def counts(agent: Agent, since: dt.datetime) -> dict[str, int]:
+    """How many messages of each fate arrived since a time; `quarantined` counts all that are held, however old."""
+    query = sa.select(Ledger.fate, sa.func.count()).where(Ledger.arrived_at >= since).group_by(Ledger.fate)
+    found = dict(session().execute(visible(query, agent)).tuples().all())
+    found["quarantined"] = held(agent)
+    return found
+
+
+def held(agent: Agent) -> int:
+    """How many messages are quarantined and wait for a person; at most 1000 are counted."""
+    waiting = visible(sa.select(Ledger.id).where(Ledger.fate == "quarantined"), agent).limit(1000)
+    return session().scalar(sa.select(sa.func.count()).select_from(waiting.subquery())) or 0
+
+
+def raw_of(row: Ledger) -> bytes:
+    """The message exactly as it came. Raises NotFound when it was purged."""
+    return attachments.read(row.sha256)
+
+
+def note_quarantine(row_id: int, reason: str, by: Actor) -> None:
+    """Record that a message was quarantined, so that admins hear of it. Inside the fate's transaction."""
+    events.record("mail_quarantined", by=by, ledger=row_id, reason=reason[:200])

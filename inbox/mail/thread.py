@@ -1,0 +1,144 @@
+"""Which ticket a message belongs to, and why. The reason is stored with the message and shown to people.
+
+Order: a Message-ID we know (In-Reply-To first, then References from the newest back); a Message-ID that another
+message named too, so that siblings meet though their parent never reached us; a ticket number in the subject, when
+the sender takes part in that ticket; else a new ticket.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from inbox.core import customers
+from inbox.core.customers import normalise_address
+from inbox.core.models import CustomerAddress, Message, Recipient, Reference, Ticket
+from inbox.db import session
+
+MAX_IDS = 60  # of a long References field: the first one and the newest
+MAX_MERGES = 20
+_NUMBER = re.compile(r"\[#(\d{1,15})\]")
+
+Why = dict[str, Any]
+
+
+def find_ticket(*, in_reply_to: Sequence[str], references: Sequence[str], subject: str,
+                sender: str) -> tuple[Ticket | None, Why]:
+    """The ticket a message joins, or None for a new one; and why, for people (see `inbox.web.why`).
+
+    `why["by"]` is one of in_reply_to, references, sibling, subject, new. When an older ticket was named but cannot
+    be joined, `why["not_joined"]` is its number and `why["because"]` is trashed or not_in_ticket.
+    """
+    named = candidates(in_reply_to, references)
+    why: Why = {"by": "new"}
+    for step in (_by_known_id, _by_sibling):
+        for ticket, reason in step(named, in_reply_to):
+            joined = _joinable(ticket, why)
+            if joined is not None:
+                return joined, reason
+    return _by_subject(subject, sender, why)
+
+
+def candidates(in_reply_to: Sequence[str], references: Sequence[str]) -> list[str]:
+    """The Message-IDs a message names, the most telling first, each once."""
+    newest_first = list(reversed(references))
+    if len(newest_first) > MAX_IDS:
+        newest_first = [*newest_first[:MAX_IDS - 1], newest_first[-1]]
+    return list(dict.fromkeys([*in_reply_to[:MAX_IDS], *newest_first]))
+
+
+def _by_known_id(named: list[str], in_reply_to: Sequence[str]) -> list[tuple[Ticket, Why]]:
+    """Tickets that hold a message with one of the named ids."""
+    if not named:
+        return []
+    rows = session().execute(
+        sa.select(Message.message_id, Message.id, Message.ticket_id, Message.at, Message.kind)
+        .where(Message.message_id.in_(named), Message.ticket_id.is_not(None)).order_by(Message.id)).all()
+    found = {row.message_id: row for row in rows}
+    result = []
+    for each in named:
+        row = found.get(each)
+        ticket = session().get(Ticket, row.ticket_id) if row else None
+        if row is not None and ticket is not None:
+            by = "in_reply_to" if each in in_reply_to else "references"
+            result.append((ticket, {"by": by, "message_id": each, "message_pk": row.id, "kind": row.kind,
+                                    "at": row.at.isoformat()}))
+    return result
+
+
+def _by_sibling(named: list[str], _in_reply_to: Sequence[str]) -> list[tuple[Ticket, Why]]:
+    """Tickets with a message that names the same id as ours, though nobody has the message of that id."""
+    if not named:
+        return []
+    rows = session().execute(
+        sa.select(Reference.value, Reference.ticket_id, sa.func.max(Reference.message_pk).label("message_pk"))
+        .where(Reference.value.in_(named)).group_by(Reference.value, Reference.ticket_id)).all()
+    rank = {each: position for position, each in enumerate(named)}
+    result = []
+    for row in sorted(rows, key=lambda row: (rank[row.value], -row.message_pk)):
+        ticket = session().get(Ticket, row.ticket_id)
+        if ticket is not None:
+            result.append((ticket, {"by": "sibling", "message_id": row.value, "message_pk": row.message_pk}))
+    return result
+
+
+def _by_subject(subject: str, sender: str, why: Why) -> tuple[Ticket | None, Why]:
+    """The ticket whose number the subject bears, for those who take part in it. A stranger gets a new ticket."""
+    for number in dict.fromkeys(int(each) for each in _NUMBER.findall(subject)):
+        ticket = survivor(session().scalar(sa.select(Ticket).where(Ticket.number == number)))
+        if ticket is None:
+            continue
+        if not takes_part(sender, ticket):
+            why.setdefault("not_joined", number)
+            why.setdefault("because", "not_in_ticket")
+        elif _joinable(ticket, why) is not None:
+            return ticket, {"by": "subject", "number": number}
+    return None, why
+
+
+def _joinable(ticket: Ticket, why: Why) -> Ticket | None:
+    """The ticket that now stands for this one; None for the trash, where an answer would be deleted unread."""
+    ticket_now = survivor(ticket)
+    if ticket_now is None:
+        return None
+    if ticket_now.trashed_at is not None:
+        why.setdefault("not_joined", ticket_now.number)
+        why.setdefault("because", "trashed")
+        return None
+    return ticket_now
+
+
+def survivor(ticket: Ticket | None) -> Ticket | None:
+    """The ticket another was merged into, through any number of merges."""
+    for _ in range(MAX_MERGES):
+        if ticket is None or ticket.merged_into_id is None:
+            return ticket
+        ticket = session().get(Ticket, ticket.merged_into_id)
+    return None
+
+
+def takes_part(sender: str, ticket: Ticket) -> bool:
+    """True when an address is the customer's, or has written to or been written to in the ticket."""
+    address = normalise_address(sender)
+    if not address:
+        return False
+    customer = customers.by_address(address)
+    if customer is not None and customer.id == ticket.customer_id:
+        return True
+    wrote = sa.select(Message.id).where(
+        Message.ticket_id == ticket.id, sa.func.lower(Message.from_address) == address, Message.state != "draft")
+    if customer is not None:
+        wrote = sa.union(wrote, sa.select(Message.id).where(
+            Message.ticket_id == ticket.id, Message.customer_id == customer.id))
+    got = sa.select(Recipient.id).join(Message, Message.id == Recipient.message_pk).where(
+        Message.ticket_id == ticket.id, sa.func.lower(Recipient.address) == address)
+    return any(session().execute(query.limit(1)).first() is not None for query in (wrote, got))
+
+
+def customer_addresses(ticket: Ticket) -> set[str]:
+    """The normalised mail addresses of a ticket's customer."""
+    return set(session().scalars(sa.select(CustomerAddress.normalised).where(
+        CustomerAddress.customer_id == ticket.customer_id, CustomerAddress.kind == "mail")))
