@@ -78,7 +78,7 @@ def add(sha256: str, size: int, origin: Origin, mailbox_id: int | None, envelope
                  uid=origin.uid, sha256=sha256, size=size, envelope_from=_printable(origin.envelope_from),
                  envelope_to=[_printable(each) for each in envelope_to], remote=_printable(origin.remote))
     session().add(row)
-    session().flush([row])
+    session().flush()
     queue.enqueue(JOB, {"ledger_id": row.id}, key=f"ledger:{row.id}")
     return row.id
 

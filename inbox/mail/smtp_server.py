@@ -36,7 +36,8 @@ MAX_CONNECTIONS_PER_PEER = 50
 IDLE_SECONDS = 120
 LONGEST_CONVERSATION = 3600  # seconds
 COMMIT_THREADS = 4
-LONGEST_LINE = 1024 * 1024  # bytes; RFC 5321 allows 1000, real senders do not ask
+PIECE = 64 * 1024  # bytes read at a time
+END = b"\r\n.\r\n"
 
 NO_SUCH_MAILBOX = "550 5.1.1 No mailbox of this desk has that address"
 TRY_LATER = "451 4.3.0 The message could not be stored just now; please send it again later"
@@ -127,10 +128,14 @@ class Arrivals:
         self._threads.shutdown(wait=True)
 
 
-class _Limited:
-    """Mixed into the protocols: how many conversations there are, and from whom."""
+class _Conversation:
+    """Mixed into the protocols: limits on conversations, and a DATA command that takes lines of any length.
 
-    line_length_limit = LONGEST_LINE
+    aiosmtpd refuses a message with a line of more than 1000 bytes, and to it a message with bare line feeds (what
+    Python's smtplib sends when it is given bytes) is one long line.
+    """
+
+    line_length_limit = PIECE  # of a command; message lines may be of any length, see smtp_DATA
     open_by_peer: Counter[str]
 
     def connection_made(self, transport: Any) -> None:
@@ -158,15 +163,53 @@ class _Limited:
             self._reset_timeout()  # type: ignore[attr-defined]  # a big message over a slow line is not idle
             super().data_received(data)  # type: ignore[misc]
 
+    async def smtp_DATA(self: Any, arg: str | None) -> None:
+        if await self.check_helo_needed():
+            return
+        if not self.envelope.rcpt_tos:
+            await self.push("503 Error: need RCPT command")
+            return
+        if arg:
+            await self.push("501 Syntax: DATA")
+            return
+        await self.push("354 End data with <CR><LF>.<CR><LF>")
+        raw = await self._read_message()
+        if raw is None:
+            status = TOO_BIG
+        else:
+            self.envelope.content = self.envelope.original_content = raw
+            status = await self.event_handler.handle_DATA(self, self.session, self.envelope)
+        self._set_post_data_state()
+        await self.push(status)
+
+    async def _read_message(self: Any) -> bytes | None:
+        """Everything up to the line with a lone dot, and nothing after it; None when it is larger than allowed."""
+        self._reader._buffer[:0] = b"\r\n"  # so that a dot on the first line ends the message like any other
+        pieces: list[bytes] = []
+        size, done = 0, False
+        while not done:
+            try:
+                piece, done = await self._reader.readuntil(END), True
+            except asyncio.LimitOverrunError as more:
+                piece = await self._reader.readexactly(more.consumed)
+            size += len(piece)
+            if size <= self.data_size_limit + len(END):
+                pieces.append(piece)
+            else:
+                pieces.clear()  # read on to the end, to answer where the answer belongs
+        if size > self.data_size_limit + len(END):
+            return None
+        return _unstuffed(b"".join(pieces)[:-3])
+
     def eof_received(self) -> bool | None:
         return super().eof_received() if self._counted is not None else None  # type: ignore[misc]
 
 
-class _Smtp(_Limited, SMTP):
+class _Smtp(_Conversation, SMTP):
     pass
 
 
-class _Lmtp(_Limited, LMTP):
+class _Lmtp(_Conversation, LMTP):
     pass
 
 
@@ -219,6 +262,13 @@ def run_smtp(config: Config) -> int:
 
     asyncio.run(serve())
     return 0
+
+
+def _unstuffed(data: bytes) -> bytes:
+    """The message without the dots that the sender doubled (RFC 5321, 4.5.2). `data` begins with our own CRLF."""
+    if data.find(b"\r\n", 2, len(data) - 2) < 0:  # bare line feeds only: smtplib doubles dots after these, too
+        data = data.replace(b"\n.", b"\n")
+    return data.replace(b"\r\n.", b"\r\n")[2:]
 
 
 def _peer_name(peer: Any) -> str | None:
