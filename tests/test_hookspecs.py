@@ -1,0 +1,111 @@
+"""A hook ships whole: specified, called, answered by one of our own, and described for authors."""
+
+import ast
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from inbox import hookspecs
+from inbox.hookspecs import HookSpec, Kind
+
+pytestmark = pytest.mark.once
+
+ROOT = Path(__file__).parent.parent
+HOOKS = hookspecs.collect(hookspecs)
+REFERENCE = ROOT / "docs" / "reference" / "hooks.md"
+STATUSES = ("provisional", "stable", "deprecated")
+
+
+def sources(*folders: str) -> Iterator[ast.Module]:
+    """Parse every Python file below our folders, tests left out."""
+    for folder in folders:
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            if not {"tests", "scaffold", "testing"} & set(path.parts) and path.name != "hookspecs.py":
+                yield ast.parse(path.read_text("utf-8"))
+
+
+def names_in_calls(trees: Iterable[ast.Module]) -> set[str]:
+    """Return every string that is an argument of some call: `call.slot("ticket_badges", …)`."""
+    return {
+        argument.value
+        for tree in trees
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+        for argument in [*node.args, *(keyword.value for keyword in node.keywords)]
+        if isinstance(argument, ast.Constant) and isinstance(argument.value, str)
+    }
+
+
+def answered(trees: Iterable[ast.Module]) -> set[str]:
+    """Return the names of functions marked with @hookimpl."""
+    return {
+        node.name
+        for tree in trees
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef)
+        for mark in node.decorator_list
+        if (mark.func if isinstance(mark, ast.Call) else mark).__dict__.get("id") == "hookimpl"
+    }
+
+
+def undeclared(spec: HookSpec) -> list[str]:
+    """Return what a specification leaves out."""
+    found = []
+    if not spec.doc.strip() or not spec.doc.strip().splitlines()[0].endswith((".", ":")):
+        found.append("a docstring whose first line is a sentence")
+    if spec.kind not in Kind:
+        found.append("its kind")
+    if spec.status not in STATUSES:
+        found.append(f"a status out of {STATUSES}")
+    if not re.fullmatch(r"\d+\.\d+", spec.since):
+        found.append("the version it is there since, as 0.1")
+    return found
+
+
+def undescribed(specs: Iterable[HookSpec], page: str) -> list[str]:
+    """Return the signatures that are no heading of the reference page."""
+    headings = set(re.findall(r"^#+ `([^`]+)`", page, re.M))
+    return sorted({spec.signature for spec in specs} - headings)
+
+
+@pytest.mark.parametrize("name", sorted(HOOKS))
+def test_hook_is_declared_in_full(name: str) -> None:
+    assert undeclared(HOOKS[name]) == []
+
+
+def test_every_hook_is_called() -> None:
+    assert sorted(set(HOOKS) - names_in_calls(sources("inbox"))) == []
+
+
+def test_every_hook_has_a_user_of_ours() -> None:
+    assert sorted(set(HOOKS) - answered(sources("inbox/builtin", "plugins"))) == []
+
+
+def test_every_hook_is_described_with_its_signature() -> None:
+    assert undescribed(HOOKS.values(), REFERENCE.read_text("utf-8")) == []
+
+
+def test_reference_describes_no_hook_that_is_gone() -> None:
+    headings = re.findall(r"^#+ `(\w+)\(", REFERENCE.read_text("utf-8"), re.M)
+    assert sorted(set(headings) - set(HOOKS)) == []
+
+
+def test_every_event_hook_is_a_recorded_fact() -> None:
+    from inbox.core.events import KINDS
+
+    told = {name for name, spec in HOOKS.items() if spec.kind is Kind.event} - {"event_recorded"}
+    assert sorted(told - set(KINDS)) == []
+
+
+def test_these_tests_can_fail() -> None:
+    bad = HookSpec("x", Kind.event, ("ticket",), "soon", "new", None, None, "no sentence")
+    assert len(undeclared(bad)) == 3
+    assert undescribed([bad], "## `x(other)`") == ["x(ticket)"]
+    tree = ast.parse("call.slot('a', t)\n@hookimpl\ndef b(): ...\n@other\ndef c(): ...\nd = 'd'")
+    assert names_in_calls([tree]) == {"a"}
+    assert answered([tree]) == {"b"}
+    sample = SimpleNamespace(a=hookspecs.check(since="0.1")(lambda ticket: None))
+    assert len(hookspecs.collect(sample)) == 1  # type: ignore[arg-type]
