@@ -135,3 +135,11 @@ def test_every_setting_is_described() -> None:
     page = (ROOT / "docs/reference/settings.md").read_text("utf-8")
     described = set(re.findall(r"^\| `([a-z_]+)` \|", page, re.M))
     assert described == {field.name for field in fields(Config)}
+
+
+def test_what_make_runs_is_there() -> None:
+    modules = re.findall(r"python -m ((?:bench|tests)[\w.]*)", (ROOT / "Makefile").read_text())
+    places = [ROOT.joinpath(*name.split(".")) for name in modules]
+    missing = [p for p in places if not (p.with_suffix(".py").exists() or (p / "__main__.py").exists())]
+    assert modules
+    assert missing == []

@@ -84,7 +84,7 @@ def others_in(ticket: Ticket) -> list[Address]:
         return []
     ours = set(session().scalars(sa.select(Mailbox.address)))
     known = ours | {customers.normalise_address(each.address) for each in recipients_for_reply(ticket)}
-    found = {}
+    found: dict[str, Address] = {}
     for each in [*last.addressed.get("to", []), *last.addressed.get("cc", [])]:
         normal = customers.normalise_address(each["address"])
         if normal not in known:

@@ -39,7 +39,7 @@ ABILITIES: dict[str, str] = {
     "manage_plugins": "Install, activate and remove plugins.",
 }
 
-S = TypeVar("S", bound="sa.Select[Any]")
+S = TypeVar("S", bound="sa.Select[*tuple[Any, ...]]")
 
 
 def reach(agent: Agent) -> frozenset[int] | None:

@@ -218,7 +218,7 @@ def _tickets_of(agent: Agent, hits: list[int], conditions: Sequence[sa.ColumnEle
 def _not_shown_before(query: search.Query, order: dict[int, int], first_below: int) -> dict[int, int]:
     newer = sa.select(Message.ticket_id, sa.func.max(Message.id)).where(
         Message.ticket_id.in_(list(order)), Message.id >= first_below).group_by(Message.ticket_id)
-    candidates = {row[0] for row in session().execute(newer)}
+    candidates = {row[0] for row in session().execute(newer) if row[0] is not None}
     if not candidates:
         return order
     base, values = search.match(query.phrases)
@@ -229,7 +229,7 @@ def _not_shown_before(query: search.Query, order: dict[int, int], first_below: i
     return {ticket_id: pk for ticket_id, pk in order.items() if ticket_id not in shown}
 
 
-def _rows(statement: sa.Select[Any]) -> list[Row]:
+def _rows(statement: sa.Select[*tuple[Any, ...]]) -> list[Row]:
     return [Row(**row) for row in session().execute(statement).mappings()]
 
 
@@ -329,7 +329,7 @@ def counts(agent: Agent, departments: Sequence[Department]) -> Counts:
                   {int(key.partition(":")[2]): value for key, value in found.items() if key.startswith("department:")})
 
 
-def _capped(agent: Agent, name: str, where: sa.ColumnElement[bool]) -> sa.Select[Any]:
+def _capped(agent: Agent, name: str, where: sa.ColumnElement[bool]) -> sa.Select[str, int]:
     inside = permissions.visible(sa.select(sa.literal(1)).select_from(Ticket).where(where), agent).limit(COUNT_CAP + 1)
     return sa.select(sa.literal(name).label("name"), sa.func.count().label("n")).select_from(inside.subquery())
 
