@@ -38,19 +38,20 @@ def build(parsed: ParsedMessage) -> Body:
     HTML over the budget of ``sanitise`` is not shown: the plain text is.
     """
     html = html_quoted = None
+    forwarded = quotes.is_forward_subject(parsed.subject)
     frame = remote = False
     if parsed.html and parsed.html.strip():
         clean = sanitise.sanitise(parsed.html)
         if not clean.too_big:
-            html, html_quoted = quotes.split_quoted_html(clean.html)
+            html, html_quoted = quotes.split_quoted_html(clean.html, forwarded)
             frame, remote = clean.needs_frame, clean.has_remote_images
     if html is not None and parsed.text_from_html:
         visible = htmltext.to_text(html)
         quoted = htmltext.to_text(html_quoted) if html_quoted else ""
         if not quoted:
-            visible, quoted = quotes.split_quoted(visible)
+            visible, quoted = quotes.split_quoted(visible, forwarded)
     else:
-        visible, quoted = quotes.split_quoted(parsed.text)
+        visible, quoted = quotes.split_quoted(parsed.text, forwarded)
     return Body(text=parsed.text, text_visible=visible.strip("\n"), text_quoted=quoted.strip("\n"), html=html,
                 html_quoted=html_quoted, needs_frame=frame, has_remote_images=remote,
                 snippet=snippet(visible if visible.strip() else parsed.text))
