@@ -9,7 +9,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 p
 PIP     = $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-sqlite test-postgresql check bench screenshots corpus wheel clean
+.PHONY: help run test test-sqlite test-postgresql check docs bench screenshots corpus wheel clean
 
 help: ## list what can be done here
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,6 +32,9 @@ check: $(VENV)/.dev ## style, types, import walls, hook contract, documents in s
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/mypy
 	$(VENV)/bin/python -m pytest -q tests/test_architecture.py tests/test_hookspecs.py tests/test_docs.py
+
+docs: $(VENV)/.dev ## write docs/reference/commands.md anew
+	$(VENV)/bin/python -m tests.support.commands_page
 
 bench: $(VENV)/.dev ## measure speed and memory with 10,000 and 100,000 tickets
 	$(VENV)/bin/python -m bench $(ARGS)
