@@ -80,7 +80,7 @@ def tickets_of(customer: Customer, agent: Agent, limit: int = 20) -> list[Ticket
     """The customer's tickets that the agent may see, newest first."""
     query = (sa.select(Ticket).where(Ticket.customer_id == customer.id, Ticket.shelf.not_in(("trash", "merged")))
              .order_by(Ticket.last_message_at.desc(), Ticket.id.desc()).limit(limit)
-             .options(sa.orm.noload(Ticket.tags)))
+             .options(sa.orm.lazyload(Ticket.tags)))
     return list(session().scalars(permissions.visible(query, agent)))
 
 

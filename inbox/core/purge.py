@@ -1,0 +1,56 @@
+"""Deleting for good: rows and blobs go, a tombstone keeps hashed Message-IDs so that nothing comes back."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+
+import sqlalchemy as sa
+
+from inbox.core import events, permissions, search
+from inbox.core.events import Actor
+from inbox.core.models import CaughtMail, Event, Ledger, Message, Ticket, Tombstone
+from inbox.db import session, transaction, utcnow
+
+
+def digest(value: str) -> str:
+    """What a tombstone holds of a Message-ID or of mailbox/folder/UIDVALIDITY/UID."""
+    return hashlib.sha256(value.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def is_buried(message_id: str) -> bool:
+    """True when a message with this Message-ID was purged."""
+    return session().get(Tombstone, digest(message_id)) is not None
+
+
+def purge(ticket: Ticket, *, by: Actor) -> None:
+    """Delete a ticket with everything in it. Its blobs go with the next sweep; the number is not used again."""
+    permissions.require(by, "purge", ticket)
+    with transaction() as current:
+        rows = current.execute(
+            sa.select(Message.id, Message.message_id).where(Message.ticket_id == ticket.id)).all()
+        for message_id in {row.message_id for row in rows if row.message_id}:
+            current.merge(Tombstone(digest=digest(message_id), at=utcnow()))
+        search.remove([row.id for row in rows])
+        events.record("ticket_deleted", by=by, ticket=None, number=ticket.number)
+        current.execute(sa.update(Event).where(Event.ticket_id == ticket.id).values(data=None))
+        current.execute(sa.update(Ledger).where(Ledger.ticket_id == ticket.id).values(
+            raw_purged_at=utcnow(), subject="", from_address="", envelope_from=None, envelope_to=[], error=None))
+        current.execute(sa.delete(CaughtMail).where(CaughtMail.ticket_id == ticket.id))
+        current.execute(sa.update(Ticket).where(Ticket.merged_into_id == ticket.id).values(merged_into_id=None))
+        current.execute(sa.delete(Ticket).where(Ticket.id == ticket.id))  # the rest follows by foreign key
+        current.expunge_all()
+
+
+def purge_trash(days: int, limit: int = 200) -> int:
+    """Purge tickets that have lain in the trash for `days`. Returns how many; called by the schedule."""
+    before = utcnow() - dt.timedelta(days=days)
+    due = session().scalars(sa.select(Ticket.id).where(
+        Ticket.trashed_at < before).order_by(Ticket.trashed_at).limit(limit)).all()
+    for ticket_id in due:
+        ticket = session().get(Ticket, ticket_id)
+        if ticket is not None:
+            purge(ticket, by=Actor.system("schedule"))
+    return len(due)
+
+
