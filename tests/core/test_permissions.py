@@ -127,14 +127,16 @@ def test_nobody_can_be_given_a_ticket_of_a_department_they_do_not_work_in(sessio
     from inbox.core.errors import Invalid
 
     ticket = make_ticket(mailbox=desk["our box"])
-    owner, stranger = make_agent(role="owner"), make_agent(role="agent", departments=[desk["theirs"]])
+    owner = make_agent(role="owner")
+    stranger = make_agent(role="agent", departments=[desk["theirs"]])
     with pytest.raises(Invalid):
         tickets.assign(ticket, stranger, by=Actor.of(owner))
 
 
 def test_another_agents_draft_is_not_there(session, desk):
     ticket = make_ticket(mailbox=desk["our box"])
-    mine, other = make_agent(role="agent", departments=[desk["ours"]]), make_agent(role="agent", departments=[desk["ours"]])
+    mine = make_agent(role="agent", departments=[desk["ours"]])
+    other = make_agent(role="agent", departments=[desk["ours"]])
     draft = drafts.save(by=Actor.of(mine), kind="reply", body=Body("secret"), ticket=ticket)
     with pytest.raises(NotFound):
         drafts.get(draft.id, other)
