@@ -22,4 +22,7 @@ def create_core_app(config: Config) -> Flask:
 def create_app(config: Config) -> Flask:
     """The whole program for a web or worker process: database, plugins, web."""
     app = create_core_app(config)
+    from inbox.plugin_host import registry  # here: the arrival process must not load it
+
+    registry.init_app(app, config)
     return app

@@ -74,6 +74,8 @@ def session() -> Session:
 
 _writing: ContextVar[bool] = ContextVar("inbox_writing", default=False)
 _after_commit: ContextVar[list[Callable[[], None]] | None] = ContextVar("inbox_after_commit", default=None)
+_closing: ContextVar[bool] = ContextVar("inbox_closing", default=False)  # transaction() itself commits now
+_no_writes: ContextVar[str | None] = ContextVar("inbox_no_writes", default=None)  # why nothing may be written
 on_commit: list[Callable[[Flask], None]] = []
 """Called after every outermost commit, e.g. to wake the dispatcher of this process. They must not raise."""
 
@@ -91,6 +93,7 @@ def transaction() -> Iterator[Session]:
     write fails at once when another connection wrote in between (busy time-out or not), so the write begins
     with BEGIN IMMEDIATE and reads afresh. Keep it to milliseconds: no parsing, no network, no plugin.
     """
+    refuse_writes()
     current = session()
     if _writing.get():
         yield current
@@ -101,11 +104,14 @@ def transaction() -> Iterator[Session]:
     mark, later = _writing.set(True), _after_commit.set([])
     try:
         try:
+            root = current.get_transaction() or current.begin()
             yield current
+            if current.get_transaction() is not root:
+                raise RuntimeError("The transaction was ended inside its block; leave that to transaction().")
             current.flush()
             if current.get_bind().dialect.name == "postgresql":
                 current.execute(sa.text(f"NOTIFY {CHANNEL}"))
-            current.commit()
+            _commit(current)
         except BaseException:
             current.rollback()
             raise
@@ -118,6 +124,48 @@ def transaction() -> Iterator[Session]:
     app = current_app._get_current_object()  # type: ignore[attr-defined]
     for wake in on_commit:
         wake(app)
+
+
+def _commit(current: Session) -> None:
+    mark = _closing.set(True)
+    try:
+        current.commit()
+    finally:
+        _closing.reset(mark)
+
+
+@contextmanager
+def no_writes(why: str) -> Iterator[None]:
+    """Within the block nothing can be written through the session: `transaction()`, flush and commit raise `why`."""
+    mark = _no_writes.set(why)
+    try:
+        yield
+    finally:
+        _no_writes.reset(mark)
+
+
+def refuse_writes() -> None:
+    """Raise RuntimeError within a `no_writes()` block; else nothing."""
+    why = _no_writes.get()
+    if why is not None:
+        raise RuntimeError(why)
+
+
+@sa.event.listens_for(db.session, "before_flush")
+def _no_flush(_current: Session, _context: Any, _objects: Any) -> None:
+    refuse_writes()
+
+
+@sa.event.listens_for(db.session, "do_orm_execute")
+def _no_statement(state: sa.orm.ORMExecuteState) -> None:
+    if state.is_insert or state.is_update or state.is_delete:
+        refuse_writes()
+
+
+@sa.event.listens_for(db.session, "before_commit")
+def _only_here(current: Session) -> None:
+    if not _closing.get() and not current.in_nested_transaction():
+        raise RuntimeError("Only inbox.db.transaction() commits; write inside `with transaction():`.")
 
 
 def after_commit(call: Callable[[], None]) -> None:

@@ -58,6 +58,7 @@ class Job(Model):
     __tablename__ = "job"
     __table_args__ = (
         sa.Index("ix_job_due", "state", "run_at", "id"),
+        sa.Index("ix_job_kind_due", "kind", "state", "run_at", "id"),
         sa.Index("uq_job_key", "key", unique=True, sqlite_where=sa.text("state IN ('queued', 'running')"),
                  postgresql_where=sa.text("state IN ('queued', 'running')")),
     )

@@ -1,0 +1,151 @@
+"""THE plugin contract: every place where a plugin may answer, one function each, grouped by kind.
+
+The kind decides everything else: when the hook is asked, what it may do, what it returns, and what happens when a
+plugin fails (docs/reference/hooks.md). A plugin implements a hook by a function of the same name under `@hookimpl`;
+it takes only the arguments it needs, in any order, without default values.
+
+A hook is added together with its first user, its test and its place in the reference.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from types import ModuleType
+from typing import Any, TypeVar
+
+import pluggy
+
+PROJECT = "inbox"
+_mark = pluggy.HookspecMarker(PROJECT)
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Kind(StrEnum):
+    """The eight kinds of hook."""
+
+    register = "register"  # once, when the plugin is loaded: a list of items
+    check = "check"  # just before a change: silence, or raise Rejected("why")
+    prepare = "prepare"  # just before something new is stored: sets fields of it
+    choose = "choose"  # core needs one answer: the first that is not None
+    filter = "filter"  # a value in, a value of the same type out; None leaves it unchanged
+    event = "event"  # after the commit, in a job, at least once, in order per ticket
+    slot = "slot"  # while a page is drawn: a list of items for one place
+    lifecycle = "lifecycle"  # told to one plugin about itself
+
+
+@dataclass(frozen=True)
+class HookSpec:
+    """One hook: what it is called, of which kind, with which arguments, since when, how firm."""
+
+    name: str
+    kind: Kind
+    args: tuple[str, ...]
+    since: str
+    status: str  # provisional, stable, deprecated
+    answer: type | None  # what one plugin returns; None for kinds that return nothing
+    item: type | None  # what a list in the answer holds
+    doc: str
+
+    @property
+    def signature(self) -> str:
+        return f"{self.name}({', '.join(self.args)})"
+
+
+def hookspec(kind: Kind, *, since: str, status: str = "provisional", answer: type | None = None,
+             item: type | None = None) -> Callable[[F], F]:
+    """Declare a function as a hook. `answer` is needed for choose and filter, `item` for slot and register."""
+    if kind in (Kind.choose, Kind.filter) and answer is None:
+        raise TypeError(f"A {kind} hook says which type it answers with.")
+    if kind in (Kind.slot, Kind.register):
+        answer = list
+
+    def declare(function: F) -> F:
+        spec = HookSpec(function.__name__, kind, tuple(inspect.signature(function).parameters), since, status,
+                        answer, item, inspect.getdoc(function) or "")
+        function.inbox_hook = spec  # type: ignore[attr-defined]
+        return _mark(function)
+
+    return declare
+
+
+def check(**options: Any) -> Callable[[F], F]:
+    return hookspec(Kind.check, **options)
+
+
+def prepare(**options: Any) -> Callable[[F], F]:
+    return hookspec(Kind.prepare, **options)
+
+
+def choose(**options: Any) -> Callable[[F], F]:
+    return hookspec(Kind.choose, **options)
+
+
+def filter(**options: Any) -> Callable[[F], F]:
+    return hookspec(Kind.filter, **options)
+
+
+def event(**options: Any) -> Callable[[F], F]:
+    return hookspec(Kind.event, **options)
+
+
+def slot(**options: Any) -> Callable[[F], F]:
+    return hookspec(Kind.slot, **options)
+
+
+def register(**options: Any) -> Callable[[F], F]:
+    return hookspec(Kind.register, **options)
+
+
+def lifecycle(**options: Any) -> Callable[[F], F]:
+    return hookspec(Kind.lifecycle, **options)
+
+
+def collect(module: ModuleType) -> dict[str, HookSpec]:
+    """The hooks a module declares, by name."""
+    found = (getattr(value, "inbox_hook", None) for value in vars(module).values())
+    return {spec.name: spec for spec in found if spec is not None}
+
+
+# --- prepare: on the unsaved object, before it is stored --------------------------------------------------------
+
+
+@prepare(since="0.1")
+def prepare_ticket(ticket, message):  # type: ignore[no-untyped-def]
+    """A message is about to open a new ticket: set fields of the unsaved ticket (priority, type).
+
+    `message` is unsaved, too, and only to be read; `message.extra["headers"]` holds headers of the mail that speak
+    about the whole message, by lower-case name: `{"x-priority": "1 (Highest)"}`.
+    """
+
+
+# --- event: after the commit, in a job --------------------------------------------------------------------------
+# Every event hook can also take `event` (id, kind, at, actor_kind, actor_id, source, data).
+
+
+@event(since="0.1")
+def ticket_created(ticket, message, event):  # type: ignore[no-untyped-def]
+    """A ticket was opened. `message` is its first message."""
+
+
+@event(since="0.1")
+def ticket_assigned(ticket, agent, previous_agent, event):  # type: ignore[no-untyped-def]
+    """A ticket was given to `agent`, or to nobody (None)."""
+
+
+@event(since="0.1")
+def message_received(ticket, message, event):  # type: ignore[no-untyped-def]
+    """A message came in from a customer; also the one that opened the ticket."""
+
+
+@event(since="0.1")
+def note_added(ticket, note, event):  # type: ignore[no-untyped-def]
+    """An agent left a note. `note` is the message."""
+
+
+@event(since="0.1")
+def reply_failed(ticket, message, error, event):  # type: ignore[no-untyped-def]
+    """A reply could not be sent, or nobody knows whether it was. `error` holds the mail server's words."""

@@ -1,0 +1,76 @@
+"""Stores what went wrong in plugins, and pauses one that fails again and again."""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+import traceback
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+from sqlalchemy.exc import SQLAlchemyError
+
+from inbox.db import session, transaction, utcnow, work_context
+from inbox.plugin_host.models import Plugin, PluginFault, PluginRevision
+
+if TYPE_CHECKING:
+    from inbox.plugin_host.registry import PluginHost
+
+log = logging.getLogger(__name__)
+PAUSE_AFTER = 10  # faults …
+PAUSE_WITHIN = dt.timedelta(minutes=10)  # … within this time
+
+
+class PluginFailure(Exception):
+    """A plugin failed. Raised only where faults are to be seen at once: in tests, and for events (to be retried)."""
+
+    def __init__(self, plugin: str, hook: str, problem: str) -> None:
+        super().__init__(f"Plugin {plugin}, hook {hook}: {problem}")
+        self.plugin, self.hook, self.problem = plugin, hook, problem
+
+
+def store(host: PluginHost, plugin: str, hook: str, problem: str, *, error: BaseException | None = None,
+          ticket_id: int | None = None, event_id: int | None = None) -> None:
+    """Write down a fault in a work context of its own, so that the caller's session is left alone. Never raises."""
+    log.error("Plugin %s failed in %s: %s", plugin, hook, problem, exc_info=error)
+    trace = "".join(traceback.format_exception(error)) if error else ""
+    try:
+        with work_context(host.app), transaction() as current:
+            current.add(PluginFault(plugin=plugin, hook=hook, ticket_id=ticket_id, event_id=event_id,
+                                    summary=problem[:1000], trace=trace[-20_000:]))
+            current.flush()
+            _pause_if_it_keeps_failing(plugin)
+    except SQLAlchemyError:
+        log.exception("The fault of plugin %s could not be stored.", plugin)
+
+
+def _pause_if_it_keeps_failing(plugin: str) -> None:
+    row = session().get(Plugin, plugin)
+    if row is None or row.state != "active":
+        return
+    since = max(utcnow() - PAUSE_WITHIN, row.changed_at)  # a person who resumed it gave it a new chance
+    count = session().scalar(sa.select(sa.func.count()).select_from(PluginFault).where(
+        PluginFault.plugin == plugin, PluginFault.at >= since)) or 0
+    if count >= PAUSE_AFTER:
+        pause(plugin, f"It failed {count} times within {PAUSE_WITHIN.seconds // 60} minutes.")
+
+
+def pause(plugin: str, reason: str) -> None:
+    """Stop calling a plugin until a person resumes it; its events wait. Inside a transaction."""
+    row = session().get(Plugin, plugin)
+    if row is not None and row.state == "active":
+        row.state, row.reason, row.changed_at = "paused", reason, utcnow()
+        session().flush()
+        move_revision()
+        log.warning("Plugin %s is paused: %s", plugin, reason)
+
+
+def move_revision() -> None:
+    """Tell every process that a state changed. Inside a transaction."""
+    session().execute(sa.update(PluginRevision).values(value=PluginRevision.value + 1))
+
+
+def sweep(older_than: dt.datetime) -> int:
+    """Delete old faults. Returns how many."""
+    with transaction() as current:
+        return int(current.execute(sa.delete(PluginFault).where(PluginFault.at < older_than)).rowcount or 0)

@@ -1,0 +1,51 @@
+"""The plugin host's own tables. A ticket's or event's id is a plain number here: the host knows no tickets."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column
+
+from inbox.db import Model, UtcDateTime, utcnow
+
+STATES = ("installed", "active", "paused")
+
+
+class Plugin(Model):
+    """A plugin that was installed here: its code is trusted and its tables are there."""
+
+    __tablename__ = "plugin"
+    __table_args__ = (sa.CheckConstraint("state IN ('installed', 'active', 'paused')", name="state"),)
+
+    name: Mapped[str] = mapped_column(sa.String(60), primary_key=True)
+    version: Mapped[str] = mapped_column(sa.String(40))
+    state: Mapped[str] = mapped_column(sa.String(10), default="installed")
+    reason: Mapped[str] = mapped_column(sa.Text, default="")  # why it is paused
+    error: Mapped[str | None] = mapped_column(sa.Text)  # why it could not be loaded; None: it could
+    changed_at: Mapped[dt.datetime] = mapped_column(UtcDateTime, default=utcnow, onupdate=utcnow)
+
+
+class PluginRevision(Model):
+    """One row with a number that moves with every change of a state; processes compare it with what they know."""
+
+    __tablename__ = "plugin_revision"
+
+    id: Mapped[int] = mapped_column(primary_key=True, default=1)
+    value: Mapped[int] = mapped_column(sa.BigInteger, default=0)
+
+
+class PluginFault(Model):
+    """A plugin failed: where, when, over which ticket, and how."""
+
+    __tablename__ = "plugin_fault"
+    __table_args__ = (sa.Index("ix_plugin_fault_plugin_at", "plugin", "at"),)
+
+    id: Mapped[int] = mapped_column(sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True)
+    plugin: Mapped[str] = mapped_column(sa.String(60))
+    hook: Mapped[str] = mapped_column(sa.String(60))
+    at: Mapped[dt.datetime] = mapped_column(UtcDateTime, default=utcnow, index=True)
+    ticket_id: Mapped[int | None] = mapped_column(sa.BigInteger)
+    event_id: Mapped[int | None] = mapped_column(sa.BigInteger)
+    summary: Mapped[str] = mapped_column(sa.Text)
+    trace: Mapped[str] = mapped_column(sa.Text, default="")

@@ -1,0 +1,184 @@
+"""Which plugins are loaded in this process, and which of them are active now."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+import logging
+import threading
+import time
+from types import ModuleType
+from typing import Any
+
+import pluggy
+import sqlalchemy as sa
+from flask import Flask
+from sqlalchemy.exc import SQLAlchemyError
+
+from inbox import hookspecs
+from inbox.config import Config
+from inbox.db import Base, in_transaction, session, transaction, work_context
+from inbox.hookspecs import PROJECT, HookSpec
+from inbox.plugin_host import discover, faults
+from inbox.plugin_host.discover import Found
+from inbox.plugin_host.models import Plugin, PluginRevision
+
+log = logging.getLogger(__name__)
+EXTENSION = "inbox_plugins"
+FRESH_SECONDS = 1.0  # how old the knowledge of who is active may be
+
+
+class LoadError(Exception):
+    """A plugin's code cannot be used; the message names the plugin, the place and the next step."""
+
+
+class PluginHost:
+    """The plugins of one application object. Each process, and each test, has its own."""
+
+    def __init__(self, app: Flask, config: Config) -> None:
+        self.app, self.config = app, config
+        self.raise_faults: bool = bool(app.config.get("TESTING"))
+        self.pm = pluggy.PluginManager(PROJECT)
+        self.specs: dict[str, HookSpec] = {}
+        self.add_specs(hookspecs)
+        self.builtins: frozenset[str] = frozenset()
+        self.broken: dict[str, str] = {}
+        self._loaded: dict[str, str] = {}  # name → version
+        self._states: dict[str, str] = {}
+        self._revision: int | None = None
+        self._looked_at = 0.0
+        self._lock = threading.RLock()
+
+    def add_specs(self, module: ModuleType) -> None:
+        """Make the hooks of a module known."""
+        self.pm.add_hookspecs(module)
+        self.specs.update(hookspecs.collect(module))
+
+    def add_builtin(self, name: str, module: ModuleType) -> None:
+        """Load an always-active feature. Raises LoadError."""
+        self.register(name, module)
+        self.builtins |= {name}
+
+    # --- who is active -----------------------------------------------------------------------------------------
+
+    def active(self) -> frozenset[str]:
+        """Names of those to be asked now; at most a second old."""
+        return self.builtins | {name for name, state in self.states().items()
+                                if state == "active" and name in self._loaded}
+
+    def states(self) -> dict[str, str]:
+        """State of every installed plugin by name; at most a second old. Loads what was installed meanwhile."""
+        if self.config.safe_mode:
+            return {}
+        if time.monotonic() - self._looked_at >= FRESH_SECONDS and not in_transaction():
+            with self._lock:
+                self._refresh()
+        return self._states
+
+    def forget(self) -> None:
+        """Look again at the next question."""
+        self._looked_at, self._revision = 0.0, None
+
+    def revision(self) -> int:
+        """A number that moves when a plugin's state changes (part of every page's ETag)."""
+        self.states()
+        return self._revision or 0
+
+    def _refresh(self) -> None:
+        revision = session().scalar(sa.select(PluginRevision.value)) or 0
+        if revision != self._revision:
+            rows = session().execute(sa.select(Plugin.name, Plugin.state)).all()
+            self._states = {row.name: row.state for row in rows}
+            missing = [name for name in self._states if name not in self._loaded and name not in self.broken]
+            if missing:
+                found = discover.scan(self.config)
+                for name in missing:
+                    self._try_to_load(name, found.get(name))
+            self._revision = revision
+        self._looked_at = time.monotonic()
+
+    # --- loading -----------------------------------------------------------------------------------------------
+
+    def _try_to_load(self, name: str, found: Found | None) -> None:
+        try:
+            self.load(name, found)
+        except LoadError as error:
+            self.broken[name] = str(error)
+            log.error("Plugin %s is not loaded: %s", name, error)
+            self._note(name, str(error))
+        else:
+            self._note(name, None)
+
+    def load(self, name: str, found: Found | None) -> None:
+        """Import a plugin and make its answers known. Raises LoadError; then nothing of it is left here."""
+        with self._lock:
+            if name in self._loaded:
+                return
+            if found is None:
+                raise LoadError(f"The folder of plugin {name} is gone. Put it back, or deactivate the plugin.")
+            if found.problem or found.manifest is None:
+                raise LoadError(found.problem or "It has no manifest.")
+            before = set(Base.metadata.tables)
+            try:
+                module = discover.import_plugin(found)
+            except (Exception, SystemExit) as error:
+                faults.store(self, name, "import", f"{type(error).__name__}: {error}", error=error)
+                raise LoadError(f"Plugin {name} cannot be imported: {type(error).__name__}: {error}") from error
+            self._fence(name, set(Base.metadata.tables) - before)
+            self.register(name, module)
+            self._loaded[name] = found.manifest.version
+            self.broken.pop(name, None)
+
+    def _fence(self, name: str, tables: set[str]) -> None:
+        outside = sorted(each for each in tables if not each.startswith(f"{name}_"))
+        if outside:
+            for each in outside:
+                Base.metadata.remove(Base.metadata.tables[each])
+            raise LoadError(f"Plugin {name} declares the table {outside[0]}; its tables must begin with {name}_.")
+
+    def register(self, name: str, module: ModuleType) -> None:
+        """Check every answer of a module against its hook, then take them all or none. Raises LoadError."""
+        for attribute in vars(module).values():
+            options: dict[str, Any] | None = getattr(attribute, f"{PROJECT}_impl", None)
+            if isinstance(options, dict):
+                self._check_answer(name, attribute, options)
+        try:
+            self.pm.register(module, name)
+        except (ValueError, pluggy.PluginValidationError) as error:
+            raise LoadError(f"Plugin {name}: {error}") from error
+
+    def _check_answer(self, plugin: str, function: Any, options: dict[str, Any]) -> None:
+        hook = options.get("specname") or function.__name__
+        where = f"Plugin {plugin}, {function.__code__.co_filename}:{function.__code__.co_firstlineno}"
+        spec = self.specs.get(hook)
+        if spec is None:
+            near = difflib.get_close_matches(hook, self.specs, n=1)
+            hint = f" Did you mean {near[0]}?" if near else ""
+            raise LoadError(f"{where}: there is no hook called {hook}.{hint}")
+        if options.get("wrapper") or options.get("hookwrapper"):
+            raise LoadError(f"{where}: {hook} is written as a wrapper; a plugin answers, it does not wrap others.")
+        for name, parameter in inspect.signature(function).parameters.items():
+            if parameter.default is not parameter.empty:
+                raise LoadError(f"{where}: {hook} gives {name} a default value; take the argument or leave it out.")
+            if parameter.kind is not parameter.POSITIONAL_OR_KEYWORD or name not in spec.args:
+                raise LoadError(f"{where}: {hook} has no argument {parameter}; there is {', '.join(spec.args)}.")
+
+    def _note(self, name: str, problem: str | None) -> None:
+        """Keep on the plugin's row why it could not be loaded, for processes that do not import plugins."""
+        try:
+            with work_context(self.app) as current:
+                stored = current.scalar(sa.select(Plugin.error).where(Plugin.name == name))
+                if stored != problem:
+                    with transaction():
+                        current.execute(sa.update(Plugin).where(Plugin.name == name).values(error=problem))
+        except SQLAlchemyError:
+            log.exception("The state of plugin %s could not be stored.", name)
+
+
+def init_app(app: Flask, config: Config) -> PluginHost:
+    """Give an application its plugin host with the always-active features. Touches no database yet."""
+    host = PluginHost(app, config)
+    for name, module in discover.builtins():
+        host.add_builtin(name, module)
+    app.extensions[EXTENSION] = host
+    return host
