@@ -261,4 +261,4 @@ def raw_of(row: Ledger) -> bytes:
 
 def note_quarantine(row_id: int, reason: str, by: Actor) -> None:
     """Record that a message was quarantined, so that admins hear of it. Inside the fate's transaction."""
-    events.record("mail_quarantined", by=by, ledger=row_id, reason=reason[:200])
+    events.mail_quarantined(row_id, reason, by=by)
