@@ -27,8 +27,9 @@ def begin(message_pk: int, *, message_id: str) -> SendAttempt | None:
                                      Message.send_after <= utcnow()).values(state="sending"))
         if claimed.rowcount != 1:  # type: ignore[attr-defined]
             return None
-        current.execute(sa.update(Message).where(Message.id == message_pk, Message.message_id.is_(None))
-                        .values(message_id=message_id))
+        message = current.get(Message, message_pk, populate_existing=True)
+        if message is not None and message.message_id is None:  # a second attempt keeps the first one's
+            message.message_id = message_id
         attempt = SendAttempt(message_pk=message_pk)
         current.add(attempt)
         current.flush()

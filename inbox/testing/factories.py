@@ -13,12 +13,13 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from inbox.core import customers, messages, search, tickets
+from inbox.core import customers, intake, messages, tickets
 from inbox.core.attachments import StoredFile, store
 from inbox.core.events import Actor
+from inbox.core.intake import Incoming
 from inbox.core.messages import Body
 from inbox.core.models import Agent, Customer, Department, Mailbox, Membership, Message, Role, Ticket
-from inbox.db import transaction, utcnow
+from inbox.db import session, transaction
 
 _numbers = itertools.count(1)
 SYSTEM = Actor.system("test")
@@ -76,8 +77,9 @@ def make_ticket(subject: str | None = None, *, department: Department | None = N
         ticket = tickets.create(
             by=SYSTEM, subject=subject or f"Question {next(_numbers)}", department=department,
             customer=customer or make_customer(), channel="mail", mailbox_id=mailbox.id if mailbox else None)
-        if text is not None:
-            make_message(ticket, text)
+    if text is not None:
+        make_message(ticket, text)
+    with transaction():
         for name in tags:
             tickets.tag(ticket, name, by=SYSTEM)
         if assignee is not None:
@@ -95,23 +97,14 @@ def make_message(ticket: Ticket, text: str = "One more thing.", *, kind: str = "
         actor = Actor.of(by or make_agent(role="admin"))
         write = {"reply": messages.reply, "note": messages.note}[kind]
         return write(ticket, Body(text, html), by=actor, files=files)
-    with transaction() as current:
-        customer = current.get_one(Customer, ticket.customer_id)
-        when, number = at or utcnow(), next(_numbers)
-        message = Message(**{
-            "ticket_id": ticket.id, "kind": "received", "author_kind": "customer", "customer_id": customer.id,
-            "subject": ticket.subject, "text": text, "html": html, "at": when, "from_name": customer.name,
-            "from_address": customer.email or "", "message_id": f"m{number}@mail.example.com",
-            "fingerprint": f"factory-{number}"} | columns)
-        messages.attach(message, files)
-        current.add(message)
-        ticket.message_count += 1
-        ticket.last_message_at = ticket.waiting_since = when
-        ticket.snippet = messages.snippet(text)
-        tickets.touch(ticket)
-        current.flush()
-        search.index(message.id, search.text_of(ticket.subject, text, customer.name, customer.email or ""))
-        return message
+    customer, number = session().get_one(Customer, ticket.customer_id), next(_numbers)
+    plan = intake.plan(Incoming(**{
+        "subject": ticket.subject, "text": text, "html": html, "at": at, "from_name": customer.name,
+        "from_address": customer.email or "", "message_id": f"m{number}@mail.example.com",
+        "fingerprint": f"factory-{number}", "files": files} | columns),
+        mailbox=None, department=ticket.department, target=ticket, why={"by": "test"})
+    with transaction():
+        return intake.accept(plan)
 
 
 def make_file(data: bytes = b"%PDF-1.4 an invoice", filename: str = "invoice.pdf",

@@ -1,0 +1,92 @@
+"""Words are found in Norwegian, Thai, Japanese and Chinese, and only by those who may see them."""
+
+import pytest
+
+from inbox.core import search, views
+from inbox.core.errors import Invalid
+from inbox.core.events import Actor
+from inbox.core.models import Message
+from inbox.db import transaction
+from inbox.testing.factories import make_agent, make_department, make_mailbox, make_message, make_ticket
+
+TEXTS = {
+    "nb": "Hei, pakken på 3 kg er ikke kommet. Jeg vil ha pengene tilbake, og kjøpe en billett i stedet.",
+    "th": "สวัสดีครับ ลูกค้าต้องการเปลี่ยนขนาดเสื้อกันหนาว",
+    "ja": "お世話になっております。返品の送料について教えてください。ヘルプデスク様",
+    "zh": "您好，我們是台北的一家選物店，想了解客戶的批發條件",
+    "en": "The sweater arrived but it is a size M and I ordered an S. Half-width: ｶﾅ",
+}
+
+
+@pytest.fixture
+def desk(session):
+    box = make_mailbox(department=make_department())
+    return {language: make_ticket(language, mailbox=box, text=text).id for language, text in TEXTS.items()}
+
+
+@pytest.mark.parametrize(("query", "language"), [
+    ("på", "nb"), ("BILL", "nb"), ("kjøpe billett", "nb"), ("ลูกค้า", "th"), ("ขนาด", "th"), ("送料", "ja"),
+    ("ヘルプ", "ja"), ("返", "ja"), ("客戶", "zh"), ("選物店", "zh"), ("sweater size", "en"), ("カナ", "en"),
+])
+def test_a_word_is_found(session, desk, query, language):
+    assert [row.id for row in views.page(make_agent(role="owner"), q=query).rows] == [desk[language]]
+
+
+@pytest.mark.parametrize("query", [
+    "illett", "sweater pakken", "ค้าลูก", "戶客", '"', "'); --", "a OR b NOT", "*", "^x -y"])
+def test_what_is_not_there_is_not_found_and_nothing_breaks(session, desk, query):
+    if search.parse_query(query).phrases:
+        assert views.page(make_agent(role="owner"), q=query).rows == []
+
+
+def test_filters_are_split_from_words():
+    query = search.parse_query('swap tag:returns is:open from:"maja@haugen.example" http://x')
+    assert query.words == "swap http://x"
+    assert query.filters == (("tag", "returns"), ("is", "open"), ("from", "maja@haugen.example"))
+
+
+def test_a_bad_day_says_what_is_right(session, desk):
+    with pytest.raises(Invalid, match="2026-11-22"):
+        views.page(make_agent(role="owner"), q="before:yesterday")
+
+
+def test_a_long_search_pages_through_every_ticket_once(session):
+    box = make_mailbox()
+    wanted = {make_ticket(mailbox=box, text="lots of wool").id for _ in range(23)}
+    for ticket_id in sorted(wanted)[:5]:  # a second match in an old ticket must not show it twice
+        make_message(session.get(views.Ticket, ticket_id), "more wool")
+    agent, cursor, found = make_agent(role="owner"), None, []
+    while True:
+        page = views.page(agent, q="wool", after=cursor, limit=4)
+        found += [row.id for row in page.rows]
+        cursor = page.next
+        if cursor is None:
+            break
+    assert len(found) == len(set(found)) and set(found) == wanted
+
+
+def test_an_index_can_be_built_anew(session, desk):
+    with transaction():
+        search.remove(list(session.scalars(views.sa.select(Message.id))))
+    assert views.page(make_agent(role="owner"), q="sweater").rows == []
+    with transaction():
+        last = search.reindex(batch=2)
+        while last:
+            last = search.reindex(batch=2, above=last)
+    assert len(views.page(make_agent(role="owner"), q="sweater").rows) == 1
+
+
+def test_tsvector_literals_survive_quotes_and_backslashes():
+    assert search.vector("a' b\\ a'") == "'a''':1,3 'b\\\\':2"
+
+
+def test_tag_and_assignee_filters(session, desk):
+    from inbox.core import tickets
+
+    owner = make_agent(role="owner", name="Ola Lien")
+    ticket = session.get(views.Ticket, desk["ja"])
+    tickets.tag(ticket, "Returns", by=Actor.of(owner))
+    tickets.assign(ticket, owner, by=Actor.of(owner))
+    for query in ("tag:returns", "assigned:me", "assigned:ola", "is:mine", "送料 tag:returns"):
+        assert [row.id for row in views.page(owner, q=query).rows] == [ticket.id], query
+    assert ticket.id not in [row.id for row in views.page(owner, q="assigned:none").rows]
