@@ -221,11 +221,18 @@ def hooks_are_called_in_one_place(where: str, source: str) -> list[str]:
     """Isolation, time limits and faults live in plugin_host/call.py: nobody goes past it to pluggy."""
     if where == "inbox/plugin_host/call.py":
         return []
-    return [
-        f"{node.lineno}: call hooks through inbox.plugin_host.call"
-        for node in ast.walk(ast.parse(source))
-        if isinstance(node, ast.Attribute) and node.attr == "hook"
-    ]
+
+    def is_hooks(node: ast.AST) -> bool:
+        return isinstance(node, ast.Attribute) and node.attr == "hook"
+
+    complaints = []
+    for node in ast.walk(ast.parse(source)):
+        by_name = isinstance(node, ast.Attribute) and is_hooks(node.value)
+        by_string = isinstance(node, ast.Call) and any(is_hooks(argument) for argument in node.args[:1])
+        caller = isinstance(node, ast.Attribute) and node.attr in ("subset_hook_caller", "call_historic")
+        if by_name or by_string or caller:
+            complaints.append(f"{node.lineno}: call hooks through inbox.plugin_host.call")
+    return complaints
 
 
 def exceptions_are_named(where: str, source: str) -> list[str]:
@@ -243,7 +250,23 @@ def exceptions_are_named(where: str, source: str) -> list[str]:
     return complaints
 
 
-WALLS = [nobody_commits, events_are_recorded_in_core, hooks_are_called_in_one_place, exceptions_are_named]
+def one_clock(where: str, source: str) -> list[str]:
+    """Everybody asks inbox.db.utcnow() for the time, so that it is aware, and tests can stop it."""
+    asking = {"datetime.now", "datetime.utcnow", "datetime.today", "date.today"}
+    return [
+        f"{line}: use inbox.db.utcnow()"
+        for line, name in calls(source)
+        if where != "inbox/db.py" and ".".join(name.split(".")[-2:]) in asking
+    ]
+
+
+WALLS = [
+    nobody_commits,
+    events_are_recorded_in_core,
+    hooks_are_called_in_one_place,
+    exceptions_are_named,
+    one_clock,
+]
 
 
 @pytest.mark.parametrize("wall", WALLS)
@@ -263,6 +286,8 @@ def test_wall_stands(wall: Callable[[str, str], list[str]]) -> None:
         (events_are_recorded_in_core, "inbox/web/x.py", "events.record('ticket_created')"),
         (events_are_recorded_in_core, "inbox/web/x.py", "from inbox.core.events import record"),
         (hooks_are_called_in_one_place, "inbox/core/x.py", "pm.hook.ticket_created(ticket=t)"),
+        (hooks_are_called_in_one_place, "inbox/core/x.py", "getattr(pm.hook, name)(ticket=t)"),
+        (one_clock, "inbox/web/x.py", "dt.datetime.now(dt.UTC)"),
         (exceptions_are_named, "inbox/web/x.py", "try:\n    f()\nexcept:\n    raise"),
         (exceptions_are_named, "inbox/web/x.py", "try:\n    f()\nexcept Exception:\n    pass"),
     ],
@@ -297,8 +322,13 @@ def test_setup_cfg_names_every_package() -> None:
     assert named == there
 
 
-def test_every_module_and_public_function_says_what_it_does() -> None:
-    """Counted, not felt: a module of the program without a docstring is an unsigned letter."""
+def test_test_folders_are_packages() -> None:
+    """Or two test files of the same name in different folders cannot be collected together."""
+    folders = {path.parent for path in (ROOT / "tests").rglob("test_*.py")}
+    assert sorted(str(folder) for folder in folders if not (folder / "__init__.py").exists()) == []
+
+
+def test_every_module_says_what_it_is() -> None:
     silent = [
         str(path.relative_to(ROOT))
         for path in python_files(INBOX)
