@@ -1,6 +1,7 @@
 """The program's mail parser in the words of the corpus scorers (check_mail.py, check_html.py)."""
 
 from inbox.mail import body as bodies
+from inbox.mail import guards
 from inbox.mail import sanitise as sanitiser
 from inbox.mail.parse import parse as parse_message
 
@@ -10,6 +11,7 @@ def parse(raw: bytes) -> dict:
     message = parse_message(raw)
     body = bodies.build(message)
     sender = message.from_
+    bounce = guards.bounce(message)
     return {
         "from_address": sender.address if sender else "",
         "from_name": sender.name if sender else "",
@@ -26,6 +28,12 @@ def parse(raw: bytes) -> dict:
         "attachments": [
             {"filename": a.filename, "content_type": a.content_type, "content": a.data}
             for a in message.attachments],
+        "is_auto_reply": bounce is not None or guards.is_automatic(message) is not None,
+        "is_bounce": bounce is not None,
+        "bounced_addresses": bounce.recipients if bounce else [],
+        "bounce_status": bounce.status if bounce else None,
+        "bounce_permanent": bounce.permanent if bounce else False,
+        "is_feedback_report": guards.is_feedback_report(message),
     }
 
 
