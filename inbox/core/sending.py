@@ -19,8 +19,11 @@ from inbox.db import session, transaction, utcnow
 OUTCOMES = ("sent", "refused", "later", "unknown")
 
 
-def begin(message_pk: int, *, message_id: str) -> SendAttempt | None:
-    """Claim a queued message for sending and record the attempt. None when it is not to be sent (any more)."""
+def begin(message_pk: int, *, message_id: str | None) -> SendAttempt | None:
+    """Claim a queued message for sending and record the attempt. None when it is not to be sent (any more).
+
+    `message_id` is stored unless the message has one already: a second attempt carries the Message-ID of the first.
+    """
     with transaction() as current:
         claimed = current.execute(
             sa.update(Message).where(Message.id == message_pk, Message.state == "queued",
@@ -36,36 +39,52 @@ def begin(message_pk: int, *, message_id: str) -> SendAttempt | None:
         return attempt
 
 
-def handed_over(attempt: SendAttempt) -> None:
-    """The text of the message is about to go over the line: from here on a crash means "nobody knows"."""
-    with transaction():
-        attempt.outcome = "handed"
+def handed_over(attempt: SendAttempt) -> bool:
+    """The text of the message is about to go over the line: from here on a crash means "nobody knows".
+
+    False when the attempt was settled meanwhile, by a process that took this one for dead: do not send then.
+    """
+    with transaction() as current:
+        marked = current.execute(
+            sa.update(SendAttempt).where(SendAttempt.id == attempt.id, SendAttempt.outcome == "started")
+            .values(outcome="handed"))
+        return bool(marked.rowcount == 1)  # type: ignore[attr-defined]
 
 
 def finish(attempt: SendAttempt, outcome: str, response: str = "", *, refused: dict[str, str] | None = None,
-           retry_at: dt.datetime | None = None) -> None:
-    """Record how an attempt ended. `response` is the server's words; `refused` maps addresses to theirs.
+           delayed: dict[str, str] | None = None, retry_at: dt.datetime | None = None) -> None:
+    """Record how an attempt ended. `response` is the server's words; `refused` and `delayed` map addresses to theirs.
 
-    `later` queues the message again for `retry_at`; `unknown` waits for a person. Raises Invalid for other outcomes.
+    `later`, and `sent` with `delayed` recipients, queue the message again for `retry_at`, for those who have not got
+    it; `unknown` waits for a person. Raises Invalid for other outcomes.
     """
     if outcome not in OUTCOMES:
         raise Invalid("outcome", f"An attempt ends as one of {', '.join(OUTCOMES)}.")
-    refused = refused or {}
+    refused, delayed = refused or {}, delayed or {}
     with transaction() as current:
         message = current.get(Message, attempt.message_pk)
         if message is None:
             return  # its ticket was purged meanwhile
         attempt.outcome, attempt.response, attempt.finished_at = outcome, response[:2000], utcnow()
-        message.error = response[:2000] if outcome != "sent" else None
-        if outcome == "later":
+        message.error = next(iter(delayed.values()), response)[:2000] if outcome != "sent" or delayed else None
+        for recipient in recipients_left(message):
+            words = refused.get(recipient.address) or delayed.get(recipient.address) or response
+            recipient.state = _state_after(outcome, recipient.address, refused, delayed)
+            recipient.error = None if recipient.state == "sent" else words[:2000]
+        if recipients_left(message):
             _queue_again(message, retry_at or utcnow())
-            return
-        for recipient in message.recipients:
-            failed = outcome == "refused" or recipient.address in refused
-            if recipient.state == "queued":
-                recipient.state = "unknown" if outcome == "unknown" else "failed" if failed else "sent"
-                recipient.error = refused.get(recipient.address) or (response[:2000] if failed else None)
-        _settle(message)
+        else:
+            _settle(message)
+
+
+def _state_after(outcome: str, address: str, refused: dict[str, str], delayed: dict[str, str]) -> str:
+    """What an attempt means for one recipient who was still to get the message."""
+    if address in refused or outcome == "refused":
+        return "failed"
+    if outcome == "later" or (outcome == "sent" and address in delayed):
+        return "queued"
+    # Nothing is tried again by itself while it is unknown who got it.
+    return "failed" if address in delayed else outcome
 
 
 def _queue_again(message: Message, at: dt.datetime) -> None:
@@ -102,23 +121,38 @@ def _changed(message: Message) -> None:
         tickets.touch(ticket)
 
 
-def recover() -> int:
-    """After a crash: messages left in `sending` go back to the queue, or to "unknown" when the text may have left.
+def left_behind(message: Message) -> SendAttempt | None:
+    """The attempt that a process which has ended left unfinished, of a message in state `sending`."""
+    if message.state != "sending":
+        return None
+    return session().scalar(
+        sa.select(SendAttempt).where(SendAttempt.message_pk == message.id, SendAttempt.finished_at.is_(None))
+        .order_by(SendAttempt.id.desc()).limit(1))
 
-    Called by the worker that starts, under the lease of the send lane. Returns how many were found.
-    """
-    left = session().scalars(sa.select(Message.id).where(Message.state == "sending")).all()
-    for message_pk in left:
-        attempt = session().scalar(sa.select(SendAttempt).where(SendAttempt.message_pk == message_pk)
-                                   .order_by(SendAttempt.id.desc()).limit(1))
-        if attempt is None:
-            continue
-        if attempt.outcome == "handed":
-            finish(attempt, "unknown", "The program ended while the message was being handed over. "
-                                       "It may have been sent.")
-        elif attempt.outcome == "started":
-            finish(attempt, "later", "The program ended before the message was handed over.")
-    return len(left)
+
+def tries(message: Message) -> int:
+    """How many attempts in a row ended with "later"; a person who sends it again starts anew."""
+    count = 0
+    ended = sa.select(SendAttempt.outcome).where(SendAttempt.message_pk == message.id,
+                                                 SendAttempt.finished_at.is_not(None))
+    for outcome in session().scalars(ended.order_by(SendAttempt.id.desc())):
+        if outcome != "later":
+            break
+        count += 1
+    return count
+
+
+def forgotten(before: dt.datetime, limit: int = 200) -> list[int]:
+    """Messages that should have been sent before that time and still wait or hang, whatever became of their jobs."""
+    return list(session().scalars(
+        sa.select(Message.id).where(Message.state.in_(("queued", "sending")), Message.send_after < before)
+        .order_by(Message.send_after).limit(limit)))
+
+
+def send_again(message_pk: int) -> None:
+    """Queue the job of a message once more; a job that waits or runs already stays the only one."""
+    with transaction():
+        queue.enqueue("mail.send", {"message": message_pk}, key=f"send:{message_pk}")
 
 
 def retry(message: Message, *, by: Actor) -> None:

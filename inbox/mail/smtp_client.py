@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import smtplib
 import ssl
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -18,6 +19,8 @@ from inbox.mail import mime
 CONNECT_SECONDS = 30
 COMMAND_SECONDS = 60
 ANSWER_SECONDS = 300  # after the text: the server may look for viruses first (RFC 5321 §4.5.3.2.6 says 10 minutes)
+SLOWEST_LINE = 50_000  # bytes a second; the time for the text follows from it
+LONGEST_TALK = 900  # seconds from the first command to the text, however many recipients there are
 
 
 @dataclass(frozen=True)
@@ -74,7 +77,10 @@ def _converse(smtp: smtplib.SMTP, sender: str, recipients: Sequence[str], data: 
         code, words = smtp.mail(mime.wire_address(sender), options)
         _check("sender", code, words)
     refused, delayed = {}, {}
+    end = time.monotonic() + LONGEST_TALK
     for address in recipients:
+        if time.monotonic() > end:
+            raise Trouble("recipient", "later", "The mail server is too slow; this took too long.")
         with _step("recipient"):
             code, words = smtp.rcpt(mime.wire_address(address))
         if code >= 500:
@@ -92,6 +98,8 @@ def _converse(smtp: smtplib.SMTP, sender: str, recipients: Sequence[str], data: 
     if not before_text():
         return Result("later", "Another process took this message over.")
     with _step("text"):
+        if smtp.sock is not None:
+            smtp.sock.settimeout(max(ANSWER_SECONDS, len(data) / SLOWEST_LINE))
         smtp.send(_stuffed(data))  # an error here means that the end of the text has not left: it was not accepted
     return _last_answer(smtp, refused, delayed)
 

@@ -140,7 +140,7 @@ def test_a_good_account_passes_every_step(secure: tuple[SmtpSink, Account]) -> N
 
 
 def test_a_wrong_password_is_told_at_the_step_it_belongs_to(secure: tuple[SmtpSink, Account]) -> None:
-    sink, account = secure
+    _sink, account = secure
     steps = smtp_client.test_connection(Account(**{**account.__dict__, "password": "wrong"}))
     assert [(each.step, each.is_ok) for each in steps] == [("connect", True), ("tls", True), ("login", False)]
     assert "does not accept this user and password" in steps[-1].words
