@@ -20,12 +20,12 @@ run: $(VENV)/.run ## start a demo desk on http://127.0.0.1:8000 (ARGS="--port 90
 test: test-sqlite test-postgresql ## all tests, on SQLite and, where it is installed, on PostgreSQL (ARGS="-k words")
 
 test-sqlite: $(VENV)/.dev ## all tests on SQLite
-	INBOX_TEST_DB=sqlite $(VENV)/bin/python -m pytest -n 2 $(ARGS)
+	INBOX_TEST_DB=sqlite $(VENV)/bin/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 test-postgresql: $(VENV)/.dev ## the tests that use the database, on a throw-away PostgreSQL
 	@if $(VENV)/bin/python -m tests.support.postgres; then \
-		echo INBOX_TEST_DB=postgresql $(VENV)/bin/python -m pytest -n 2 $(ARGS); \
-		INBOX_TEST_DB=postgresql $(VENV)/bin/python -m pytest -n 2 $(ARGS); \
+		echo INBOX_TEST_DB=postgresql $(VENV)/bin/python -m pytest -n 2 --dist loadfile $(ARGS); \
+		INBOX_TEST_DB=postgresql $(VENV)/bin/python -m pytest -n 2 --dist loadfile $(ARGS); \
 	elif [ "$$INBOX_CI" = 1 ]; then exit 1; fi
 
 check: $(VENV)/.dev ## style, types, import walls, hook contract, documents in step (seconds)
