@@ -26,7 +26,7 @@ class PluginFailure(Exception):
 
     def __init__(self, plugin: str, hook: str, problem: str) -> None:
         super().__init__(f"Plugin {plugin}, hook {hook}: {problem}")
-        self.plugin, self.hook, self.problem = plugin, hook, problem
+        self.plugin, self.problem = plugin, problem
 
 
 def store(host: PluginHost, plugin: str, hook: str, problem: str, *, error: BaseException | None = None,

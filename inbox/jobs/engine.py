@@ -1,0 +1,280 @@
+"""The job queue: rows of `inbox.core.models.Job` are the truth, wake-ups are only hints.
+
+    @handler("mail.send", lane="sending", retries=5)
+    def send_job(args: dict) -> None: …
+
+A handler runs in a work context of its own, outside of any transaction, and may run twice (the program can end
+between its work and our note of it): it must find that out by itself. Raising means "try again later"; after the
+last try the row stays, failed, with the traceback. Jobs are asked for with `inbox.core.queue.enqueue`.
+
+A lane has threads of its own, so that a slow mail server delays no incoming mail. Lane `intake` has one thread: jobs
+there run in order.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+import threading
+import traceback
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from flask import Flask
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+
+from inbox.core import queue
+from inbox.core.models import Job
+from inbox.db import session, transaction, utcnow, work_context
+
+log = logging.getLogger(__name__)
+LEASE = dt.timedelta(seconds=30)  # how long a job of a process that was killed waits for another
+RENEW_SECONDS = 10.0
+LOOK_SECONDS = 5.0  # at the latest, without any wake-up
+FIRST_DELAY, LONGEST_DELAY = 5, 3600  # seconds before a retry; four times as long after each
+LANES = {"intake": 1, "sending": 2}  # threads; every other lane has config.worker_threads
+
+
+@dataclass(frozen=True)
+class Handler:
+    """What runs a kind of job, and how."""
+
+    kind: str
+    function: Callable[[dict[str, Any]], None]
+    lane: str
+    retries: int
+    every: dt.timedelta | None  # a job that is always there, and runs again this long after its end
+
+
+@dataclass(frozen=True)
+class Claimed:
+    """A job in hand; `attempts` tells this try from any other."""
+
+    id: int
+    kind: str
+    args: dict[str, Any]
+    attempts: int
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a try ended: `error` is a traceback, or None."""
+
+    job: Claimed
+    error: str | None
+
+
+HANDLERS: dict[str, Handler] = {}
+
+
+def handler(kind: str, *, lane: str = "work", retries: int = 5,
+            every: dt.timedelta | None = None) -> Callable[[Callable[[dict[str, Any]], None]], Any]:
+    """Declare a function as what runs jobs of a kind. It is given the job's args."""
+
+    def declare(function: Callable[[dict[str, Any]], None]) -> Callable[[dict[str, Any]], None]:
+        known = HANDLERS.get(kind)
+        if known is not None and known.function.__qualname__ != function.__qualname__:
+            raise RuntimeError(f"{kind} jobs are run by {known.function.__qualname__} already.")
+        HANDLERS[kind] = Handler(kind, function, lane, retries, every)
+        return function
+
+    return declare
+
+
+def kinds_of(lane: str) -> tuple[str, ...]:
+    """The kinds of job a lane runs."""
+    return tuple(each.kind for each in HANDLERS.values() if each.lane == lane)
+
+
+# --- rows -------------------------------------------------------------------------------------------------------
+
+
+def next_due(kinds: Iterable[str]) -> dt.datetime | None:
+    """When the next job of these kinds is to run; None when none waits. Only reads."""
+    return session().scalar(sa.select(Job.run_at).where(Job.kind.in_(tuple(kinds)), Job.state == "queued")
+                            .order_by(Job.run_at).limit(1))
+
+
+def turn(outcome: Outcome | None, kinds: Iterable[str], now: dt.datetime | None = None) -> Claimed | None:
+    """Note how the last job ended and take the next one, in one transaction. None: nothing is due."""
+    now, kinds = now or utcnow(), tuple(kinds)
+    if outcome is None:
+        due = next_due(kinds) if kinds else None
+        if due is None or due > now:
+            return None
+    with transaction():
+        if outcome is not None:
+            _note(outcome, now)
+        return _claim(kinds, now) if kinds else None
+
+
+def _claim(kinds: tuple[str, ...], now: dt.datetime) -> Claimed | None:
+    first = (sa.select(Job.id).where(Job.kind.in_(kinds), Job.state == "queued", Job.run_at <= now)
+             .order_by(Job.run_at, Job.id).limit(1).with_for_update(skip_locked=True).scalar_subquery())
+    row = session().execute(
+        sa.update(Job).where(Job.id == first, Job.state == "queued")
+        .values(state="running", attempts=Job.attempts + 1, lease_until=now + LEASE)
+        .returning(Job.id, Job.kind, Job.args, Job.attempts).execution_options(synchronize_session=False)).first()
+    return Claimed(row.id, row.kind, row.args, row.attempts) if row else None
+
+
+def _note(outcome: Outcome, now: dt.datetime) -> None:
+    """Store how a try ended, unless somebody else has taken the job meanwhile (our lease had run out)."""
+    job, how = outcome.job, HANDLERS[outcome.job.kind]
+    again = outcome.error is not None and job.attempts <= how.retries
+    values: dict[str, Any] = {"lease_until": None, "last_error": outcome.error}
+    if again:
+        delay = min(FIRST_DELAY * 4 ** (job.attempts - 1), LONGEST_DELAY)
+        values |= {"state": "queued", "run_at": now + dt.timedelta(seconds=delay)}
+    elif how.every is not None:
+        values |= {"state": "queued", "run_at": now + how.every, "attempts": 0}
+    else:
+        values |= {"state": "failed" if outcome.error else "done", "done_at": now}
+    session().execute(
+        sa.update(Job).where(Job.id == job.id, Job.attempts == job.attempts, Job.state.in_(("running", "queued")))
+        .values(**values).execution_options(synchronize_session=False))
+
+
+def renew(jobs: Iterable[Claimed]) -> None:
+    """Keep jobs that still run from being taken by somebody else."""
+    for job in jobs:
+        with transaction() as current:
+            current.execute(sa.update(Job).where(
+                Job.id == job.id, Job.attempts == job.attempts, Job.state == "running")
+                .values(lease_until=utcnow() + LEASE).execution_options(synchronize_session=False))
+
+
+def take_back_expired(now: dt.datetime | None = None) -> int:
+    """Queue jobs again whose process went away; give up on those that always end the process. Returns how many."""
+    now = now or utcnow()
+    lost = sa.select(Job).where(Job.state == "running", Job.lease_until < now).order_by(Job.id).limit(500)
+    if session().scalar(lost.with_only_columns(Job.id).order_by(None).limit(1)) is None:
+        return 0
+    with transaction() as current:
+        rows = current.scalars(lost.with_for_update(skip_locked=True)).all()
+        for row in rows:
+            how = HANDLERS.get(row.kind)
+            row.state, row.lease_until = "queued", None
+            row.last_error = "The program ended while it ran this."
+            if how is not None and how.every is None and row.attempts > how.retries:
+                row.state, row.done_at = "failed", now
+                row.last_error = f"The program ended {row.attempts} times while it ran this."
+        return len(rows)
+
+
+def ensure_repeating() -> None:
+    """See to it that every repeating job has its row. Safe in any number of processes."""
+    for each in HANDLERS.values():
+        key = f"every:{each.kind}"
+        if each.every is None or session().scalar(sa.select(Job.id).where(
+                Job.key == key, Job.state.in_(("queued", "running")))) is not None:
+            continue
+        try:
+            with transaction():
+                queue.enqueue(each.kind, {}, key=key)
+        except IntegrityError:  # another process was faster
+            log.debug("%s has its row already.", key)
+
+
+# --- running ----------------------------------------------------------------------------------------------------
+
+
+def perform(app: Flask, job: Claimed) -> Outcome:
+    """Run a job's handler. Whatever it raises becomes the outcome."""
+    try:
+        with work_context(app):
+            HANDLERS[job.kind].function(job.args)
+    except (Exception, SystemExit) as error:
+        log.exception("Job %s (%s) failed, try %s.", job.id, job.kind, job.attempts)
+        return Outcome(job, "".join(traceback.format_exception(error))[-20_000:])
+    return Outcome(job, None)
+
+
+def run_due(app: Flask, kinds: Iterable[str] | None = None, *, now: dt.datetime | None = None) -> int:
+    """Run everything that is due, and what follows from it, in this thread. Returns how many tries were made."""
+    outcome, count = None, 0
+    chosen = tuple(HANDLERS if kinds is None else kinds)
+    while True:
+        with work_context(app):
+            job = turn(outcome, chosen, now)
+        if job is None:
+            return count
+        outcome, count = perform(app, job), count + 1
+
+
+class Engine:
+    """The threads that run jobs in one process."""
+
+    def __init__(self, app: Flask) -> None:
+        self._app = app
+        self._stopping = threading.Event()
+        self._wakes: list[threading.Event] = []
+        self._in_hand: dict[int, Claimed] = {}
+        self._threads: list[threading.Thread] = []
+
+    def start(self) -> None:
+        """Begin. Handlers must have been declared (see `inbox.jobs.worker.load_handlers`)."""
+        with work_context(self._app):
+            ensure_repeating()
+        others = self._app.config["INBOX"].worker_threads
+        for lane in sorted({each.lane for each in HANDLERS.values()}):
+            for number in range(LANES.get(lane, others)):
+                wake = threading.Event()
+                self._wakes.append(wake)
+                self._threads.append(threading.Thread(
+                    target=self._run_lane, args=(kinds_of(lane), wake), name=f"jobs-{lane}-{number}", daemon=True))
+        self._threads.append(threading.Thread(target=self._keep_leases, name="jobs-leases", daemon=True))
+        for thread in self._threads:
+            thread.start()
+
+    def wake(self) -> None:
+        """Something was committed: look whether a job is due."""
+        for each in self._wakes:
+            each.set()
+
+    def stop(self, timeout: float = 10.0) -> bool:
+        """Take no new job, let those in hand end. True when all ended within `timeout` seconds."""
+        self._stopping.set()
+        self.wake()
+        until = utcnow() + dt.timedelta(seconds=timeout)
+        for thread in self._threads:
+            thread.join(max(0.0, (until - utcnow()).total_seconds()))
+        return not any(thread.is_alive() for thread in self._threads)
+
+    def _run_lane(self, kinds: tuple[str, ...], wake: threading.Event) -> None:
+        outcome: Outcome | None = None
+        while not self._stopping.is_set() or outcome is not None:
+            wake.clear()
+            try:
+                with work_context(self._app):
+                    job = turn(outcome, () if self._stopping.is_set() else kinds)
+                    pause = LOOK_SECONDS if job else self._until_due(kinds)
+            except SQLAlchemyError as error:
+                log.warning("The job queue cannot be reached (%s); trying again.", error)
+                if self._stopping.wait(1.0):
+                    return  # the lease runs out, and somebody else takes the job
+                continue
+            if outcome is not None:
+                self._in_hand.pop(outcome.job.id, None)
+                outcome = None
+            if job is not None:
+                self._in_hand[job.id] = job
+                outcome = perform(self._app, job)
+            elif not self._stopping.is_set():
+                wake.wait(pause)
+
+    def _until_due(self, kinds: tuple[str, ...]) -> float:
+        due = next_due(kinds)
+        return LOOK_SECONDS if due is None else min(max((due - utcnow()).total_seconds(), 0.01), LOOK_SECONDS)
+
+    def _keep_leases(self) -> None:
+        while not self._stopping.wait(RENEW_SECONDS):
+            try:
+                with work_context(self._app):
+                    renew(list(self._in_hand.values()))
+                    if take_back_expired():
+                        self.wake()
+            except SQLAlchemyError as error:
+                log.warning("The job queue cannot be reached (%s); trying again.", error)
