@@ -219,7 +219,8 @@ def _addresses_in(parsed: ParsedMessage) -> list[str]:
     lead = _LEAD.search(text)
     if lead and _ADDRESS.search(text, lead.end()):
         text = text[text.rfind("\n", 0, lead.start()) + 1 :]
-    near, other = [], []
+    near: list[str] = []
+    other: list[str] = []
     for match in _ADDRESS.finditer(text):
         address = match.group().lower().strip(".'`")
         if address in ours or _DAEMON.match(address.rpartition("@")[0]):

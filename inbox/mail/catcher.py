@@ -51,7 +51,7 @@ def page(agent: Agent, *, before: int | None = None, limit: int = 50) -> tuple[l
     return found[:limit], found[limit - 1].id if len(found) > limit else None
 
 
-def _visible(query: sa.Select[tuple[CaughtMail]], agent: Agent) -> sa.Select[tuple[CaughtMail]]:
+def _visible(query: sa.Select[CaughtMail], agent: Agent) -> sa.Select[CaughtMail]:
     if permissions.reach(agent) is None and permissions.may(agent, "manage_mailboxes"):
         return query
     return permissions.visible(query.join(Ticket, Ticket.id == CaughtMail.ticket_id), agent)

@@ -122,7 +122,7 @@ class Walk:
             late = self._recovered(part.epilogue or "")
             if late:
                 self._note("Parts after the end of the message were kept.")
-            return payload + late
+            return [each for each in payload if isinstance(each, Message)] + late
         found = self._recovered(payload)
         if found:
             self._note("The parts of the message were not marked rightly; they were found by their look.")
@@ -271,8 +271,9 @@ def _flatten(part: Message) -> bytes:
     payload = part.get_payload()
     if not isinstance(payload, list):
         return _payload(part)
+    inside = [each for each in payload if isinstance(each, Message)]
     out = io.BytesIO()
-    for i, inner in enumerate(payload):
+    for i, inner in enumerate(inside):
         if i:
             out.write(b"\n")
         try:
@@ -281,7 +282,7 @@ def _flatten(part: Message) -> bytes:
             out.write(str(inner.get_payload()).encode("utf-8", "surrogateescape"))
     data = out.getvalue()
     encoding = str(part.get("content-transfer-encoding", "")).strip().lower()
-    if encoding in ("base64", "quoted-printable") and len(payload) == 1 and not payload[0].keys():
+    if encoding in ("base64", "quoted-printable") and len(inside) == 1 and not inside[0].keys():
         carrier = Message()
         carrier["Content-Transfer-Encoding"] = encoding
         carrier.set_payload(data.decode("ascii", "surrogateescape"))
@@ -290,7 +291,9 @@ def _flatten(part: Message) -> bytes:
 
 
 def _subject_name(part: Message) -> str:
-    subject = headers.decode_words(headers.decode_raw(str(part.get_payload(0).get("subject", ""))))
+    inner = part.get_payload(0)
+    value = inner.get("subject", "") if isinstance(inner, Message) else ""
+    subject = headers.decode_words(headers.decode_raw(str(value)))
     return f"{subject[:80]}.eml" if subject else ""
 
 
@@ -305,7 +308,7 @@ def _by_found_boundary(text: str) -> list[Message]:
     if repair.too_costly(again, 50):
         return []
     parts = email.message_from_bytes(again).get_payload()
-    return parts if isinstance(parts, list) else []
+    return [each for each in parts if isinstance(each, Message)] if isinstance(parts, list) else []
 
 
 def _as_html(plain: str) -> str:

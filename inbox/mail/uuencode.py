@@ -29,7 +29,8 @@ def extract(text: str) -> tuple[str, list[tuple[str, bytes]]]:
 
 def _decode(text: str, start: int) -> tuple[bytes | None, int]:
     """(bytes of the lines from ``start`` to a line 'end', where they end), or (None, where they break)."""
-    out, at = [], start
+    out: list[bytes] = []
+    at = start
     while at < len(text):
         stop = text.find("\n", at)
         stop = len(text) if stop < 0 else stop
