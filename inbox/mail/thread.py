@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from inbox.core import customers
 from inbox.core.customers import normalise_address
-from inbox.core.models import CustomerAddress, Message, Recipient, Reference, Ticket
+from inbox.core.models import Message, Recipient, Reference, Ticket
 from inbox.db import session
 
 MAX_IDS = 60  # of a long References field: the first one and the newest
@@ -29,17 +29,16 @@ def find_ticket(*, in_reply_to: Sequence[str], references: Sequence[str], subjec
                 sender: str) -> tuple[Ticket | None, Why]:
     """The ticket a message joins, or None for a new one; and why, for people (see `inbox.web.why`).
 
-    `why["by"]` is one of in_reply_to, references, sibling, subject, new. When an older ticket was named but cannot
-    be joined, `why["not_joined"]` is its number and `why["because"]` is trashed or not_in_ticket.
+    `why["by"]` is one of in_reply_to, references, sibling, subject, new. `why["stranger_to"]` is the number of a
+    ticket that the subject names and the sender has no part in. A ticket in the trash comes back with the answer.
     """
     named = candidates(in_reply_to, references)
-    why: Why = {"by": "new"}
     for step in (_by_known_id, _by_sibling):
         for ticket, reason in step(named, in_reply_to):
-            joined = _joinable(ticket, why)
+            joined = survivor(ticket)
             if joined is not None:
                 return joined, reason
-    return _by_subject(subject, sender, why)
+    return _by_subject(subject, sender)
 
 
 def candidates(in_reply_to: Sequence[str], references: Sequence[str]) -> list[str]:
@@ -85,30 +84,17 @@ def _by_sibling(named: list[str], _in_reply_to: Sequence[str]) -> list[tuple[Tic
     return result
 
 
-def _by_subject(subject: str, sender: str, why: Why) -> tuple[Ticket | None, Why]:
+def _by_subject(subject: str, sender: str) -> tuple[Ticket | None, Why]:
     """The ticket whose number the subject bears, for those who take part in it. A stranger gets a new ticket."""
+    why: Why = {"by": "new"}
     for number in dict.fromkeys(int(each) for each in _NUMBER.findall(subject)):
         ticket = survivor(session().scalar(sa.select(Ticket).where(Ticket.number == number)))
         if ticket is None:
             continue
-        if not takes_part(sender, ticket):
-            why.setdefault("not_joined", number)
-            why.setdefault("because", "not_in_ticket")
-        elif _joinable(ticket, why) is not None:
+        if takes_part(sender, ticket):
             return ticket, {"by": "subject", "number": number}
+        why.setdefault("stranger_to", number)
     return None, why
-
-
-def _joinable(ticket: Ticket, why: Why) -> Ticket | None:
-    """The ticket that now stands for this one; None for the trash, where an answer would be deleted unread."""
-    ticket_now = survivor(ticket)
-    if ticket_now is None:
-        return None
-    if ticket_now.trashed_at is not None:
-        why.setdefault("not_joined", ticket_now.number)
-        why.setdefault("because", "trashed")
-        return None
-    return ticket_now
 
 
 def survivor(ticket: Ticket | None) -> Ticket | None:
@@ -138,7 +124,10 @@ def takes_part(sender: str, ticket: Ticket) -> bool:
     return any(session().execute(query.limit(1)).first() is not None for query in (wrote, got))
 
 
-def customer_addresses(ticket: Ticket) -> set[str]:
-    """The normalised mail addresses of a ticket's customer."""
-    return set(session().scalars(sa.select(CustomerAddress.normalised).where(
-        CustomerAddress.customer_id == ticket.customer_id, CustomerAddress.kind == "mail")))
+def is_known(named: Sequence[str]) -> bool:
+    """True when one of the Message-IDs is stored in a ticket or named by a message in one."""
+    if not named:
+        return False
+    stored = sa.select(Message.id).where(Message.message_id.in_(named), Message.ticket_id.is_not(None))
+    told = sa.select(Reference.message_pk).where(Reference.value.in_(named))
+    return any(session().execute(query.limit(1)).first() is not None for query in (stored, told))

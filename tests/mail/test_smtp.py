@@ -51,7 +51,8 @@ def test_an_inactive_mailbox_is_unknown(app, mailbox, listen):
         send(listen(), letter())
 
 
-@pytest.mark.parametrize("address", ["support+order42@desk.example", "Support@Desk.Example", "SUPPORT+a+b@desk.example"])
+@pytest.mark.parametrize("address", [
+    "support+order42@desk.example", "Support@Desk.Example", "SUPPORT+a+b@Desk.example"])
 def test_plus_addresses_and_case_find_the_mailbox(mailbox, listen, ledger_rows, address):
     send(listen(), letter(), to=address)
     assert ledger_rows()[0].mailbox_id == mailbox

@@ -1,0 +1,277 @@
+"""From the ledger into a ticket: the second of the two commits, the *fate* of a message.
+
+Attempts are counted and committed before anything is parsed: a message that ended the process twice is put into
+quarantine unparsed. Parsing, sanitising, plugins and files come before the transaction; ticket, message, events and
+fate are stored in one. A fault of one message never stops the next.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import threading
+import traceback
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from inbox.core import attachments, intake, sending
+from inbox.core.attachments import StoredFile
+from inbox.core.customers import normalise_address
+from inbox.core.errors import NotFound
+from inbox.core.events import Actor
+from inbox.core.intake import Incoming
+from inbox.core.models import Ledger, Mailbox, Message, Ticket
+from inbox.db import session, transaction
+from inbox.mail import body as bodies
+from inbox.mail import guards, ledger, parse, thread
+from inbox.mail.parse import ParsedMessage
+
+log = logging.getLogger(__name__)
+
+TRANSIENT = (OperationalError, InterfaceError, PoolTimeout, OSError)  # the job tries again; the message is kept
+TRIES = 3  # when another worker stores a related message at the same moment
+LONGEST_ID = 900  # characters of a Message-ID we index
+
+ENDED_TWICE = ("The program ended twice while it read this message, so it was not read again. "
+               "The original is kept; retry after an update.")
+UNREADABLE = "This message could not be taken in ({what}). The original is kept; retry after an update."
+LOST_BYTES = "The stored bytes of this message are missing from the disk."
+NO_HOME = "The mailbox this message came for no longer exists. Give its address to a mailbox, then retry."
+EMPTY = "The message is empty."
+OUR_OWN = "This is our own message, which came back to us."
+OUR_ROBOT = "This is an automatic mail of this desk, which came back to us."
+
+# A message that ends the process takes no innocent one with it: they are read one at a time in each process.
+_one_at_a_time = threading.Lock()
+_survived: dict[int, int] = {}  # attempts that ended in a fault we caught but could not write down
+
+
+class _Overtaken(Exception):
+    """Another worker changed what was decided on: decide again."""
+
+
+@dataclass(frozen=True)
+class _Verdict:
+    """What the row is to say."""
+
+    fate: str
+    reason: str = ""
+    error: str | None = None
+
+
+def process(ledger_id: int) -> str:
+    """Give a waiting message its fate. Returns the fate ("gone" when there is no such row).
+
+    Raises one of TRANSIENT when database or disk fail; the message waits and the job tries again.
+    """
+    with _one_at_a_time:
+        row = _begin(ledger_id)
+        if row is None:
+            return session().scalar(sa.select(Ledger.fate).where(Ledger.id == ledger_id)) or "gone"
+        try:
+            fate = _take_in(row)
+        except TRANSIENT:
+            _give_back(ledger_id)
+            raise
+        except Exception as error:  # whatever is wrong with this message, the next one goes on
+            log.exception("Message %d of the ledger is put into quarantine", ledger_id)
+            what = f"{type(error).__name__}: {error}"[:200]
+            fate = _settle(row, _Verdict("quarantined", UNREADABLE.format(what=what), traceback.format_exc()[-20_000:]))
+        _survived.pop(ledger_id, None)
+        return fate
+
+
+def _begin(ledger_id: int) -> Ledger | None:
+    """Count the attempt. None when there is nothing (more) to do."""
+    with transaction() as current:
+        row = current.get(Ledger, ledger_id, with_for_update=True)
+        if row is None or row.fate != "waiting":
+            return None
+        if row.attempts - _survived.get(ledger_id, 0) >= ledger.MAX_ATTEMPTS:
+            _write_fate(row, _Verdict("quarantined", ENDED_TWICE))
+            return None
+        row.attempts += 1
+        return row
+
+
+def _give_back(ledger_id: int) -> None:
+    """The attempt did not end the process: it does not count. Remembered here when the database cannot."""
+    try:
+        with transaction() as current:
+            current.execute(sa.update(Ledger).where(Ledger.id == ledger_id, Ledger.attempts > 0)
+                            .values(attempts=Ledger.attempts - 1))
+    except (OperationalError, InterfaceError, PoolTimeout):
+        _survived[ledger_id] = _survived.get(ledger_id, 0) + 1
+
+
+# --- what becomes of it ------------------------------------------------------------------------------------------
+
+
+def _take_in(row: Ledger) -> str:
+    try:
+        raw = attachments.read(row.sha256)
+    except NotFound:
+        return _settle(row, _Verdict("quarantined", LOST_BYTES))
+    if not raw.strip():
+        return _settle(row, _Verdict("ignored", EMPTY))
+    parsed = parse.parse(raw)
+    mailbox = session().get(Mailbox, row.mailbox_id) if row.mailbox_id is not None else None
+    known = {"message_id": _message_id(parsed), "subject": parsed.subject[:500],
+             "from_address": parsed.from_.address[:320] if parsed.from_ else ""}
+    if mailbox is None:
+        return _settle(row, _Verdict("quarantined", NO_HOME), **known)
+    facts = guards.examine(parsed, envelope_from=row.envelope_from)
+    incoming = _incoming(row, parsed, facts)
+    ignored = _own_loop(incoming, parsed, facts)
+    if ignored is not None:
+        return _settle(row, ignored, **known)
+    return _accept(row, incoming, facts, mailbox, known)
+
+
+def _accept(row: Ledger, incoming: Incoming, facts: guards.Facts, mailbox: Mailbox, known: dict[str, Any]) -> str:
+    """Decide with the plugins, then store; again when another worker was in between."""
+    named = thread.candidates(incoming.extra["in_reply_to"], incoming.references)
+    for _ in range(TRIES):
+        target, why = _place(incoming, facts)
+        plan = intake.plan(incoming, mailbox=mailbox, target=target, why=why)
+        try:
+            with transaction():
+                return _store(row, plan, facts, named, known)
+        except (IntegrityError, _Overtaken):
+            continue
+    raise RuntimeError("Other messages of the same thread arrived without end; retry it.")
+
+
+def _place(incoming: Incoming, facts: guards.Facts) -> tuple[Ticket | None, thread.Why]:
+    in_reply_to, references = incoming.extra["in_reply_to"], list(incoming.references)
+    if facts.returned_message_id:
+        ticket, why = thread.find_ticket(in_reply_to=[facts.returned_message_id], references=[], subject="", sender="")
+        if ticket is not None:
+            return ticket, {**why, "by": "bounce"}
+    return thread.find_ticket(in_reply_to=in_reply_to, references=references, subject=incoming.subject,
+                              sender=incoming.from_address)
+
+
+def _store(row: Ledger, plan: intake.Plan, facts: guards.Facts, named: list[str], known: dict[str, Any]) -> str:
+    """The one transaction: the message with all that hangs on it, and the fate."""
+    twin = _twin(row, plan.incoming)
+    if twin is not None:
+        reason, ticket_id = twin
+        _write_fate(row, _Verdict("duplicate", reason), ticket_id=ticket_id, **known)
+        return "duplicate"
+    if plan.target is None and thread.is_known(named):
+        raise _Overtaken  # what it answers was stored a moment ago
+    message = intake.accept(plan, ledger_id=row.id)
+    if facts.bounced and plan.why.get("message_pk"):
+        _mark_bounced(plan.why["message_pk"], facts)
+    fate = "created" if plan.target is None else "appended"
+    _write_fate(row, _Verdict(fate), ticket_id=message.ticket_id, **known)
+    return fate
+
+
+def _twin(row: Ledger, incoming: Incoming) -> tuple[str, int | None] | None:
+    """The same message in a ticket already: by Message-ID and fingerprint, or by its bytes when it has no id."""
+    if incoming.message_id is not None:
+        found = session().execute(sa.select(Message.ticket_id, Message.ledger_id).where(
+            Message.message_id == incoming.message_id, Message.fingerprint == incoming.fingerprint)).first()
+        return (f"The same message as number {found.ledger_id} of the ledger.", found.ticket_id) if found else None
+    same = sa.select(Ledger).where(Ledger.sha256 == row.sha256, Ledger.id != row.id).order_by(Ledger.id)
+    for other in session().scalars(same.with_for_update()):
+        if other.fate in ("created", "appended"):
+            return f"The same bytes as number {other.id} of the ledger.", other.ticket_id
+    return None
+
+
+def _mark_bounced(message_pk: int, facts: guards.Facts) -> None:
+    message = session().get(Message, message_pk)
+    if message is not None and message.kind in ("reply", "forward"):
+        for address in facts.bounced:
+            sending.bounced(message, address, facts.bounce_reason)
+
+
+def _settle(row: Ledger, verdict: _Verdict, **known: Any) -> str:
+    with transaction():
+        return _write_fate(row, verdict, **known)
+
+
+def _write_fate(row: Ledger, verdict: _Verdict, **known: Any) -> str:
+    """Inside a transaction. Raises _Overtaken when another worker has settled this row: nothing of ours is kept."""
+    if not ledger.set_fate(row.id, verdict.fate, verdict.reason, error=verdict.error, **known):
+        raise _Overtaken
+    if verdict.fate == "quarantined":
+        ledger.note_quarantine(row.id, verdict.reason, Actor.system("mail"))
+    return verdict.fate
+
+
+# --- what the core is given --------------------------------------------------------------------------------------
+
+
+def _incoming(row: Ledger, parsed: ParsedMessage, facts: guards.Facts) -> Incoming:
+    body = bodies.build(parsed)
+    sender, name, automatic = _sender(parsed, facts)
+    return Incoming(
+        subject=parsed.subject, from_address=sender, from_name=name, text=body.text_visible,
+        text_quoted=body.text_quoted, html=body.html, html_quoted=body.html_quoted, needs_frame=body.needs_frame,
+        message_id=_message_id(parsed), references=[*parsed.references, *parsed.in_reply_to],
+        addressed={role: [{"address": each.address, "name": each.name} for each in getattr(parsed, role)]
+                   for role in ("to", "cc", "reply_to")},
+        files=_files(parsed), fingerprint=fingerprint(parsed), at=_at(row, parsed), is_automatic=automatic,
+        defects=parsed.defects, extra={"in_reply_to": list(parsed.in_reply_to), **facts.as_data()})
+
+
+def _sender(parsed: ParsedMessage, facts: guards.Facts) -> tuple[str, str, bool]:
+    """Who wrote. A form on our own site writes in our name, with the visitor in Reply-To: then it is the visitor."""
+    if parsed.from_ is None:
+        return "", "", True
+    sender = parsed.from_
+    if is_ours(sender.address):
+        other = next((each for each in parsed.reply_to if not is_ours(each.address)), None)
+        return (other.address, other.name, facts.is_automatic) if other else (sender.address, sender.name, True)
+    return sender.address, sender.name, facts.is_automatic
+
+
+def _own_loop(incoming: Incoming, parsed: ParsedMessage, facts: guards.Facts) -> _Verdict | None:
+    """What we sent ourselves and got back must not become a ticket."""
+    if incoming.message_id is not None:
+        ours = session().scalar(sa.select(Message.id).where(
+            Message.message_id == incoming.message_id, Message.kind.in_(("reply", "forward"))).limit(1))
+        if ours is not None:
+            return _Verdict("ignored", OUR_OWN)
+    if facts.is_automatic and not facts.bounced and parsed.from_ is not None and is_ours(parsed.from_.address):
+        return _Verdict("ignored", OUR_ROBOT)
+    return None
+
+
+def is_ours(address: str) -> bool:
+    """True for an address of one of the desk's mailboxes."""
+    return session().scalar(sa.select(Mailbox.id).where(Mailbox.address == normalise_address(address))) is not None
+
+
+def _files(parsed: ParsedMessage) -> list[StoredFile]:
+    return [StoredFile(filename=each.filename, content_type=each.content_type, size=len(each.data),
+                       sha256=attachments.store(each.data), is_inline=each.is_inline, content_id=each.content_id)
+            for each in parsed.attachments]
+
+
+def _at(row: Ledger, parsed: ParsedMessage) -> Any:
+    """When it arrived; mail that lay in an IMAP folder before we looked keeps its own date, if that is earlier."""
+    if row.source == "imap" and parsed.date is not None and parsed.date.year >= 1990:
+        return min(parsed.date, row.arrived_at)
+    return row.arrived_at
+
+
+def _message_id(parsed: ParsedMessage) -> str | None:
+    return parsed.message_id if parsed.message_id and len(parsed.message_id) <= LONGEST_ID else None
+
+
+def fingerprint(parsed: ParsedMessage) -> str:
+    """SHA-256 of what stays the same on every road a message takes: From, Date, Subject and body, not the trace."""
+    sender = parsed.from_.address.lower() if parsed.from_ else ""
+    date = parsed.date.isoformat() if parsed.date else ""
+    text = " ".join(parsed.text.split())
+    return hashlib.sha256(json.dumps([sender, date, " ".join(parsed.subject.split()), text]).encode()).hexdigest()
