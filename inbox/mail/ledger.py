@@ -15,14 +15,13 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
-from inbox.core import attachments, events, permissions, queue
+from inbox.core import arrivals, attachments, permissions
 from inbox.core.customers import normalise_address
 from inbox.core.errors import Invalid, NotFound
 from inbox.core.events import Actor
 from inbox.core.models import FATES, Agent, Job, Ledger, Mailbox, Ticket
-from inbox.db import session, transaction, utcnow
+from inbox.db import session, transaction
 
-JOB = "mail.process"
 MAX_ATTEMPTS = 2  # a message that ends the process this often while it is parsed is not parsed again
 SEARCH_WINDOW = 20_000  # newest rows in which a word is looked for; exact addresses and Message-IDs: in all
 SOURCES = ("smtp", "lmtp", "imap", "pipe", "api", "form", "demo")
@@ -79,7 +78,7 @@ def add(sha256: str, size: int, origin: Origin, mailbox_id: int | None, envelope
                  envelope_to=[_printable(each) for each in envelope_to], remote=_printable(origin.remote))
     session().add(row)
     session().flush()
-    queue.enqueue(JOB, {"ledger_id": row.id}, key=f"ledger:{row.id}")
+    arrivals.enqueue(row)
     return row.id
 
 
@@ -111,58 +110,28 @@ def mailbox_for(address: str) -> Mailbox | None:
     return next((found[each] for each in candidates if each in found), None)
 
 
-# --- fates -----------------------------------------------------------------------------------------------------
-
-
-def set_fate(ledger_id: int, fate: str, reason: str = "", *, error: str | None = None, ticket_id: int | None = None,
-             **known: Any) -> bool:
-    """Write down what became of a message, once. Inside a transaction.
-
-    `known` are columns learnt from its headers (message_id, from_address, subject). Returns False when the row
-    has a fate already (another worker was faster): then undo everything else of this transaction.
-    """
-    values = {"fate": fate, "reason": reason, "error": error, "ticket_id": ticket_id, "fated_at": utcnow(), **known}
-    done = session().execute(
-        sa.update(Ledger).where(Ledger.id == ledger_id, Ledger.fate == "waiting").values(values),
-        execution_options={"synchronize_session": False})
-    return bool(done.rowcount)  # type: ignore[attr-defined]
+# --- again -----------------------------------------------------------------------------------------------------
 
 
 def retry(ledger_id: int, by: Actor) -> None:
     """Process a quarantined or ignored message again. Raises NotFound, NotAllowed, Invalid (nothing to retry)."""
-    with transaction() as current:
-        row = _within_reach(ledger_id, by)
-        if row.fate == "waiting":
-            return
-        if row.fate not in ("quarantined", "ignored"):
-            raise Invalid("fate", "This message has been taken in; there is nothing to retry.")
-        if row.raw_purged_at is not None:
-            raise Invalid("fate", "The raw message was deleted; it cannot be processed again.")
-        row.fate, row.reason, row.error, row.fated_at, row.attempts, row.ticket_id = "waiting", "", None, None, 0, None
-        current.flush()
-        queue.enqueue(JOB, {"ledger_id": row.id}, key=f"ledger:{row.id}")
-
-
-def _within_reach(ledger_id: int, by: Actor) -> Ledger:
-    if by.agent is not None:
-        return get(ledger_id, by.agent)
-    row = session().get(Ledger, ledger_id)
+    row = get(ledger_id, by.agent) if by.agent is not None else session().get(Ledger, ledger_id)
     if row is None:
         raise NotFound()
-    return row
+    arrivals.retry(row, by=by)
 
 
 def sweep_forgotten() -> int:
     """Queue a job for every waiting message that has none (a restored backup, a job given up). Returns how many."""
     keys = sa.literal("ledger:") + sa.cast(Ledger.id, sa.String)
     has_job = sa.exists().where(Job.key == keys, Job.state.in_(("queued", "running")))
-    waiting = sa.select(Ledger.id).where(Ledger.fate == "waiting", ~has_job).order_by(Ledger.id).limit(1000)
+    waiting = sa.select(Ledger).where(Ledger.fate == "waiting", ~has_job).order_by(Ledger.id).limit(1000)
     if not session().scalars(waiting).all():
         return 0
     with transaction() as current:
         rows = current.scalars(waiting).all()
         for row in rows:
-            queue.enqueue(JOB, {"ledger_id": row}, key=f"ledger:{row}")
+            arrivals.enqueue(row)
         return len(rows)
 
 
@@ -257,8 +226,3 @@ def held(agent: Agent) -> int:
 def raw_of(row: Ledger) -> bytes:
     """The message exactly as it came. Raises NotFound when it was purged."""
     return attachments.read(row.sha256)
-
-
-def note_quarantine(row_id: int, reason: str, by: Actor) -> None:
-    """Record that a message was quarantined, so that admins hear of it. Inside the fate's transaction."""
-    events.mail_quarantined(row_id, reason, by=by)

@@ -24,7 +24,7 @@ EX_NOUSER = 67  # no mailbox has that address
 EX_TEMPFAIL = 75  # database or disk: try again
 
 
-def receive_pipe(app: Flask, to: Sequence[str], raw: bytes, *, envelope_from: str = "") -> tuple[int, str]:
+def receive_pipe(app: Flask, to: Sequence[str], raw: bytes, *, envelope_from: str | None = None) -> tuple[int, str]:
     """Record a message for the mailboxes of the addresses `to`.
 
     Returns the exit code and a sentence for standard error (or, on success, what to say). Never raises for what a
@@ -44,7 +44,7 @@ def receive_pipe(app: Flask, to: Sequence[str], raw: bytes, *, envelope_from: st
             return EX_TEMPFAIL, f"The message could not be stored just now; try again later. ({_short(error)})"
 
 
-def _record(to: Sequence[str], raw: bytes, envelope_from: str) -> tuple[int, str]:
+def _record(to: Sequence[str], raw: bytes, envelope_from: str | None) -> tuple[int, str]:
     deliveries: dict[int | None, list[str]] = {}
     for address in to:
         mailbox = ledger.mailbox_for(address)

@@ -19,11 +19,10 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from inbox.core import attachments, intake, sending
+from inbox.core import arrivals, attachments, intake, sending
 from inbox.core.attachments import StoredFile
 from inbox.core.customers import normalise_address
 from inbox.core.errors import NotFound
-from inbox.core.events import Actor
 from inbox.core.intake import Incoming
 from inbox.core.models import Ledger, Mailbox, Message, Ticket
 from inbox.db import session, transaction
@@ -52,7 +51,21 @@ _survived: dict[int, int] = {}  # attempts that ended in a fault we caught but c
 
 
 class _Overtaken(Exception):
-    """Another worker changed what was decided on: decide again."""
+    """Another worker stored a message of the same thread meanwhile: decide again."""
+
+
+class _Settled(Exception):
+    """Another worker gave this message its fate meanwhile: nothing of ours is kept."""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the guards found. `quiet`: it joins its ticket without reopening it; `unanswerable`: no machine may
+    answer, and why ('' when one may)."""
+
+    quiet: bool
+    unanswerable: str
+    bounce: guards.Bounce | None
 
 
 @dataclass(frozen=True)
@@ -71,19 +84,26 @@ def process(ledger_id: int) -> str:
     """
     with _one_at_a_time:
         row = _begin(ledger_id)
-        if row is None:
-            return session().scalar(sa.select(Ledger.fate).where(Ledger.id == ledger_id)) or "gone"
         try:
-            fate = _take_in(row)
+            fate = _take_in_or_hold(row) if row is not None else None
         except TRANSIENT:
             _give_back(ledger_id)
             raise
-        except Exception as error:  # whatever is wrong with this message, the next one goes on
-            log.exception("Message %d of the ledger is put into quarantine", ledger_id)
-            what = f"{type(error).__name__}: {error}"[:200]
-            fate = _settle(row, _Verdict("quarantined", UNREADABLE.format(what=what), traceback.format_exc()[-20_000:]))
+        except _Settled:
+            fate = None
         _survived.pop(ledger_id, None)
-        return fate
+        return fate or session().scalar(sa.select(Ledger.fate).where(Ledger.id == ledger_id)) or "gone"
+
+
+def _take_in_or_hold(row: Ledger) -> str:
+    try:
+        return _take_in(row)
+    except (*TRANSIENT, _Settled):
+        raise
+    except Exception as error:  # whatever is wrong with this message, the next one goes on
+        log.exception("Message %d of the ledger is put into quarantine", row.id)
+        what = f"{type(error).__name__}: {error}"[:200]
+        return _settle(row, _Verdict("quarantined", UNREADABLE.format(what=what), traceback.format_exc()[-20_000:]))
 
 
 def _begin(ledger_id: int) -> Ledger | None:
@@ -125,7 +145,7 @@ def _take_in(row: Ledger) -> str:
              "from_address": parsed.from_.address[:320] if parsed.from_ else ""}
     if mailbox is None:
         return _settle(row, _Verdict("quarantined", NO_HOME), **known)
-    facts = guards.examine(parsed, envelope_from=row.envelope_from)
+    facts = _facts(parsed, row)
     incoming = _incoming(row, parsed, facts)
     ignored = _own_loop(incoming, parsed, facts)
     if ignored is not None:
@@ -133,7 +153,7 @@ def _take_in(row: Ledger) -> str:
     return _accept(row, incoming, facts, mailbox, known)
 
 
-def _accept(row: Ledger, incoming: Incoming, facts: guards.Facts, mailbox: Mailbox, known: dict[str, Any]) -> str:
+def _accept(row: Ledger, incoming: Incoming, facts: Facts, mailbox: Mailbox, known: dict[str, Any]) -> str:
     """Decide with the plugins, then store; again when another worker was in between."""
     named = thread.candidates(incoming.extra["in_reply_to"], incoming.references)
     for _ in range(TRIES):
@@ -142,22 +162,23 @@ def _accept(row: Ledger, incoming: Incoming, facts: guards.Facts, mailbox: Mailb
         try:
             with transaction():
                 return _store(row, plan, facts, named, known)
-        except (IntegrityError, _Overtaken):
-            continue
-    raise RuntimeError("Other messages of the same thread arrived without end; retry it.")
+        except (IntegrityError, _Overtaken) as error:
+            last: Exception = error
+    raise last
 
 
-def _place(incoming: Incoming, facts: guards.Facts) -> tuple[Ticket | None, thread.Why]:
+def _place(incoming: Incoming, facts: Facts) -> tuple[Ticket | None, thread.Why]:
     in_reply_to, references = incoming.extra["in_reply_to"], list(incoming.references)
-    if facts.returned_message_id:
-        ticket, why = thread.find_ticket(in_reply_to=[facts.returned_message_id], references=[], subject="", sender="")
+    if facts.bounce is not None:
+        returned = facts.bounce.original_message_ids
+        ticket, why = thread.find_ticket(in_reply_to=returned, references=[], subject="", sender="")
         if ticket is not None:
             return ticket, {**why, "by": "bounce"}
     return thread.find_ticket(in_reply_to=in_reply_to, references=references, subject=incoming.subject,
                               sender=incoming.from_address)
 
 
-def _store(row: Ledger, plan: intake.Plan, facts: guards.Facts, named: list[str], known: dict[str, Any]) -> str:
+def _store(row: Ledger, plan: intake.Plan, facts: Facts, named: list[str], known: dict[str, Any]) -> str:
     """The one transaction: the message with all that hangs on it, and the fate."""
     twin = _twin(row, plan.incoming)
     if twin is not None:
@@ -167,8 +188,8 @@ def _store(row: Ledger, plan: intake.Plan, facts: guards.Facts, named: list[str]
     if plan.target is None and thread.is_known(named):
         raise _Overtaken  # what it answers was stored a moment ago
     message = intake.accept(plan, ledger_id=row.id)
-    if facts.bounced and plan.why.get("message_pk"):
-        _mark_bounced(plan.why["message_pk"], facts)
+    if facts.bounce is not None and facts.bounce.permanent and plan.why.get("message_pk"):
+        _mark_bounced(plan.why["message_pk"], facts.bounce)
     fate = "created" if plan.target is None else "appended"
     _write_fate(row, _Verdict(fate), ticket_id=message.ticket_id, **known)
     return fate
@@ -187,11 +208,15 @@ def _twin(row: Ledger, incoming: Incoming) -> tuple[str, int | None] | None:
     return None
 
 
-def _mark_bounced(message_pk: int, facts: guards.Facts) -> None:
+def _mark_bounced(message_pk: int, bounce: guards.Bounce) -> None:
     message = session().get(Message, message_pk)
-    if message is not None and message.kind in ("reply", "forward"):
-        for address in facts.bounced:
-            sending.bounced(message, address, facts.bounce_reason)
+    if message is None or message.kind not in ("reply", "forward"):
+        return
+    failed = bounce.recipients
+    if not failed and len(message.recipients) == 1:  # the report does not say who, and there is only one
+        failed = [message.recipients[0].address]
+    for address in failed:
+        sending.bounced(message, address, bounce.reason or bounce.status or "")
 
 
 def _settle(row: Ledger, verdict: _Verdict, **known: Any) -> str:
@@ -200,18 +225,28 @@ def _settle(row: Ledger, verdict: _Verdict, **known: Any) -> str:
 
 
 def _write_fate(row: Ledger, verdict: _Verdict, **known: Any) -> str:
-    """Inside a transaction. Raises _Overtaken when another worker has settled this row: nothing of ours is kept."""
-    if not ledger.set_fate(row.id, verdict.fate, verdict.reason, error=verdict.error, **known):
-        raise _Overtaken
-    if verdict.fate == "quarantined":
-        ledger.note_quarantine(row.id, verdict.reason, Actor.system("mail"))
+    """Inside a transaction. Raises _Settled."""
+    if not arrivals.settle(row.id, verdict.fate, verdict.reason, error=verdict.error, **known):
+        raise _Settled
     return verdict.fate
+
+
+def _facts(parsed: ParsedMessage, row: Ledger) -> Facts:
+    """A list or a group in front of the desk makes a message unanswerable by machines, yet a person wrote it: only
+    what a machine wrote is quiet."""
+    ours = set(session().scalars(sa.select(Mailbox.address)))
+    allowed, reason = guards.may_answer(parsed, row.envelope_from, ours)
+    bounce = guards.bounce(parsed)
+    submitted = (parsed.header("auto-submitted") or "no").lower().split(";")[0].strip()
+    quiet = (bounce is not None or guards.is_out_of_office(parsed) or guards.is_feedback_report(parsed)
+             or guards.is_read_receipt(parsed) or submitted not in ("", "no") or row.envelope_from == "")
+    return Facts(quiet=quiet, unanswerable="" if allowed else reason, bounce=bounce)
 
 
 # --- what the core is given --------------------------------------------------------------------------------------
 
 
-def _incoming(row: Ledger, parsed: ParsedMessage, facts: guards.Facts) -> Incoming:
+def _incoming(row: Ledger, parsed: ParsedMessage, facts: Facts) -> Incoming:
     body = bodies.build(parsed)
     sender, name, automatic = _sender(parsed, facts)
     return Incoming(
@@ -221,28 +256,28 @@ def _incoming(row: Ledger, parsed: ParsedMessage, facts: guards.Facts) -> Incomi
         addressed={role: [{"address": each.address, "name": each.name} for each in getattr(parsed, role)]
                    for role in ("to", "cc", "reply_to")},
         files=_files(parsed), fingerprint=fingerprint(parsed), at=_at(row, parsed), is_automatic=automatic,
-        defects=parsed.defects, extra={"in_reply_to": list(parsed.in_reply_to), **facts.as_data()})
+        defects=parsed.defects, extra={"in_reply_to": list(parsed.in_reply_to), "unanswerable": facts.unanswerable})
 
 
-def _sender(parsed: ParsedMessage, facts: guards.Facts) -> tuple[str, str, bool]:
+def _sender(parsed: ParsedMessage, facts: Facts) -> tuple[str, str, bool]:
     """Who wrote. A form on our own site writes in our name, with the visitor in Reply-To: then it is the visitor."""
     if parsed.from_ is None:
         return "", "", True
     sender = parsed.from_
     if is_ours(sender.address):
         other = next((each for each in parsed.reply_to if not is_ours(each.address)), None)
-        return (other.address, other.name, facts.is_automatic) if other else (sender.address, sender.name, True)
-    return sender.address, sender.name, facts.is_automatic
+        return (other.address, other.name, facts.quiet) if other else (sender.address, sender.name, True)
+    return sender.address, sender.name, facts.quiet
 
 
-def _own_loop(incoming: Incoming, parsed: ParsedMessage, facts: guards.Facts) -> _Verdict | None:
+def _own_loop(incoming: Incoming, parsed: ParsedMessage, facts: Facts) -> _Verdict | None:
     """What we sent ourselves and got back must not become a ticket."""
     if incoming.message_id is not None:
         ours = session().scalar(sa.select(Message.id).where(
             Message.message_id == incoming.message_id, Message.kind.in_(("reply", "forward"))).limit(1))
         if ours is not None:
             return _Verdict("ignored", OUR_OWN)
-    if facts.is_automatic and not facts.bounced and parsed.from_ is not None and is_ours(parsed.from_.address):
+    if facts.quiet and facts.bounce is None and parsed.from_ is not None and is_ours(parsed.from_.address):
         return _Verdict("ignored", OUR_ROBOT)
     return None
 

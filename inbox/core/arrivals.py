@@ -1,0 +1,79 @@
+"""Facts about mail on its way in: what became of a message, whether a mailbox can be fetched."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from inbox.core import events, permissions, queue
+from inbox.core.errors import Invalid
+from inbox.core.events import Actor
+from inbox.core.models import Ledger, Mailbox
+from inbox.db import session, transaction, utcnow
+
+JOB = "mail.process"
+BY_MAIL = Actor.system("mail")
+
+
+def enqueue(row: Ledger) -> None:
+    """Ask for a waiting message to be processed. Inside a transaction."""
+    queue.enqueue(JOB, {"ledger_id": row.id}, key=f"ledger:{row.id}")
+
+
+def settle(ledger_id: int, fate: str, reason: str = "", *, error: str | None = None, ticket_id: int | None = None,
+           **known: Any) -> bool:
+    """Write down what became of a message, once. Inside a transaction.
+
+    `known` are columns learnt from its headers (message_id, from_address, subject). Returns False when the row
+    has a fate already (another worker was faster): then undo everything else of this transaction.
+    """
+    values = {"fate": fate, "reason": reason, "error": error, "ticket_id": ticket_id, "fated_at": utcnow(), **known}
+    done = session().execute(
+        sa.update(Ledger).where(Ledger.id == ledger_id, Ledger.fate == "waiting").values(values),
+        execution_options={"synchronize_session": False})
+    if done.rowcount != 1:  # type: ignore[attr-defined]
+        return False
+    if fate == "quarantined":
+        events.record("mail_quarantined", by=BY_MAIL, ledger=ledger_id, reason=reason[:200])
+    return True
+
+
+def retry(row: Ledger, *, by: Actor) -> None:
+    """Process a quarantined or ignored message again. Raises NotAllowed, Invalid (nothing to retry)."""
+    permissions.require(by, "see_ledger")
+    with transaction() as current:
+        if row.fate == "waiting":
+            return
+        if row.fate not in ("quarantined", "ignored"):
+            raise Invalid("fate", "This message has been taken in; there is nothing to retry.")
+        if row.raw_purged_at is not None:
+            raise Invalid("fate", "The raw message was deleted; it cannot be processed again.")
+        row.fate, row.reason, row.error, row.fated_at, row.attempts, row.ticket_id = "waiting", "", None, None, 0, None
+        current.flush()
+        enqueue(row)
+
+
+def fetch_failed(mailbox_id: int, words: str) -> None:
+    """A mailbox could not be fetched. `words` are for people; the first failure after a success is an event."""
+    with transaction() as current:
+        mailbox = current.get(Mailbox, mailbox_id)
+        if mailbox is None:
+            return
+        is_new = mailbox.fetch_error is None
+        mailbox.fetch_error = words[:1000]
+        if is_new:
+            mailbox.fetch_error_at = utcnow()
+            events.record("mailbox_fetch_failed", by=BY_MAIL, mailbox=mailbox.id, error=words[:200])
+
+
+def fetched(mailbox_id: int) -> None:
+    """A mailbox was reached and everything new is in the ledger. After failures that is an event."""
+    with transaction() as current:
+        mailbox = current.get(Mailbox, mailbox_id)
+        if mailbox is None:
+            return
+        mailbox.fetched_at = utcnow()
+        if mailbox.fetch_error is not None:
+            mailbox.fetch_error = mailbox.fetch_error_at = None
+            events.record("mailbox_fetch_recovered", by=BY_MAIL, mailbox=mailbox.id)
