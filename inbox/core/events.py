@@ -98,11 +98,6 @@ def record(kind: str, *, by: Actor, ticket: Ticket | None = None, message: Messa
     return event
 
 
-def mail_quarantined(ledger_id: int, reason: str, *, by: Actor) -> Event:
-    """Record that a message could not be taken in. It stands here because arrival loads no other part of the core."""
-    return record("mail_quarantined", by=by, ledger=ledger_id, reason=reason[:200])
-
-
 def of_ticket(ticket: Ticket, limit: int = 500) -> list[Event]:
     """A ticket's events, oldest first; at most the newest `limit`."""
     query = sa.select(Event).where(Event.ticket_id == ticket.id).order_by(Event.id.desc()).limit(limit)
