@@ -22,7 +22,10 @@ def create_core_app(config: Config) -> Flask:
 def create_app(config: Config) -> Flask:
     """The whole program for a web or worker process: database, plugins, web."""
     app = create_core_app(config)
-    from inbox.plugin_host import registry  # here: the arrival process must not load it
+    from inbox import secrets  # here and below: the arrival process must not load them
+    from inbox.plugin_host import registry
 
+    secrets.ensure_key(config)
+    app.config["SECRET_KEY"] = secrets.derived_key("session", config)
     registry.init_app(app, config)
     return app

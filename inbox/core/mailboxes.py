@@ -1,0 +1,126 @@
+"""Mailboxes: the accounts mail comes from and goes out by. Passwords arrive here already encrypted."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from inbox.core import events, permissions
+from inbox.core.customers import is_address, normalise_address
+from inbox.core.errors import Invalid, NotFound
+from inbox.core.events import Actor
+from inbox.core.models import Agent, Department, Mailbox
+from inbox.db import session, transaction, utcnow
+
+SECURITY = ("tls", "starttls", "none")
+CHANGEABLE = ("address", "name", "department_id", "is_active", "incoming", "imap_host", "imap_port", "imap_security",
+              "imap_user", "imap_password", "imap_folder", "outgoing", "smtp_host", "smtp_port", "smtp_security",
+              "smtp_user", "smtp_password")
+
+
+def all_mailboxes(*, active: bool | None = None) -> list[Mailbox]:
+    """Every mailbox by address."""
+    query = sa.select(Mailbox).order_by(Mailbox.address)
+    return list(session().scalars(query if active is None else query.where(Mailbox.is_active.is_(active))))
+
+
+def visible_to(agent: Agent) -> list[Mailbox]:
+    """The mailboxes that feed departments within the agent's reach."""
+    return [each for each in all_mailboxes() if permissions.sees(agent, each)]
+
+
+def get(mailbox_id: int) -> Mailbox:
+    """A mailbox. Raises NotFound."""
+    mailbox = session().get(Mailbox, mailbox_id)
+    if mailbox is None:
+        raise NotFound()
+    return mailbox
+
+
+def by_address(address: str) -> Mailbox | None:
+    return session().scalar(sa.select(Mailbox).where(Mailbox.address == normalise_address(address)))
+
+
+def own_addresses() -> set[str]:
+    """Every address that is ours, normalised: mail from them must not loop."""
+    return set(session().scalars(sa.select(Mailbox.address)))
+
+
+def create(*, by: Actor, address: str, department: Department, **columns: Any) -> Mailbox:
+    """A new mailbox. Raises Invalid (address wrong or taken, host missing …), NotAllowed."""
+    permissions.require(by, "manage_mailboxes")
+    mailbox = Mailbox(address=normalise_address(address), department_id=department.id)
+    with transaction() as current:
+        if by_address(address) is not None:
+            raise Invalid("address", "There is a mailbox with this address already.")
+        _fill(mailbox, columns)
+        current.add(mailbox)
+        current.flush()
+        events.record("settings_changed", by=by, mailbox=mailbox.id)
+        return mailbox
+
+
+def change(mailbox: Mailbox, *, by: Actor, **columns: Any) -> None:
+    """Change a mailbox's columns (CHANGEABLE). Another account or folder starts the fetching anew."""
+    permissions.require(by, "manage_mailboxes")
+    with transaction() as current:
+        if "address" in columns:
+            columns["address"] = normalise_address(columns["address"])
+            other = by_address(columns["address"])
+            if other is not None and other.id != mailbox.id:
+                raise Invalid("address", "There is a mailbox with this address already.")
+        before = (mailbox.imap_host, mailbox.imap_user, mailbox.imap_folder)
+        _fill(mailbox, columns)
+        if before != (mailbox.imap_host, mailbox.imap_user, mailbox.imap_folder):
+            mailbox.uidvalidity, mailbox.last_uid = None, 0
+        mailbox.fetch_error = mailbox.fetch_error_at = None
+        current.flush()
+        current.expire(mailbox, ["department"])
+        events.record("settings_changed", by=by, mailbox=mailbox.id)
+
+
+def _fill(mailbox: Mailbox, columns: dict[str, Any]) -> None:
+    unknown = set(columns) - set(CHANGEABLE)
+    if unknown:
+        raise Invalid(min(unknown), "This cannot be changed.")
+    for column, value in columns.items():
+        setattr(mailbox, column, value)
+    check(mailbox)
+
+
+def check(mailbox: Mailbox) -> None:
+    """Raises Invalid for a mailbox that cannot work."""
+    if not is_address(mailbox.address):
+        raise Invalid("address", "This is not a mail address. It should look like name@example.com.")
+    if (mailbox.incoming or "smtp") not in ("smtp", "imap") or (mailbox.outgoing or "catcher") not in (
+            "smtp", "catcher"):
+        raise Invalid("incoming", "Mail comes in by smtp or imap, and goes out by smtp or into the catcher.")
+    for way, wanted in (("imap", mailbox.incoming == "imap"), ("smtp", mailbox.outgoing == "smtp")):
+        if not wanted:
+            continue
+        if not (getattr(mailbox, f"{way}_host") or "").strip():
+            raise Invalid(f"{way}_host", "Give the name of the mail server, for example mail.example.com.")
+        if not 0 < (getattr(mailbox, f"{way}_port") or 1) < 65536:
+            raise Invalid(f"{way}_port", "A port is a number between 1 and 65535.")
+        if (getattr(mailbox, f"{way}_security") or "tls") not in SECURITY:
+            raise Invalid(f"{way}_security", "Choose tls, starttls or none.")
+
+
+def fetch_failed(mailbox: Mailbox, error: str) -> None:
+    """Note that mail could not be fetched; the event tells admins once, not at every try."""
+    with transaction():
+        first = mailbox.fetch_error is None
+        mailbox.fetch_error = error[:1000]
+        if first:
+            mailbox.fetch_error_at = utcnow()
+            events.record("mailbox_fetch_failed", by=Actor.system("mail"), mailbox=mailbox.id, error=error[:300])
+
+
+def fetch_worked(mailbox: Mailbox) -> None:
+    """Note that mail was fetched; ends an error."""
+    with transaction():
+        if mailbox.fetch_error is not None:
+            mailbox.fetch_error = mailbox.fetch_error_at = None
+            events.record("mailbox_fetch_recovered", by=Actor.system("mail"), mailbox=mailbox.id)
+        mailbox.fetched_at = utcnow()

@@ -1,0 +1,36 @@
+"""Tags: short words on tickets. Putting them on and taking them off is in `tickets`."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from inbox.core import permissions
+from inbox.core.errors import Invalid
+from inbox.core.events import Actor
+from inbox.core.models import Tag
+from inbox.core.tickets import clean_tag
+from inbox.db import session, transaction
+
+
+def all_tags(limit: int = 500) -> list[Tag]:
+    """Every tag by name."""
+    return list(session().scalars(sa.select(Tag).order_by(Tag.name).limit(limit)))
+
+
+def change(tag: Tag, *, by: Actor, name: str | None = None, hue: int | None = None) -> None:
+    """Rename a tag or give it another colour. Raises Invalid when the name is taken."""
+    permissions.require(by, "manage_settings")
+    with transaction() as current:
+        if name is not None and clean_tag(name) != tag.name:
+            if current.scalar(sa.select(Tag.id).where(Tag.name == clean_tag(name))) is not None:
+                raise Invalid("name", "There is a tag with this name already.")
+            tag.name = clean_tag(name)
+        if hue is not None:
+            tag.hue = hue % 12
+
+
+def delete(tag: Tag, *, by: Actor) -> None:
+    """Take a tag off every ticket and throw it away."""
+    permissions.require(by, "manage_settings")
+    with transaction() as current:
+        current.delete(tag)
