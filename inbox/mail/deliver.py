@@ -1,0 +1,241 @@
+"""Sends what is queued: through the mailbox's server or into the catcher, with every attempt on record.
+
+A message is claimed and its attempt committed before the first byte goes over the line. What happens when the program
+ends in between: before the text was handed over it is sent again; after that nobody knows, and a person decides.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from inbox import secrets
+from inbox.core import attachments, messages, sending
+from inbox.core.errors import CoreError
+from inbox.core.models import Department, Mailbox, Message, Recipient, Reference, SendAttempt, Ticket
+from inbox.db import session, utcnow
+from inbox.jobs.engine import handler
+from inbox.mail import catcher, compose, mime, quote, smtp_client
+from inbox.mail.sanitise import show_remote
+from inbox.mail.smtp_client import Account, Result
+
+log = logging.getLogger(__name__)
+
+# Seconds before the next try, two days in all; then it counts as refused.
+DELAYS = (60, 300, 900, 1800, 3600, 7200, 14400, 28800, 43200, 57600, 14400)
+FORGOTTEN = dt.timedelta(hours=1)  # longer than the longest attempt can last
+NO_MAILBOX = ("There is no mailbox to send from: this department has none and the ticket came through none. "
+              "Set one up, then send again.")
+
+
+class CannotSend(Exception):
+    """The message cannot be sent as things are; the text says what to do about it."""
+
+
+@handler("mail.send", lane="sending")
+def send_job(args: dict[str, Any]) -> None:
+    """Job: send one message, `args["message"]`."""
+    send(int(args["message"]))
+
+
+@handler("mail.system", lane="sending", retries=8)
+def system_job(args: dict[str, Any]) -> None:
+    """Job: send one mail of the desk itself: `to`, `subject`, `text`, and perhaps `name` and `html`."""
+    send_system((args.get("name", ""), args["to"]), args["subject"], args["text"], html=args.get("html"))
+
+
+@handler("mail.sweep", every=dt.timedelta(minutes=10))
+def sweep_job(args: dict[str, Any]) -> None:
+    """Job: find messages whose own job was lost, and queue them again."""
+    for message_pk in sending.forgotten(utcnow() - FORGOTTEN):
+        log.warning("Message %s waited for more than an hour without being sent; it is queued again.", message_pk)
+        sending.send_again(message_pk)
+
+
+def send(message_pk: int) -> None:
+    """Send a queued message, or settle what a run before this one left behind. Nothing to do is no error."""
+    message = session().get(Message, message_pk, populate_existing=True)
+    if message is None:
+        return
+    if message.state == "sending":
+        _settle_left_behind(message)
+        return
+    mailbox = mailbox_for(message)
+    attempt = sending.begin(message_pk, message_id=None if mailbox is None else compose.signed_message_id(
+        message.ticket_id or 0, message.id, mailbox.address, key()))
+    if attempt is None:
+        return
+    try:
+        _attempt(attempt, mailbox)
+    except (CannotSend, CoreError, mime.AddressError, secrets.SecretLost) as error:
+        sending.finish(attempt, "refused", str(error))
+
+
+def _attempt(attempt: SendAttempt, mailbox: Mailbox | None) -> None:
+    if mailbox is None:
+        raise CannotSend(NO_MAILBOX)
+    message = session().get_one(Message, attempt.message_pk)
+    composed = compose.compose(letter_for(message, mailbox))
+    recipients = [each.address for each in sending.recipients_left(message)]
+    if mailbox.outgoing == "catcher":
+        catcher.catch(composed.data, sender=mailbox.address, recipients=recipients, subject=message.subject,
+                      message=message, attempt=attempt)
+        return
+    account = account_of(mailbox)
+    session().rollback()  # ends the read: no database snapshot is held while the server takes its time
+    result = smtp_client.send(account, mailbox.address, recipients, composed.data,
+                              needs_smtputf8=composed.needs_smtputf8,
+                              before_text=lambda: sending.handed_over(attempt))
+    _finish(attempt, result)
+
+
+def _finish(attempt: SendAttempt, result: Result) -> None:
+    message = session().get(Message, attempt.message_pk)
+    if message is None:
+        return
+    outcome, response, retry_at = result.outcome, result.response, None
+    if outcome == "later" or result.delayed:
+        wait = next_delay(message)
+        if wait is None and outcome == "later":
+            outcome, response = "refused", f"Given up after two days. The last answer was: {response}"
+        retry_at = utcnow() + dt.timedelta(seconds=wait or DELAYS[0])
+    sending.finish(attempt, outcome, response, refused=result.refused, delayed=result.delayed, retry_at=retry_at)
+
+
+def _settle_left_behind(message: Message) -> None:
+    """This message's earlier run ended in the middle: the job's lease is ours now, so that run is no more."""
+    attempt = sending.left_behind(message)
+    if attempt is None:
+        return
+    if attempt.outcome == "handed":
+        _finish(attempt, Result("unknown", "The program ended while the message was being handed over. "
+                                           "It may have been sent."))
+    else:
+        _finish(attempt, Result("later", "The program ended before the message was handed over."))
+
+
+def next_delay(message: Message) -> int | None:
+    """Seconds until the next try, growing with each; None when there were enough."""
+    count = sending.tries(message)
+    return DELAYS[count] if count < len(DELAYS) else None
+
+
+# --- what is sent, and through what -----------------------------------------------------------------------------
+
+
+def key() -> bytes:
+    """What our Message-IDs are signed with: this installation's own."""
+    return secrets.derived_key("message-id")
+
+
+def mailbox_for(message: Message) -> Mailbox | None:
+    """The department's own outgoing mailbox, else the ticket's, else the first that feeds the department."""
+    ticket = session().get_one(Ticket, message.ticket_id)
+    department = session().get_one(Department, ticket.department_id)
+    for mailbox_id in (department.mailbox_id, ticket.mailbox_id, messages.mailbox_of(department)):
+        mailbox = session().get(Mailbox, mailbox_id) if mailbox_id is not None else None
+        if mailbox is not None and mailbox.is_active:
+            return mailbox
+    return None
+
+
+def account_of(mailbox: Mailbox) -> Account:
+    """The mailbox's outgoing account, its password readable. Raises SecretLost, mime.AddressError."""
+    password = secrets.decrypt(mailbox.smtp_password) if mailbox.smtp_password else ""
+    hello = mime.wire_address(mailbox.address).rpartition("@")[2]
+    return Account(mailbox.smtp_host, mailbox.smtp_port, mailbox.smtp_security, mailbox.smtp_user, password, hello)
+
+
+def letter_for(message: Message, mailbox: Mailbox) -> compose.Letter:
+    """A reply or forward as a letter: sender, threading, signature, quote, files. Raises NotFound for lost files."""
+    ticket = session().get_one(Ticket, message.ticket_id)
+    department = session().get_one(Department, ticket.department_id)
+    parent = _parent(message)
+    is_forward = message.kind == "forward"
+    in_reply_to = parent.message_id if parent is not None and not is_forward else None
+    subject = message.subject or ticket.subject
+    if is_forward:
+        subject = compose.forward_subject(subject)
+    elif parent is not None:
+        subject = compose.reply_subject(subject)
+    name = department.sender_name or department.name
+    return compose.Letter(
+        sender=(name, mailbox.address), to=_addresses(message.recipients, "to"), subject=subject,
+        cc=_addresses(message.recipients, "cc"), message_id=message.message_id or "", date=message.at,
+        text=message.text, html=show_remote(message.html) if message.html else None, in_reply_to=in_reply_to,
+        references=compose.references(_references(parent), in_reply_to) if parent and in_reply_to else (),
+        signature="" if message.is_automatic else department.signature.strip() or name,
+        quote=quote.for_message(message, parent, ticket), files=_files(message),
+        automatic="auto-replied" if message.is_automatic else "")
+
+
+def _addresses(recipients: Sequence[Recipient], role: str) -> list[tuple[str, str]]:
+    return [(each.name, each.address) for each in recipients if each.role == role]
+
+
+def _parent(message: Message) -> Message | None:
+    """What a message answers: the last received one before it, else our own last one."""
+    before = (sa.select(Message).where(Message.ticket_id == message.ticket_id, Message.at <= message.at,
+                                       Message.id != message.id, Message.message_id.is_not(None))
+              .order_by(Message.at.desc(), Message.id.desc()).limit(1))
+    return (session().scalar(before.where(Message.kind == "received"))
+            or session().scalar(before.where(Message.kind == "reply")))
+
+
+def _references(parent: Message) -> list[str]:
+    named = list(session().scalars(sa.select(Reference.value).where(Reference.message_pk == parent.id)
+                                   .order_by(Reference.position)))
+    if named or parent.kind == "received":
+        return named
+    return [each for each in session().scalars(
+        sa.select(Message.message_id).where(Message.ticket_id == parent.ticket_id, Message.at < parent.at,
+                                            Message.message_id.is_not(None)).order_by(Message.at).limit(20)) if each]
+
+
+def _files(message: Message) -> list[compose.File]:
+    return [compose.File(each.filename, each.content_type, attachments.read(each.sha256), each.content_id)
+            for each in message.attachments]
+
+
+# --- mail of the desk itself --------------------------------------------------------------------------------------
+
+
+class NotSent(Exception):
+    """Mail of the desk could not be handed over this time; the job is tried again."""
+
+
+def send_system(to: tuple[str, str], subject: str, text: str, *, html: str | None = None) -> None:
+    """Send a notification or a forgotten password, `to` being `(name, address)`. Raises NotSent to be tried again.
+
+    Where nobody knows whether the server took it, it is not sent twice.
+    """
+    mailbox = system_mailbox()
+    if mailbox is None:
+        log.error("Mail to %s cannot be sent: no mailbox is set up. The subject was: %s", to[1], subject)
+        return
+    try:
+        composed = compose.compose_system(to, subject, text, html=html, date=utcnow(),
+                                          sender=(mailbox.name or quote.desk_name(), mailbox.address))
+        if mailbox.outgoing == "catcher":
+            catcher.catch(composed.data, sender=mailbox.address, recipients=[to[1]], subject=subject)
+            return
+        account = account_of(mailbox)
+    except (mime.AddressError, secrets.SecretLost) as error:
+        log.error("Mail to %s cannot be sent: %s", to[1], error)
+        return
+    session().rollback()
+    result = smtp_client.send(account, mailbox.address, [to[1]], composed.data, needs_smtputf8=composed.needs_smtputf8)
+    if result.outcome == "later":
+        raise NotSent(result.response)
+    if result.outcome != "sent":
+        log.error("Mail to %s: %s: %s", to[1], result.outcome, result.response)
+
+
+def system_mailbox() -> Mailbox | None:
+    """The mailbox that mail of the desk goes out by: the first active one, a real server before the catcher."""
+    return session().scalar(sa.select(Mailbox).where(Mailbox.is_active)
+                            .order_by(sa.case((Mailbox.outgoing == "smtp", 0), else_=1), Mailbox.id).limit(1))
