@@ -14,7 +14,7 @@ from inbox.db import session, transaction
 def available_to(agent: Agent, department_id: int | None = None) -> list[SavedReply]:
     """What an agent can use (in a department, if given), by name."""
     reach = permissions.reach(agent)
-    shared = SavedReply.department_id.is_(None)
+    shared: sa.ColumnElement[bool] = SavedReply.department_id.is_(None)
     if department_id is not None:
         shared = sa.or_(shared, SavedReply.department_id == department_id)
     elif reach is None:

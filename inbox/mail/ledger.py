@@ -20,6 +20,7 @@ from inbox.core.customers import normalise_address
 from inbox.core.errors import Invalid, NotFound
 from inbox.core.events import Actor
 from inbox.core.models import FATES, Agent, Job, Ledger, Mailbox, Ticket
+from inbox.core.permissions import S
 from inbox.db import session, transaction
 
 MAX_ATTEMPTS = 2  # a message that ends the process this often while it is parsed is not parsed again
@@ -147,7 +148,7 @@ class LedgerPage:
     tickets: dict[int, int] = field(default_factory=dict)  # ticket id → number, of the tickets the rows name
 
 
-def visible(statement: sa.Select[Any], agent: Agent) -> sa.Select[Any]:
+def visible(statement: S, agent: Agent) -> S:
     """A query over Ledger, narrowed to the mailboxes within reach and the tickets the agent may see."""
     departments = permissions.reach(agent)
     if departments is None:

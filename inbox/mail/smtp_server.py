@@ -143,9 +143,9 @@ class _Conversation:
         if self.open_by_peer.total() >= MAX_CONNECTIONS or self.open_by_peer[peer] >= MAX_CONNECTIONS_PER_PEER:
             transport.write(BUSY)
             transport.close()
-            self._counted = None
+            self._counted: str | None = None
             return
-        self._counted: str | None = peer
+        self._counted = peer
         self.open_by_peer[peer] += 1
         self._end = asyncio.get_running_loop().call_later(LONGEST_CONVERSATION, transport.abort)
         super().connection_made(transport)  # type: ignore[misc]

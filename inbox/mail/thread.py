@@ -114,7 +114,7 @@ def takes_part(sender: str, ticket: Ticket) -> bool:
     customer = customers.by_address(address)
     if customer is not None and customer.id == ticket.customer_id:
         return True
-    wrote = sa.select(Message.id).where(
+    wrote: sa.Select[int] | sa.CompoundSelect[int] = sa.select(Message.id).where(
         Message.ticket_id == ticket.id, sa.func.lower(Message.from_address) == address, Message.state != "draft")
     if customer is not None:
         wrote = sa.union(wrote, sa.select(Message.id).where(

@@ -197,7 +197,8 @@ def _run(host: PluginHost, spec: HookSpec, who: _Answerer, facts: dict[str, Any]
     own = spec.args[0] if spec.kind in (Kind.prepare, Kind.filter) else None  # the one it may change
     guard, others = _Guard(may_write), [_Snapshot(each) for name, each in facts.items() if name != own]
     call, began = Call(who.plugin, spec.name, happened), time.monotonic()
-    answer, error = None, None
+    answer: Any = None
+    error: BaseException | None = None
     try:  # in a copy of the context: what the plugin leaves open there (a transaction, a language) ends with the call
         answer = contextvars.copy_context().run(_invoke, call, who, facts, may_write)
     except Rejected as refusal:
@@ -233,10 +234,11 @@ def _complaint(spec: HookSpec, answer: Any) -> str | None:
         return None if answer is None else f"It returned {type(answer).__name__}; this hook returns nothing."
     if answer is None:
         return None
+    held: Any = answer
     if not isinstance(answer, spec.answer):
         return f"It returned {type(answer).__name__} instead of {spec.answer.__name__}."
     if spec.kind in PLURALS and spec.item is not None:
-        strange = next((each for each in answer if not isinstance(each, spec.item)), None)
+        strange = next((each for each in held if not isinstance(each, spec.item)), None)
         if strange is not None:
             return f"Its list holds {type(strange).__name__} instead of {spec.item.__name__}."
     return None

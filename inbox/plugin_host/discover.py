@@ -56,8 +56,8 @@ def _candidates(config: Config) -> Iterator[Found]:
                 if (folder / FILE).is_file():
                     yield _look(folder, f"{PACKAGE}.{folder.name}", folder.name)
     for point in sorted(entry_points(group=GROUP), key=lambda each: each.name):
-        folder = _folder_of(point)
-        yield _look(folder, point.module, point.name) if folder else Found(
+        beside = _folder_of(point)
+        yield _look(beside, point.module, point.name) if beside else Found(
             point.name, Path(), point.module, problem=f"The package of {point.value} has no {FILE} beside its code.")
 
 

@@ -6,11 +6,11 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import OperationalError
 
-from inbox.core import attachments, sending, tickets
+from inbox.core import attachments, tickets
 from inbox.core.events import Actor
-from inbox.core.models import Agent, Attachment, Customer, Event, Ledger, Mailbox, Message, Recipient, Reference, Ticket
+from inbox.core.models import Attachment, Customer, Event, Ledger, Mailbox, Message, Recipient, Ticket
 from inbox.db import session, transaction
-from inbox.mail import ledger, parse, receive
+from inbox.mail import ledger, receive
 from tests.mail.conftest import letter
 
 SYSTEM = Actor.system("test")
@@ -364,7 +364,8 @@ def test_two_workers_on_one_message_store_it_once(take, session, mailbox, monkey
 
 
 @pytest.mark.parametrize("raw", [
-    b"\x00\x01\x02\xff\xfe", b"From: a@example.com\r\n", b"no header at all", b"From: \x00@\x00\r\nSubject: \x00\r\n\r\n\x00",
+    b"\x00\x01\x02\xff\xfe", b"From: a@example.com\r\n", b"no header at all",
+    b"From: \x00@\x00\r\nSubject: \x00\r\n\r\n\x00",
     b"From: a@example.com\r\nSubject: =?utf-8?b?AAAA?=\r\n\r\nNUL\x00byte",
     b"From: a@example.com\r\nContent-Type: text/plain; charset=nonsense\r\n\r\n\xe5\xe6\xf8",
     b"From: a@example.com\r\nMessage-ID: <" + b"x" * 5000 + b"@y>\r\n\r\nlong id",
