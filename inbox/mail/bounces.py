@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from email.parser import BytesHeaderParser
+from itertools import islice
 
 from inbox.mail import headers
 from inbox.mail.parse import ParsedMessage
@@ -221,13 +222,14 @@ def _addresses_in(parsed: ParsedMessage) -> list[str]:
         text = text[text.rfind("\n", 0, lead.start()) + 1 :]
     near: list[str] = []
     other: list[str] = []
-    for match in _ADDRESS.finditer(text):
+    for match in islice(_ADDRESS.finditer(text), 300):
         address = match.group().lower().strip(".'`")
         if address in ours or _DAEMON.match(address.rpartition("@")[0]):
             continue
-        line = text[text.rfind("\n", 0, match.start()) + 1 : match.end()]
-        alone = not re.sub(r"[\W\d_]", "", line[: -len(match.group())])
-        (near if alone or _CONTEXT.search(line[-200:]) else other).append(address)
+        begin = text.rfind("\n", 0, match.start()) + 1
+        before = text[max(begin, match.start() - 200) : match.start()]
+        alone = not re.sub(r"[\W\d_]", "", before)
+        (near if alone or _CONTEXT.search(before) else other).append(address)
     return list(dict.fromkeys(near or other[:1]))[:100]
 
 

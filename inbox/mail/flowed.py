@@ -5,7 +5,7 @@ from __future__ import annotations
 
 def unwrap(text: str, delsp: bool = False) -> str:
     """``text`` with soft line breaks undone; quote depth and the signature mark are kept."""
-    out: list[str] = []
+    paragraphs: list[list[str]] = []
     open_depth: int | None = None  # quote depth of a paragraph that the next line may continue
     for line in text.split("\n"):
         depth = len(line) - len(line.lstrip(">"))
@@ -16,9 +16,10 @@ def unwrap(text: str, delsp: bool = False) -> str:
         soft = content.endswith(" ") and not is_mark
         if soft and delsp:
             content = content[:-1]
-        if open_depth == depth and not is_mark and out:
-            out[-1] += content
+        if open_depth == depth and not is_mark and paragraphs:
+            paragraphs[-1].append(content)
         else:
-            out.append((">" * depth + " " if depth else "") + content)
+            paragraphs.append([">" * depth + " " if depth else "", content])
         open_depth = depth if soft else None
-    return "\n".join(line if line.endswith("-- ") else line.rstrip(" ") for line in out)
+    lines = ("".join(paragraph) for paragraph in paragraphs)
+    return "\n".join(line if line.endswith("-- ") else line.rstrip(" ") for line in lines)

@@ -25,7 +25,8 @@ from inbox.mail import charsets
 
 logging.getLogger("mailparser").setLevel(logging.ERROR)  # it warns of every oddity; we list them ourselves
 
-MAX_VALUE = 500_000  # characters of one field that are looked at; a mailing of 20,000 recipients fits
+MAX_VALUE = 500_000  # characters of one field that are looked at
+MAX_LIST = 150_000  # characters of a list of recipients
 _WORD = re.compile(r"=\?([^?\s=]{1,75})\?([bBqQ])\?([^?]{0,8000}(?:\?(?!=)[^?]{0,200}){0,4})\?=")
 _GAP = re.compile(r"[ \t\r\n]+")
 _CONTROL = re.compile("[\x00-\x1f\x7f\x80-\x9f\u2028\u2029]+")
@@ -88,7 +89,7 @@ def decode_words(value: str) -> str:
 
 def clean(text: str) -> str:
     """One line without control characters: nothing of a header may break a log, a header or a row."""
-    return _CONTROL.sub(" ", _UNFOLD.sub(" ", text)).strip()
+    return text.strip() if text.isprintable() else _CONTROL.sub(" ", _UNFOLD.sub(" ", text)).strip()
 
 
 def utf8_words(value: str) -> str:
@@ -119,7 +120,7 @@ def _pieces(value: str) -> list[tuple[bool, str]]:
             run = []
             out.append((False, between))
         data = _word_bytes(match.group(2), match.group(3))
-        if data is None:
+        if data is None or _is_rubbish(data, match.group(1)):
             out += _decoded_run(run)
             run = []
             out.append((False, match.group(0)))
@@ -129,6 +130,13 @@ def _pieces(value: str) -> list[tuple[bool, str]]:
     out += _decoded_run(run)
     out.append((False, value[at:MAX_VALUE]))
     return [piece for piece in out if piece[1]]
+
+
+def _is_rubbish(data: bytes, charset: str) -> bool:
+    """Bytes that are not what the word says they are: then the word is shown as it came."""
+    if charset.lower() not in ("utf-8", "utf8") or not re.search(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]", data):
+        return False
+    return b"\xff" in data or "\ufffd" in data.decode("utf-8", "replace")
 
 
 def _decoded_run(run: list[tuple[str, bytes]]) -> list[tuple[bool, str]]:
@@ -223,8 +231,13 @@ def _collect(message: Message, hint: str | None) -> tuple[dict[str, str], list[s
         elif key == "references":
             fields[key] = " ".join(found)
         else:
-            fields[key] = found[0] if key in _ONCE else ", ".join(found[:200])
+            fields[key] = found[0] if key in _ONCE else _bounded(", ".join(found[:200]))
     return fields, defects
+
+
+def _bounded(recipients: str) -> str:
+    """A list of recipients without its end, where it is so long that reading it would take seconds."""
+    return recipients if len(recipients) <= MAX_LIST else recipients[: recipients.rfind(",", 0, MAX_LIST)]
 
 
 def _mailparser(fields: dict[str, str]) -> mailparser.MailParser | None:

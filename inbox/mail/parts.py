@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _BOUNDARY_LINE = re.compile(
     rb"^--([^\s-][^\r\n]{0,199}?)[ \t]*\r?\n(?=Content-[A-Za-z-]{2,30}:)", re.I | re.M)
+_PLAIN_WORDS = re.compile(r"[^\s=]{1,40} [^\s=]{1,40} [^\s=]")
 _METADATA = ("content-type", "content-disposition", "content-id", "content-transfer-encoding",
              "content-description", "content-location")
 _ERRORS = (MessageError, ValueError, LookupError, TypeError, AttributeError, AssertionError, OverflowError)
@@ -156,6 +157,9 @@ class Walk:
 
     def _text(self, part: Message, view: Message, content_type: str, group: int | None) -> None:
         data = _payload(part)
+        if _claims_base64_falsely(part, view):
+            data = str(part.get_payload()).encode("utf-8", "surrogateescape")
+            self._note("The text was not encoded as the message says; it is shown as it came.")
         declared = _charset(view)
         if declared and self.charset_hint is None and charsets.codec_name(declared):
             self.charset_hint = declared
@@ -264,6 +268,12 @@ def _payload(part: Message) -> bytes:
     if isinstance(text, list):
         return _flatten(part)
     return str(text or "").encode("utf-8", "surrogateescape")
+
+
+def _claims_base64_falsely(part: Message, view: Message) -> bool:
+    """True for text that is named base64 but is words with blanks between them."""
+    encoding = (view.get("content-transfer-encoding") or "").strip().lower()
+    return encoding == "base64" and bool(_PLAIN_WORDS.search(str(part.get_payload())[:2000]))
 
 
 def _flatten(part: Message) -> bytes:

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import re
 
-_FIELD = re.compile(rb"[!-9;-~]{1,100}[ \t]{0,10}:")
+_FIELD = re.compile(rb"[!-9;-~]{1,200}:")
+_SPACED = re.compile(rb"([!-9;-~]{1,100})[ \t]{1,10}(?=:)")  # "Subject : …", which was allowed long ago
 _KNOWN = re.compile(
     rb"(?:return-path|received|from|to|cc|subject|date|message-id|mime-version|content-type|reply-to|"
     rb"delivered-to|sender|content-transfer-encoding|x-[a-z-]{2,40}|dkim-signature|in-reply-to|references)"
     rb"[ \t]{0,10}:", re.I)
 _BLANK = re.compile(rb"\r\n[ \t]*\r\n|\n[ \t]*\n|\r[ \t]*\r")
 _BOUNDARY = re.compile(rb"boundary[ \t]{0,9}=[ \t]{0,9}\"?([^\s\";]{1,200})|^--([^\r\n]{1,210})", re.I | re.M)
+_ONE_LINE = re.compile(rb"(?:from|sender|reply-to|date|message-id|in-reply-to|mime-version):", re.I)
 JUNK = "The header of the message was damaged; it was repaired."
 MAX_COST = 12_000_000  # lines x open boundaries that the parser compares: about two seconds
 
@@ -56,19 +58,22 @@ def _looks_like_header(data: bytes) -> bool:
 
 def _mend(lines: list[bytes]) -> list[bytes] | None:
     """The fields among ``lines``; None where no known field follows the first junk (then it is body)."""
+    lines = [_SPACED.sub(rb"\1", line, count=1) if _SPACED.match(line) else line for line in lines]
     last = max((i for i, line in enumerate(lines) if _KNOWN.match(line)), default=-1)
-    first_junk = next(i for i, line in enumerate(lines) if not _is_field(line))
-    if last < first_junk or not any(_KNOWN.match(line) for line in lines[first_junk + 1 :]):
+    first_junk = next((i for i, line in enumerate(lines) if not _is_field(line)), None)
+    if first_junk is None:
+        return lines
+    if last < first_junk:
         return None
     out: list[bytes] = []
     for i, line in enumerate(lines):
         if _is_field(line):
-            if out or line[:1] not in b" \t":
+            if out or line[:1] not in (b" ", b"\t"):
                 out.append(line)
         elif i > last:
             out += [b"\r\n", *lines[i:]]  # body that follows its header without an empty line
             break
-        elif out and not line.lstrip(b">").startswith(b"From "):
+        elif out and not line.lstrip(b">").startswith(b"From ") and not _ONE_LINE.match(out[-1]):
             out.append(b" " + line)  # most often a field broken by a gateway that lost the indent
     return out
 

@@ -84,6 +84,7 @@ _REFUSED_WORDS = frozenset({"expression", "behavior", "behaviour", "fixed", "sti
 _FUNCTIONS = frozenset({"rgb", "rgba", "hsl", "hsla"})
 _DISPLAY = frozenset({"none", "block", "inline", "inline-block", "table", "table-cell", "table-row",
                       "list-item"})
+_SIMPLE = re.compile(r"\s*([A-Za-z-]{1,40})\s*:\s*([#A-Za-z0-9.%\s,+-]{0,300}?)\s*(!\s*important)?\s*", re.I)
 _DATA_IMAGE = re.compile(r"data:image/(?:png|jpe?g|gif|webp);base64,[A-Za-z0-9+/=\s]*", re.I)
 _URL_CONTROL = re.compile("[\x00-\x20\x7f-\xa0\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]+")
 _SAFE_NAME = re.compile(r"[^\x00-\x1f<>\"'`=\\]{0,200}")
@@ -108,6 +109,8 @@ def sanitise(html: str, cid_urls: dict[str, str] | None = None) -> Sanitised:
     if htmltext.too_big(html):
         return Sanitised("", False, False, True)
     cleaned = _cleaner.clean(html.replace("\x00", ""))
+    if len(cleaned) > 2 * htmltext.MAX_CHARS:  # escaping can make five characters of one
+        return Sanitised("", False, False, True)
     cleaned, remote = _hold_images(cleaned)
     if cid_urls is not None:
         cleaned = fill_cids(cleaned, cid_urls)
@@ -212,7 +215,9 @@ def _image_source(value: str) -> str | None:
     if url[:5].lower() == "data:":
         return url if len(url) <= MAX_DATA_URI and _DATA_IMAGE.fullmatch(url) else None
     url = _URL_CONTROL.sub("", url[:8000])
-    return url if url.lower().startswith(("http://", "https://", "cid:")) else None
+    if url[:4].lower() == "cid:":
+        return "cid:" + url[4:]
+    return url if url.lower().startswith(("http://", "https://")) else None
 
 
 @lru_cache(maxsize=4096)
@@ -221,6 +226,9 @@ def _style(css: str) -> str | None:
     if len(css) > 4000 or "\\" in css:
         return None
     kept = []
+    simple = _simple_style(css)
+    if simple is not None:
+        return simple or None
     for declaration in tinycss2.parse_blocks_contents(css, skip_comments=True, skip_whitespace=True):
         if declaration.type != "declaration" or declaration.lower_name not in _PROPERTIES:
             continue
@@ -235,6 +243,23 @@ def _style(css: str) -> str | None:
             continue
         kept.append(f"{declaration.lower_name}:{value}" + ("!important" if declaration.important else ""))
     return ";".join(kept) or None
+
+
+def _simple_style(css: str) -> str | None:
+    """The same for the usual case of plain words and numbers, ten times as fast; None where it is not one."""
+    kept = []
+    for declaration in css.split(";"):
+        if not declaration.strip():
+            continue
+        found = _SIMPLE.fullmatch(declaration)
+        if not found:
+            return None
+        name, value = found.group(1).lower(), " ".join(found.group(2).split())
+        if name not in _PROPERTIES or not value or _REFUSED_WORDS & set(re.split(r"[\s,]+", value.lower())):
+            continue
+        if name != "display" or value.lower() in _DISPLAY:
+            kept.append(f"{name}:{value}" + ("!important" if found.group(3) else ""))
+    return ";".join(kept)
 
 
 def _safe_value(tokens: list, strings: bool) -> bool:

@@ -26,8 +26,8 @@ def parse(raw: bytes) -> dict:
         "html": message.html,
         "reply_text": body.text_visible,
         "attachments": [
-            {"filename": a.filename, "content_type": a.content_type, "content": a.data}
-            for a in message.attachments],
+            {"filename": a.filename, "content_type": a.content_type, "content": a.data} for a in message.attachments
+        ],
         "is_auto_reply": bounce is not None or guards.is_automatic(message) is not None,
         "is_bounce": bounce is not None,
         "bounced_addresses": bounce.recipients if bounce else [],

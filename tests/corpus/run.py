@@ -54,8 +54,7 @@ def score_html(corpus: Path) -> int:
 
 def _run(corpus: Path, script: str, *arguments: str) -> int:
     environment = {**os.environ, "PYTHONPATH": f"{PROJECT}{os.pathsep}{corpus}"}
-    done = subprocess.run([sys.executable, str(corpus / script), *arguments], cwd=PROJECT, env=environment,
-                          check=False)
+    done = subprocess.run([sys.executable, str(corpus / script), *arguments], cwd=PROJECT, env=environment, check=False)
     return done.returncode
 
 
