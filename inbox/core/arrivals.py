@@ -14,6 +14,7 @@ from inbox.db import session, transaction, utcnow
 
 JOB = "mail.process"
 BY_MAIL = Actor.system("mail")
+ONLY_HEADER = "Only the header of this message was fetched"  # how the reason begins; see `completed`
 
 
 def enqueue(row: Ledger) -> None:
@@ -50,6 +51,17 @@ def retry(row: Ledger, *, by: Actor) -> None:
         if row.raw_purged_at is not None:
             raise Invalid("fate", "The raw message was deleted; it cannot be processed again.")
         row.fate, row.reason, row.error, row.fated_at, row.attempts, row.ticket_id = "waiting", "", None, None, 0, None
+        current.flush()
+        enqueue(row)
+
+
+def completed(ledger_id: int, sha256: str, size: int) -> None:
+    """A message of which we had only the header is here now as a whole: it is processed again."""
+    with transaction() as current:
+        row = current.get(Ledger, ledger_id)
+        if row is None or row.fate != "quarantined":
+            return
+        row.sha256, row.size, row.fate, row.reason, row.error, row.attempts = sha256, size, "waiting", "", None, 0
         current.flush()
         enqueue(row)
 

@@ -207,13 +207,14 @@ def _search(words: str) -> sa.CompoundSelect[Any]:
 def _numbers(ticket_ids: set[int]) -> dict[int, int]:
     if not ticket_ids:
         return {}
-    return dict(session().execute(sa.select(Ticket.id, Ticket.number).where(Ticket.id.in_(ticket_ids))).tuples().all())
+    found = session().execute(sa.select(Ticket.id, Ticket.number).where(Ticket.id.in_(ticket_ids)))
+    return {row.id: row.number for row in found}
 
 
 def counts(agent: Agent, since: dt.datetime) -> dict[str, int]:
     """How many messages of each fate arrived since a time; `quarantined` counts all that are held, however old."""
     query = sa.select(Ledger.fate, sa.func.count()).where(Ledger.arrived_at >= since).group_by(Ledger.fate)
-    found = dict(session().execute(visible(query, agent)).tuples().all())
+    found = {fate: count for fate, count in session().execute(visible(query, agent))}  # noqa: C416
     found["quarantined"] = held(agent)
     return found
 

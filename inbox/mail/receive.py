@@ -7,6 +7,7 @@ fate are stored in one. A fault of one message never stops the next.
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import json
 import logging
@@ -19,13 +20,14 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from inbox.core import arrivals, attachments, intake, sending
+from inbox.core import arrivals, attachments, intake, purge, sending
 from inbox.core.attachments import StoredFile
 from inbox.core.customers import normalise_address
 from inbox.core.errors import NotFound
 from inbox.core.intake import Incoming
 from inbox.core.models import Ledger, Mailbox, Message, Ticket
-from inbox.db import session, transaction
+from inbox.db import current_config, session, transaction
+from inbox.jobs.engine import handler
 from inbox.mail import body as bodies
 from inbox.mail import guards, ledger, parse, thread
 from inbox.mail.parse import ParsedMessage
@@ -42,6 +44,7 @@ UNREADABLE = "This message could not be taken in ({what}). The original is kept;
 LOST_BYTES = "The stored bytes of this message are missing from the disk."
 NO_HOME = "The mailbox this message came for no longer exists. Give its address to a mailbox, then retry."
 EMPTY = "The message is empty."
+BURIED = "This message was deleted for good earlier."
 OUR_OWN = "This is our own message, which came back to us."
 OUR_ROBOT = "This is an automatic mail of this desk, which came back to us."
 
@@ -75,6 +78,18 @@ class _Verdict:
     fate: str
     reason: str = ""
     error: str | None = None
+
+
+@handler(arrivals.JOB, lane="intake", retries=1000)  # it is given up only by its fate, never by the queue
+def process_job(args: dict[str, Any]) -> None:
+    """Give one message its fate."""
+    process(args["ledger_id"])
+
+
+@handler("mail.sweep", every=dt.timedelta(minutes=10))
+def sweep_job(_args: dict[str, Any]) -> None:
+    """Messages that wait without a job (a restored backup) get one."""
+    ledger.sweep_forgotten()
 
 
 def process(ledger_id: int) -> str:
@@ -137,7 +152,7 @@ def _take_in(row: Ledger) -> str:
         raw = attachments.read(row.sha256)
     except NotFound:
         return _settle(row, _Verdict("quarantined", LOST_BYTES))
-    if not raw.strip():
+    if not raw.strip() and len(raw) >= row.size:
         return _settle(row, _Verdict("ignored", EMPTY))
     parsed = parse.parse(raw)
     mailbox = session().get(Mailbox, row.mailbox_id) if row.mailbox_id is not None else None
@@ -145,12 +160,20 @@ def _take_in(row: Ledger) -> str:
              "from_address": parsed.from_.address[:320] if parsed.from_ else ""}
     if mailbox is None:
         return _settle(row, _Verdict("quarantined", NO_HOME), **known)
+    if len(raw) < row.size:
+        return _settle(row, _Verdict("quarantined", _too_big(row)), **known)
     facts = _facts(parsed, row)
     incoming = _incoming(row, parsed, facts)
     ignored = _own_loop(incoming, parsed, facts)
     if ignored is not None:
         return _settle(row, ignored, **known)
     return _accept(row, incoming, facts, mailbox, known)
+
+
+def _too_big(row: Ledger) -> str:
+    limit = current_config().max_message_bytes
+    return (f"{arrivals.ONLY_HEADER}: it has {row.size / 1_000_000:.1f} MB, and this desk takes "
+            f"{limit / 1_000_000:.1f} MB. It is still on the mail server, and is fetched when max_message_bytes is raised.")
 
 
 def _accept(row: Ledger, incoming: Incoming, facts: Facts, mailbox: Mailbox, known: dict[str, Any]) -> str:
@@ -273,6 +296,8 @@ def _sender(parsed: ParsedMessage, facts: Facts) -> tuple[str, str, bool]:
 def _own_loop(incoming: Incoming, parsed: ParsedMessage, facts: Facts) -> _Verdict | None:
     """What we sent ourselves and got back must not become a ticket."""
     if incoming.message_id is not None:
+        if purge.is_buried(incoming.message_id):
+            return _Verdict("ignored", BURIED)
         ours = session().scalar(sa.select(Message.id).where(
             Message.message_id == incoming.message_id, Message.kind.in_(("reply", "forward"))).limit(1))
         if ours is not None:

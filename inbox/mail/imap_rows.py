@@ -1,0 +1,180 @@
+"""What fetching by IMAP keeps in the database: who fetches a mailbox now, how far it is, what has arrived."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import socket
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from inbox.core import arrivals
+from inbox.core.models import Ledger, Mailbox
+from inbox.db import session, transaction, utcnow
+from inbox.mail import ledger
+
+LEASE = dt.timedelta(seconds=90)
+_owners_here: set[str] = set()  # of this process, so that a lease left by an earlier one with our number is seen
+
+
+class LeaseLost(Exception):
+    """Another process fetches this mailbox now."""
+
+
+@dataclass(frozen=True)
+class Arrived:
+    """A message whose bytes (or only whose header, when they are fewer than `size`) lie in the blob store."""
+
+    uid: int
+    sha256: str
+    size: int
+
+
+@dataclass(frozen=True)
+class Place:
+    """A folder as it is numbered now."""
+
+    mailbox_id: int
+    folder: str
+    uidvalidity: int
+
+
+# --- the lease -------------------------------------------------------------------------------------------------
+
+
+def new_owner() -> str:
+    """A name for whoever fetches: machine, process, and a random part."""
+    owner = f"{socket.gethostname()[:40]}:{os.getpid()}:{uuid.uuid4().hex[:12]}"
+    _owners_here.add(owner)
+    return owner
+
+
+def forget_owner(owner: str) -> None:
+    """Nobody fetches under this name any more."""
+    _owners_here.discard(owner)
+
+
+def take_lease(mailbox_id: int, owner: str) -> bool:
+    """Become the one who fetches, or stay it. False while somebody else does."""
+    now = utcnow()
+    held = session().scalar(sa.select(Mailbox.lease_owner).where(
+        Mailbox.id == mailbox_id, Mailbox.lease_until > now, Mailbox.lease_owner != owner))
+    if held is not None and not _is_gone(held):
+        return False
+    with transaction() as current:
+        free = sa.or_(Mailbox.lease_owner.is_(None), Mailbox.lease_owner.in_([owner, held or owner]),
+                      Mailbox.lease_until.is_(None), Mailbox.lease_until <= now)
+        done = current.execute(
+            sa.update(Mailbox).where(Mailbox.id == mailbox_id, Mailbox.is_active, free)
+            .values(lease_owner=owner, lease_until=now + LEASE), execution_options={"synchronize_session": False})
+        return bool(done.rowcount)  # type: ignore[attr-defined]
+
+
+def _is_gone(owner: str) -> bool:
+    """True when a lease was left behind on this machine by a process that ended without a word."""
+    host, pid, _ = owner.rsplit(":", 2)
+    if host != socket.gethostname()[:40]:
+        return False
+    if int(pid) == os.getpid():
+        return owner not in _owners_here
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return False
+
+
+def release(mailbox_id: int, owner: str) -> None:
+    """Let somebody else fetch at once."""
+    with transaction() as current:
+        current.execute(sa.update(Mailbox).where(Mailbox.id == mailbox_id, Mailbox.lease_owner == owner)
+                        .values(lease_owner=None, lease_until=None))
+
+
+def in_contact(mailbox_id: int, owner: str) -> None:
+    """Keep the lease, and note that the server answers. Raises LeaseLost."""
+    with transaction() as current:
+        _extend(current, mailbox_id, owner, fetched_at=utcnow())
+
+
+def _extend(current: sa.orm.Session, mailbox_id: int, owner: str, **values: object) -> None:
+    done = current.execute(
+        sa.update(Mailbox).where(Mailbox.id == mailbox_id, Mailbox.lease_owner == owner)
+        .values(lease_until=utcnow() + LEASE, **values), execution_options={"synchronize_session": False})
+    if done.rowcount != 1:  # type: ignore[attr-defined]
+        raise LeaseLost
+
+
+# --- how far it is ----------------------------------------------------------------------------------------------
+
+
+def open_folder(place: Place, owner: str) -> int:
+    """The last UID we have of the folder. When the server numbered it anew, we begin at 0 again. Raises LeaseLost."""
+    stored = session().execute(sa.select(Mailbox.uidvalidity, Mailbox.last_uid).where(
+        Mailbox.id == place.mailbox_id)).one_or_none()
+    if stored is not None and stored.uidvalidity == place.uidvalidity:
+        return stored.last_uid
+    with transaction() as current:
+        _extend(current, place.mailbox_id, owner, uidvalidity=place.uidvalidity, last_uid=0)
+    return 0
+
+
+def was_numbered_anew(place: Place) -> bool:
+    """True when messages of this mailbox are in the ledger under other numbers than the folder's present ones."""
+    return session().scalar(sa.select(Ledger.id).where(
+        Ledger.mailbox_id == place.mailbox_id, Ledger.uid.is_not(None),
+        Ledger.uidvalidity != place.uidvalidity).limit(1)) is not None
+
+
+def renumber(place: Place, owner: str, found: Mapping[int, tuple[str, int]], mark: int) -> set[int]:
+    """Give rows we have under old numbers their new ones. `found` is {uid: (Message-ID, size)}.
+
+    Returns the UIDs that are known by that, and need not be fetched again. Raises LeaseLost.
+    """
+    known: set[int] = set()
+    with transaction() as current:
+        for uid, (message_id, size) in found.items():
+            row = current.scalar(
+                sa.select(Ledger).where(
+                    Ledger.message_id == message_id, Ledger.size == size, Ledger.mailbox_id == place.mailbox_id,
+                    Ledger.uid.is_not(None), Ledger.uidvalidity != place.uidvalidity)
+                .order_by(Ledger.id).limit(1))
+            if row is None or _stored(place, uid):
+                continue
+            row.folder, row.uidvalidity, row.uid = place.folder, place.uidvalidity, uid
+            current.flush()
+            known.add(uid)
+        if len(known) == len(found):
+            _extend(current, place.mailbox_id, owner, last_uid=mark)
+    return known
+
+
+def _stored(place: Place, uid: int) -> bool:
+    origin = ledger.Origin("imap", folder=place.folder, uidvalidity=place.uidvalidity, uid=uid)
+    return ledger.known_uid(place.mailbox_id, origin) is not None
+
+
+def keep(place: Place, owner: str, messages: Sequence[Arrived], mark: int) -> None:
+    """The arrival of a group of messages and the new mark, in one transaction. Raises LeaseLost; then nothing is."""
+    with transaction() as current:
+        for each in messages:
+            origin = ledger.Origin("imap", folder=place.folder, uidvalidity=place.uidvalidity, uid=each.uid)
+            ledger.add(each.sha256, each.size, origin, place.mailbox_id)
+        _extend(current, place.mailbox_id, owner, last_uid=mark, fetched_at=utcnow())
+
+
+# --- what was too big and no longer is -----------------------------------------------------------------------------
+
+
+def cut_short(place: Place, max_bytes: int) -> list[tuple[int, int]]:
+    """(ledger id, uid) of messages of which only the header was fetched, and which would be taken whole now."""
+    return [(row.id, row.uid) for row in session().execute(
+        sa.select(Ledger.id, Ledger.uid).where(
+            Ledger.fate == "quarantined", Ledger.mailbox_id == place.mailbox_id, Ledger.folder == place.folder,
+            Ledger.uidvalidity == place.uidvalidity, Ledger.size <= max_bytes,
+            Ledger.reason.startswith(arrivals.ONLY_HEADER)).order_by(Ledger.id).limit(20))]
