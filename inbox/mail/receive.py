@@ -173,7 +173,8 @@ def _take_in(row: Ledger) -> str:
 def _too_big(row: Ledger) -> str:
     limit = current_config().max_message_bytes
     return (f"{arrivals.ONLY_HEADER}: it has {row.size / 1_000_000:.1f} MB, and this desk takes "
-            f"{limit / 1_000_000:.1f} MB. It is still on the mail server, and is fetched when max_message_bytes is raised.")
+            f"{limit / 1_000_000:.1f} MB. It is still on the mail server, and is fetched when max_message_bytes is "
+            "raised.")
 
 
 def _accept(row: Ledger, incoming: Incoming, facts: Facts, mailbox: Mailbox, known: dict[str, Any]) -> str:
