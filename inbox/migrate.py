@@ -6,6 +6,7 @@ disappears, nobody else's migrations are in its way.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -41,9 +42,11 @@ def head(folder: Path = CORE_FOLDER) -> str | None:
     return _scripts(folder).get_current_head()
 
 
-def migrate(engine: sa.Engine, component: str = CORE, folder: Path = CORE_FOLDER, to: str = "head") -> None:
+def migrate(engine: sa.Engine, component: str = CORE, folder: Path = CORE_FOLDER, to: str = "head",
+            verify: Callable[[sa.Connection], None] | None = None) -> None:
     """Bring a component's tables to revision `to` (`head`, `base` or an id), all or nothing.
 
+    `verify` looks at the result before it is kept and raises MigrationError when it must not be.
     Raises MigrationError; whatever happens, the database is then as it was.
     """
     scripts = _scripts(folder)
@@ -66,6 +69,8 @@ def migrate(engine: sa.Engine, component: str = CORE, folder: Path = CORE_FOLDER
                               version_table=version_table(component), transactional_ddl=True)
                 with env.begin_transaction():
                     env.run_migrations()
+                if verify is not None:
+                    verify(connection)
                 if lite and (broken := connection.exec_driver_sql("PRAGMA foreign_key_check").fetchmany(3)):
                     raise MigrationError(f"The migration of {component} left broken references: {broken}")
                 if to == "base":

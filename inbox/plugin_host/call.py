@@ -155,9 +155,33 @@ def _tell(plugin: str, name: str, kind: Kind, facts: dict[str, Any]) -> None:
 def listeners(name: str) -> list[str]:
     """Names of the active plugins that answer an event hook; none when there is no such hook."""
     host = current()
-    if host is None or name not in host.specs:
+    return [] if host is None else [who.plugin for who in _answerers(host, name, host.active())]
+
+
+def waiting_listeners(name: str) -> list[str]:
+    """Names of the paused plugins that would answer an event hook: their events are kept for them."""
+    host = current()
+    if host is None:
         return []
-    return [who.plugin for _, _, who in _each(name, Kind.event)]
+    paused = frozenset(plugin for plugin, state in host.states().items() if state == "paused")
+    return [who.plugin for who in _answerers(host, name, paused)]
+
+
+def state_of(plugin: str) -> str:
+    """active, paused, unloaded (it should be active, but its code is not here) or off."""
+    host = current()
+    if host is None:
+        return "off"
+    if plugin in host.active():
+        return "active"
+    return {"active": "unloaded", "paused": "paused"}.get(host.states().get(plugin, ""), "off")
+
+
+def arguments(name: str) -> tuple[str, ...]:
+    """The names of what a hook is given; none when there is no such hook."""
+    host = current()
+    spec = host.specs.get(name) if host is not None else None
+    return spec.args if spec is not None else ()
 
 
 # --- one call ---------------------------------------------------------------------------------------------------
@@ -172,11 +196,17 @@ def _each(name: str, kind: Kind) -> Iterator[tuple[PluginHost, HookSpec, _Answer
         raise LookupError(f"There is no {kind} hook called {name}; declare it in inbox/hookspecs.py.")
     if in_transaction():
         raise RuntimeError(f"{name} is asked before the write begins, not inside transaction().")
-    active = host.active()
-    found = [_Answerer(each.plugin_name, each.function, tuple(each.argnames))
-             for each in getattr(host.pm.hook, name).get_hookimpls() if each.plugin_name in active]
-    for who in sorted(found, key=lambda each: (each.plugin not in host.builtins, each.plugin)):
+    for who in _answerers(host, name, host.active()):
         yield host, spec, who
+
+
+def _answerers(host: PluginHost, name: str, among: frozenset[str]) -> list[_Answerer]:
+    """Those who answer a hook, always-active features first, then by name."""
+    if name not in host.specs:
+        return []
+    found = [_Answerer(each.plugin_name, each.function, tuple(each.argnames))
+             for each in getattr(host.pm.hook, name).get_hookimpls() if each.plugin_name in among]
+    return sorted(found, key=lambda each: (each.plugin not in host.builtins, each.plugin))
 
 
 def _ask(host: PluginHost, spec: HookSpec, who: _Answerer, facts: dict[str, Any]) -> tuple[bool, Any]:
@@ -234,11 +264,10 @@ def _complaint(spec: HookSpec, answer: Any) -> str | None:
         return None if answer is None else f"It returned {type(answer).__name__}; this hook returns nothing."
     if answer is None:
         return None
-    held: Any = answer
     if not isinstance(answer, spec.answer):
         return f"It returned {type(answer).__name__} instead of {spec.answer.__name__}."
-    if spec.kind in PLURALS and spec.item is not None:
-        strange = next((each for each in held if not isinstance(each, spec.item)), None)
+    if isinstance(answer, list) and spec.kind in PLURALS and spec.item is not None:
+        strange = next((each for each in answer if not isinstance(each, spec.item)), None)
         if strange is not None:
             return f"Its list holds {type(strange).__name__} instead of {spec.item.__name__}."
     return None

@@ -56,8 +56,8 @@ def _candidates(config: Config) -> Iterator[Found]:
                 if (folder / FILE).is_file():
                     yield _look(folder, f"{PACKAGE}.{folder.name}", folder.name)
     for point in sorted(entry_points(group=GROUP), key=lambda each: each.name):
-        beside = _folder_of(point)
-        yield _look(beside, point.module, point.name) if beside else Found(
+        place = _folder_of(point)
+        yield _look(place, point.module, point.name) if place else Found(
             point.name, Path(), point.module, problem=f"The package of {point.value} has no {FILE} beside its code.")
 
 
@@ -105,8 +105,7 @@ def import_plugin(found: Found) -> types.ModuleType:
     if known is not None and known.__file__ and Path(known.__file__).resolve() == source.resolve():
         return known
     _synthetic_package()
-    for name in [each for each in sys.modules if each == found.module or each.startswith(f"{found.module}.")]:
-        del sys.modules[name]  # a plugin of that name from elsewhere, as only tests have it
+    forget(found)  # a plugin of that name from elsewhere, as only tests have it
     spec = importlib.util.spec_from_file_location(
         found.module, source, submodule_search_locations=[str(found.folder)])
     if spec is None or spec.loader is None or not source.is_file():
@@ -116,9 +115,15 @@ def import_plugin(found: Found) -> types.ModuleType:
     try:
         spec.loader.exec_module(module)
     except BaseException:
-        del sys.modules[found.module]
+        forget(found)
         raise
     return module
+
+
+def forget(found: Found) -> None:
+    """Let the next import read a plugin's code anew."""
+    for name in [each for each in sys.modules if each == found.module or each.startswith(f"{found.module}.")]:
+        del sys.modules[name]
 
 
 def _synthetic_package() -> None:

@@ -73,4 +73,5 @@ def move_revision() -> None:
 def sweep(older_than: dt.datetime) -> int:
     """Delete old faults. Returns how many."""
     with transaction() as current:
-        return int(current.execute(sa.delete(PluginFault).where(PluginFault.at < older_than)).rowcount or 0)  # type: ignore[attr-defined]
+        return len(current.execute(
+            sa.delete(PluginFault).where(PluginFault.at < older_than).returning(PluginFault.id)).all())

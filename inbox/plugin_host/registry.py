@@ -89,7 +89,7 @@ class PluginHost:
         if revision != self._revision:
             rows = session().execute(sa.select(Plugin.name, Plugin.state)).all()
             self._states = {row.name: row.state for row in rows}
-            missing = [name for name in self._states if name not in self._loaded and name not in self.broken]
+            missing = [name for name in self._states if name not in self._loaded]
             if missing:
                 found = discover.scan(self.config)
                 for name in missing:
@@ -124,8 +124,12 @@ class PluginHost:
             except (Exception, SystemExit) as error:
                 faults.store(self, name, "import", f"{type(error).__name__}: {error}", error=error)
                 raise LoadError(f"Plugin {name} cannot be imported: {type(error).__name__}: {error}") from error
-            self._fence(name, set(Base.metadata.tables) - before)
-            self.register(name, module)
+            try:
+                self._fence(name, set(Base.metadata.tables) - before)
+                self.register(name, module)
+            except LoadError:
+                discover.forget(found)
+                raise
             self._loaded[name] = found.manifest.version
             self.broken.pop(name, None)
 

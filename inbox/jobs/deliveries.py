@@ -1,0 +1,260 @@
+"""Events on their way to plugins, as rows: claiming, delivering one, retrying.
+
+An event row says what happened; `dispatched_at` that every plugin was told. Success leaves no further row. What a
+plugin could not take is a `Delivery` row: `failed` (tried again), `waiting` (the plugin is paused), `given_up`.
+Events of one ticket reach one plugin in order, each at least once: a process can end after the plugin's answer and
+before our note of it, so answers use the event's id to find out that they ran before.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from flask import Flask
+from sqlalchemy.orm import aliased
+
+from inbox.core.events import MAX_DEPTH
+from inbox.core.models import Agent, Delivery, Event, Message, Ticket
+from inbox.db import is_sqlite, session, transaction, utcnow, work_context
+from inbox.plugin_host import call
+
+log = logging.getLogger(__name__)
+LEASE = dt.timedelta(seconds=60)  # how long the events of a process that was killed wait for another
+RETRY_LEASE = dt.timedelta(minutes=2)
+DELAYS = (5, 30, 120, 600, 3600, 4 * 3600)  # seconds before each retry; then it is given up
+BUSY_DELAY = dt.timedelta(seconds=30)
+PG_LOCK = 72_812  # one process claims at a time, or events of one ticket could be claimed out of order
+OUTSTANDING = ("failed", "waiting")
+
+
+@dataclass(frozen=True)
+class Task:
+    """One event that these plugins are to be told now; `is_retry` when a delivery row stands behind it."""
+
+    event_id: int
+    kind: str
+    plugins: tuple[str, ...]
+    is_retry: bool = False
+
+
+# --- claiming ---------------------------------------------------------------------------------------------------
+
+
+def claim(owner: str, done: Collection[int] = (), *, limit: int = 100, busy: Collection[str] = (),
+          now: dt.datetime | None = None) -> list[Task]:
+    """Note which events are dispatched and take the next ones, in one transaction. Only reads when there is nothing.
+
+    `owner` names this process. Plugins in `busy` get a row instead of a call: others must not wait for them.
+    """
+    now = now or utcnow()
+    if not done and (limit < 1 or session().scalar(sa.select(Event.id).where(_is_free(now)).limit(1)) is None):
+        return []
+    kinds = _listeners()
+    with transaction() as current:
+        if done:
+            current.execute(sa.update(Event).where(Event.id.in_(done), Event.dispatched_at.is_(None))
+                            .values(dispatched_at=now, lease_owner=None, lease_until=None)
+                            .execution_options(synchronize_session=False))
+        if limit < 1:
+            return []
+        if not is_sqlite():
+            current.execute(sa.select(sa.func.pg_advisory_xact_lock(PG_LOCK)))
+        tasks = []
+        for event in current.scalars(_next_events(owner, now, limit)).all():
+            active, paused = kinds.get(event.kind, ((), ()))
+            told = tuple(each for each in active if not _is_own(each, event))
+            for plugin in (*paused, *(each for each in told if each in busy)):
+                _put_off(plugin, event.id, "waiting" if plugin in paused else "failed", now + BUSY_DELAY,
+                         "" if plugin in paused else "The plugin is still busy with earlier events.")
+            told = tuple(each for each in told if each not in busy)
+            if told:
+                event.lease_owner, event.lease_until = owner, now + LEASE
+                tasks.append(Task(event.id, event.kind, told))
+            else:
+                event.dispatched_at, event.lease_owner, event.lease_until = now, None, None
+        return tasks
+
+
+def _listeners() -> dict[str, tuple[tuple[str, ...], tuple[str, ...]]]:
+    """By kind of event: the active and the paused plugins that answer it."""
+    host = call.current()
+    names = host.specs if host is not None else ()
+    return {name: (tuple(call.listeners(name)), tuple(call.waiting_listeners(name))) for name in names}
+
+
+def _is_own(plugin: str, event: Event) -> bool:
+    return event.source == f"plugin:{plugin}" or event.depth > MAX_DEPTH
+
+
+def _is_free(now: dt.datetime) -> sa.ColumnElement[bool]:
+    return sa.and_(Event.dispatched_at.is_(None), sa.or_(Event.lease_until.is_(None), Event.lease_until < now))
+
+
+def _next_events(owner: str, now: dt.datetime, limit: int) -> sa.Select[Event]:
+    """Undispatched events nobody has in hand, unless somebody else has an earlier one of the same ticket.
+
+    Never "everything above the last id": on PostgreSQL ids are handed out before the commit.
+    """
+    earlier = aliased(Event)
+    elsewhere = sa.exists().where(
+        earlier.dispatched_at.is_(None), earlier.ticket_id == Event.ticket_id, earlier.id < Event.id,
+        earlier.lease_until >= now, earlier.lease_owner != owner)
+    return sa.select(Event).where(_is_free(now), ~elsewhere).order_by(Event.id).limit(limit)
+
+
+def claim_retries(*, limit: int = 50, now: dt.datetime | None = None) -> list[Task]:
+    """Take failed deliveries whose time has come, of each ticket and plugin only the earliest."""
+    now = now or utcnow()
+    due = sa.and_(Delivery.state == "failed", Delivery.next_try_at <= now)
+    if session().scalar(sa.select(Delivery.event_id).where(due).limit(1)) is None:
+        return []
+    before, its_event = aliased(Delivery), aliased(Event)
+    earlier = sa.exists().where(
+        its_event.ticket_id == Event.ticket_id, its_event.id < Event.id, before.event_id == its_event.id,
+        before.plugin == Delivery.plugin, before.state.in_(OUTSTANDING))
+    query = (sa.select(Delivery, Event.kind).join(Event, Event.id == Delivery.event_id).where(due, ~earlier)
+             .order_by(Delivery.event_id).limit(limit).with_for_update(of=Delivery, skip_locked=True))
+    with transaction() as current:
+        tasks = []
+        for row, kind in current.execute(query).all():
+            row.next_try_at = now + RETRY_LEASE
+            tasks.append(Task(row.event_id, kind, (row.plugin,), is_retry=True))
+        return tasks
+
+
+def settle_states() -> None:
+    """After plugins changed state: events that waited for a resumed one are due, those of a deactivated one go."""
+    found = session().execute(sa.select(Delivery.plugin, Delivery.state).distinct()).all()
+    for plugin, state in found:
+        wanted = {"off": "gone", "active": "failed"}.get(call.state_of(plugin), "waiting")
+        if wanted == state or (state == "given_up" and wanted != "gone"):
+            continue
+        rows = sa.and_(Delivery.plugin == plugin, Delivery.state == state)
+        with transaction() as current:
+            if wanted == "gone":
+                current.execute(sa.delete(Delivery).where(rows))
+            else:
+                current.execute(sa.update(Delivery).where(rows).values(state=wanted, next_try_at=utcnow()))
+
+
+def renew(owner: str) -> None:
+    """Keep what this process has in hand from being taken by another."""
+    with transaction() as current:
+        current.execute(sa.update(Event).where(Event.lease_owner == owner, Event.dispatched_at.is_(None))
+                        .values(lease_until=utcnow() + LEASE).execution_options(synchronize_session=False))
+
+
+def let_go(owner: str) -> None:
+    """Give back what this process has not begun, so that another can take it at once."""
+    with transaction() as current:
+        current.execute(sa.update(Event).where(Event.lease_owner == owner, Event.dispatched_at.is_(None))
+                        .values(lease_owner=None, lease_until=None).execution_options(synchronize_session=False))
+
+
+# --- delivering one ---------------------------------------------------------------------------------------------
+
+
+def deliver(app: Flask, plugin: str, task: Task) -> None:
+    """Tell one plugin of one event, in a work context of its own. A failure becomes a row; nothing is raised for it."""
+    with work_context(app):
+        event = session().get(Event, task.event_id)
+        row = session().get(Delivery, (task.event_id, plugin))
+        if event is None or (row is not None) != task.is_retry:
+            return  # purged meanwhile, or somebody else sees to it
+        state = call.state_of(plugin)
+        if state in ("paused", "unloaded"):
+            _note(plugin, event.id, "waiting", row.attempts if row else 0, "")
+            return
+        if not task.is_retry and _earlier_waits(plugin, event):
+            _note(plugin, event.id, "failed", 0, "An earlier event of the ticket comes first.", utcnow())
+            return
+        problem = _tell(plugin, event)
+    with work_context(app):
+        if problem is not None:
+            _note_failure(plugin, task.event_id, problem)
+        elif task.is_retry:
+            with transaction() as current:
+                current.execute(sa.delete(Delivery).where(
+                    Delivery.event_id == task.event_id, Delivery.plugin == plugin))
+
+
+def _tell(plugin: str, event: Event) -> str | None:
+    """What went wrong, or None."""
+    facts = facts_of(event)
+    if facts is None:
+        return None  # what it is about was deleted meanwhile
+    try:
+        call.event(plugin, event.kind, **facts)
+    except call.PluginFailure as failure:
+        return failure.problem
+    return None
+
+
+def facts_of(event: Event) -> dict[str, Any] | None:
+    """The arguments of an event's hook, loaded afresh; None when its ticket or message is gone."""
+    names, data = call.arguments(event.kind), event.data or {}
+    facts: dict[str, Any] = {}
+    for name in names:
+        if name == "event":
+            facts[name] = event
+        elif name == "ticket":
+            facts[name] = session().get(Ticket, event.ticket_id) if event.ticket_id else None
+        elif name in ("message", "note"):
+            facts[name] = _message_of(event)
+        elif name in ("agent", "previous_agent"):
+            number = data.get("agent" if name == "agent" else "before")
+            facts[name] = session().get(Agent, number) if number else None
+        elif name == "error":
+            message = _message_of(event)
+            facts[name] = message.error or "" if message is not None else ""
+        else:
+            facts[name] = data.get(name)
+    gone = any(facts.get(name, "") is None for name in ("ticket", "message", "note"))
+    return None if gone else facts
+
+
+def _message_of(event: Event) -> Message | None:
+    """The event's message; of an event about the whole ticket, the ticket's first."""
+    if event.message_pk is not None:
+        return session().get(Message, event.message_pk)
+    return session().scalar(sa.select(Message).where(Message.ticket_id == event.ticket_id, Message.state != "draft")
+                            .order_by(Message.at, Message.id).limit(1))
+
+
+def _earlier_waits(plugin: str, event: Event) -> bool:
+    if event.ticket_id is None:
+        return False
+    query = sa.select(Delivery.event_id).join(Event, Event.id == Delivery.event_id).where(
+        Event.ticket_id == event.ticket_id, Event.id < event.id, Delivery.plugin == plugin,
+        Delivery.state.in_(OUTSTANDING)).limit(1)
+    return session().scalar(query) is not None
+
+
+def _note_failure(plugin: str, event_id: int, problem: str) -> None:
+    row = session().get(Delivery, (event_id, plugin))
+    attempts = (row.attempts if row else 0) + 1
+    if attempts > len(DELAYS):
+        _note(plugin, event_id, "given_up", attempts, problem)
+        log.error("Plugin %s could not take event %s in %s tries; it is given up.", plugin, event_id, attempts)
+        return
+    again = utcnow() + dt.timedelta(seconds=DELAYS[attempts - 1])
+    _note(plugin, event_id, "failed", attempts, problem, again)
+
+
+def _note(plugin: str, event_id: int, state: str, attempts: int, problem: str,
+          next_try_at: dt.datetime | None = None) -> None:
+    with transaction() as current:
+        current.merge(Delivery(event_id=event_id, plugin=plugin, state=state, attempts=attempts,
+                               next_try_at=next_try_at, error=problem[:2000]))
+
+
+def _put_off(plugin: str, event_id: int, state: str, next_try_at: dt.datetime, problem: str) -> None:
+    """A row instead of a call, unless there is one already. Inside a transaction."""
+    if session().get(Delivery, (event_id, plugin)) is None:
+        session().add(Delivery(event_id=event_id, plugin=plugin, state=state, attempts=0, error=problem,
+                               next_try_at=next_try_at if state == "failed" else None))
