@@ -45,7 +45,6 @@ class Handler:
     function: Callable[[dict[str, Any]], None]
     lane: str
     retries: int
-    every: dt.timedelta | None  # a job that is always there, and runs again this long after its end
 
 
 @dataclass(frozen=True)
@@ -67,17 +66,19 @@ class Outcome:
 
 
 HANDLERS: dict[str, Handler] = {}
+REPEATING: dict[str, dt.timedelta] = {}
+"""Kinds of which there is always one job: it runs again this long after its end (see `inbox.jobs.schedule`)."""
 
 
-def handler(kind: str, *, lane: str = "work", retries: int = 5,
-            every: dt.timedelta | None = None) -> Callable[[Callable[[dict[str, Any]], None]], Any]:
+def handler(kind: str, *, lane: str = "work",
+            retries: int = 5) -> Callable[[Callable[[dict[str, Any]], None]], Any]:
     """Declare a function as what runs jobs of a kind. It is given the job's args."""
 
     def declare(function: Callable[[dict[str, Any]], None]) -> Callable[[dict[str, Any]], None]:
         known = HANDLERS.get(kind)
         if known is not None and known.function.__qualname__ != function.__qualname__:
             raise RuntimeError(f"{kind} jobs are run by {known.function.__qualname__} already.")
-        HANDLERS[kind] = Handler(kind, function, lane, retries, every)
+        HANDLERS[kind] = Handler(kind, function, lane, retries)
         return function
 
     return declare
@@ -128,8 +129,8 @@ def _note(outcome: Outcome, now: dt.datetime) -> None:
     if again:
         delay = min(FIRST_DELAY * 4 ** (job.attempts - 1), LONGEST_DELAY)
         values |= {"state": "queued", "run_at": now + dt.timedelta(seconds=delay)}
-    elif how.every is not None:
-        values |= {"state": "queued", "run_at": now + how.every, "attempts": 0}
+    elif how.kind in REPEATING:
+        values |= {"state": "queued", "run_at": now + REPEATING[how.kind], "attempts": 0}
     else:
         values |= {"state": "failed" if outcome.error else "done", "done_at": now}
     session().execute(
@@ -158,7 +159,7 @@ def take_back_expired(now: dt.datetime | None = None) -> int:
             how = HANDLERS.get(row.kind)
             row.state, row.lease_until = "queued", None
             row.last_error = "The program ended while it ran this."
-            if how is not None and how.every is None and row.attempts > how.retries:
+            if how is not None and row.kind not in REPEATING and row.attempts > how.retries:
                 row.state, row.done_at = "failed", now
                 row.last_error = f"The program ended {row.attempts} times while it ran this."
         return len(rows)
@@ -166,14 +167,14 @@ def take_back_expired(now: dt.datetime | None = None) -> int:
 
 def ensure_repeating() -> None:
     """See to it that every repeating job has its row. Safe in any number of processes."""
-    for each in HANDLERS.values():
-        key = f"every:{each.kind}"
-        if each.every is None or session().scalar(sa.select(Job.id).where(
+    for kind in REPEATING:
+        key = f"every:{kind}"
+        if session().scalar(sa.select(Job.id).where(
                 Job.key == key, Job.state.in_(("queued", "running")))) is not None:
             continue
         try:
             with transaction():
-                queue.enqueue(each.kind, {}, key=key)
+                queue.enqueue(kind, {}, key=key)
         except IntegrityError:  # another process was faster
             log.debug("%s has its row already.", key)
 

@@ -20,11 +20,14 @@ from inbox.jobs import engine
 @pytest.fixture(autouse=True)
 def handlers() -> Iterator[dict[str, engine.Handler]]:
     """Only the handlers a test declares."""
-    before = dict(engine.HANDLERS)
+    handlers, repeating = dict(engine.HANDLERS), dict(engine.REPEATING)
     engine.HANDLERS.clear()
+    engine.REPEATING.clear()
     yield engine.HANDLERS
     engine.HANDLERS.clear()
-    engine.HANDLERS.update(before)
+    engine.HANDLERS.update(handlers)
+    engine.REPEATING.clear()
+    engine.REPEATING.update(repeating)
 
 
 def put(kind: str = "test.work", **options) -> int:
@@ -165,7 +168,9 @@ def test_two_claimers_never_get_the_same_job(app: Flask, session: Session) -> No
 def test_a_repeating_job_has_one_row_and_comes_back(app: Flask, session: Session) -> None:
     seen = []
 
-    @engine.handler("test.daily", every=dt.timedelta(days=1))
+    engine.REPEATING["test.daily"] = dt.timedelta(days=1)
+
+    @engine.handler("test.daily")
     def work(args):
         seen.append(1)
 

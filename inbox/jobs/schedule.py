@@ -1,0 +1,139 @@
+"""What runs when.
+
+Repeating jobs are rows, one a kind, so that several workers never run one twice. What has to happen within seconds
+(waking snoozed tickets) is looked for by reading, and becomes a job only when there is something to do.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+import os
+import socket
+import threading
+import time
+from typing import Any
+
+import sqlalchemy as sa
+from flask import Flask
+from sqlalchemy.exc import SQLAlchemyError
+
+from inbox.core import attachments, purge, queue, settings, tickets
+from inbox.core.models import Attempt, Event, Heartbeat, IdempotentAnswer, Job, OneTimeToken, Ticket
+from inbox.db import Model, session, transaction, utcnow, work_context
+from inbox.jobs.engine import REPEATING, handler
+from inbox.plugin_host import faults
+
+log = logging.getLogger(__name__)
+TICK_SECONDS = 5.0
+BEAT_SECONDS = 30.0
+BATCH = 500  # rows deleted in one transaction: it lasts milliseconds
+DAY = dt.timedelta(days=1)
+
+REPEATING |= {
+    "rows.sweep": DAY,
+    "blobs.sweep": DAY,
+    "trash.purge": DAY,
+    "mail.sweep": dt.timedelta(minutes=10),
+}
+
+
+@handler("tickets.wake")
+def wake_tickets(args: dict[str, Any]) -> None:
+    """Bring snoozed tickets back whose time has come."""
+    while tickets.wake_due():
+        pass
+
+
+@handler("trash.purge")
+def purge_trash(args: dict[str, Any]) -> None:
+    """Delete for good what has lain in the trash for long enough."""
+    days = int(settings.get("keep.trash_days"))
+    while purge.purge_trash(days):
+        pass
+
+
+@handler("blobs.sweep")
+def sweep_blobs(args: dict[str, Any]) -> None:
+    """Delete files that no row names any more."""
+    log.info("%s files were deleted that nothing refers to.", attachments.sweep())
+
+
+@handler("rows.sweep")
+def sweep_rows(args: dict[str, Any]) -> None:
+    """Delete rows whose time has passed."""
+    now, days = utcnow(), settings.get_all(["keep.job_days", "keep.fault_days"])
+    _delete(Job, sa.and_(Job.state == "done", Job.done_at < now - days["keep.job_days"] * DAY))
+    _delete(Attempt, Attempt.at < now - DAY)
+    _delete(IdempotentAnswer, IdempotentAnswer.at < now - 2 * DAY)
+    _delete(OneTimeToken, OneTimeToken.expires_at < now - 7 * DAY)
+    _delete(Heartbeat, Heartbeat.at < now - DAY)
+    faults.sweep(now - days["keep.fault_days"] * DAY)
+
+
+def _delete(table: type[Model], old: sa.ColumnElement[bool]) -> None:
+    keys = sa.inspect(table).primary_key
+    while True:
+        with transaction() as current:
+            rows = current.execute(sa.select(*keys).where(old).limit(BATCH)).all()
+            if rows:
+                current.execute(sa.delete(table).where(sa.tuple_(*keys).in_([tuple(row) for row in rows]))
+                                .execution_options(synchronize_session=False))
+        if len(rows) < BATCH:
+            return
+
+
+def look() -> None:
+    """Queue what has become due. Writes only when there is something."""
+    now = utcnow()
+    due = session().scalar(sa.select(Ticket.id).where(Ticket.snoozed_until <= now).limit(1))
+    if due is not None:
+        with transaction():
+            queue.enqueue("tickets.wake", key="tickets.wake")
+
+
+def beat(name: str, **info: Any) -> None:
+    """Show a sign of life of a process; `inbox doctor` and /readyz read it."""
+    with transaction() as current:
+        current.merge(Heartbeat(name=name, at=utcnow(), info=info))
+
+
+def backlog() -> dict[str, int]:
+    """How much waits: jobs that are due, failed jobs, events not yet dispatched. For doctor and metrics."""
+    count = sa.func.count()
+    due = sa.select(count).select_from(Job).where(Job.state == "queued", Job.run_at <= utcnow())
+    failed = sa.select(count).select_from(Job).where(Job.state == "failed")
+    events = sa.select(count).select_from(Event).where(Event.dispatched_at.is_(None))
+    return {name: session().scalar(query) or 0
+            for name, query in (("jobs", due), ("failed_jobs", failed), ("events", events))}
+
+
+class Schedule:
+    """The thread that looks for what has become due and shows signs of life."""
+
+    def __init__(self, app: Flask, name: str = "worker") -> None:
+        self._app = app
+        self._name = f"{name}:{socket.gethostname()[:40]}:{os.getpid()}"
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="schedule", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self, timeout: float = 5.0) -> bool:
+        self._stopping.set()
+        self._thread.join(timeout)
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        beaten_at = -BEAT_SECONDS
+        while not self._stopping.is_set():
+            try:
+                with work_context(self._app):
+                    look()
+                    if time.monotonic() - beaten_at >= BEAT_SECONDS:
+                        beat(self._name, pid=os.getpid())
+                        beaten_at = time.monotonic()
+            except SQLAlchemyError as error:
+                log.warning("The schedule cannot reach the database (%s); trying again.", error)
+            self._stopping.wait(TICK_SECONDS)
