@@ -67,18 +67,23 @@ class Outcome:
 
 HANDLERS: dict[str, Handler] = {}
 REPEATING: dict[str, dt.timedelta] = {}
-"""Kinds of which there is always one job: it runs again this long after its end (see `inbox.jobs.schedule`)."""
+"""Kinds of which there is always one job: it runs again this long after its end."""
 
 
-def handler(kind: str, *, lane: str = "work",
-            retries: int = 5) -> Callable[[Callable[[dict[str, Any]], None]], Any]:
-    """Declare a function as what runs jobs of a kind. It is given the job's args."""
+def handler(kind: str, *, lane: str = "work", retries: int = 5,
+            every: dt.timedelta | None = None) -> Callable[[Callable[[dict[str, Any]], None]], Any]:
+    """Declare a function as what runs jobs of a kind. It is given the job's args.
+
+    With `every` there is always one job of the kind, which runs again that long after its end.
+    """
 
     def declare(function: Callable[[dict[str, Any]], None]) -> Callable[[dict[str, Any]], None]:
         known = HANDLERS.get(kind)
         if known is not None and known.function.__qualname__ != function.__qualname__:
             raise RuntimeError(f"{kind} jobs are run by {known.function.__qualname__} already.")
         HANDLERS[kind] = Handler(kind, function, lane, retries)
+        if every is not None:
+            REPEATING[kind] = every
         return function
 
     return declare

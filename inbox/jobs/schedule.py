@@ -21,7 +21,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from inbox.core import attachments, purge, queue, settings, tickets
 from inbox.core.models import Attempt, Event, Heartbeat, IdempotentAnswer, Job, OneTimeToken, Ticket
 from inbox.db import Model, session, transaction, utcnow, work_context
-from inbox.jobs.engine import REPEATING, handler
+from inbox.jobs.engine import handler
 from inbox.plugin_host import faults
 
 log = logging.getLogger(__name__)
@@ -29,13 +29,6 @@ TICK_SECONDS = 5.0
 BEAT_SECONDS = 30.0
 BATCH = 500  # rows deleted in one transaction: it lasts milliseconds
 DAY = dt.timedelta(days=1)
-
-REPEATING |= {
-    "rows.sweep": DAY,
-    "blobs.sweep": DAY,
-    "trash.purge": DAY,
-    "mail.sweep": dt.timedelta(minutes=10),
-}
 
 
 @handler("tickets.wake")
@@ -45,7 +38,7 @@ def wake_tickets(args: dict[str, Any]) -> None:
         pass
 
 
-@handler("trash.purge")
+@handler("trash.purge", every=DAY)
 def purge_trash(args: dict[str, Any]) -> None:
     """Delete for good what has lain in the trash for long enough."""
     days = int(settings.get("keep.trash_days"))
@@ -53,13 +46,13 @@ def purge_trash(args: dict[str, Any]) -> None:
         pass
 
 
-@handler("blobs.sweep")
+@handler("blobs.sweep", every=DAY)
 def sweep_blobs(args: dict[str, Any]) -> None:
     """Delete files that no row names any more."""
     log.info("%s files were deleted that nothing refers to.", attachments.sweep())
 
 
-@handler("rows.sweep")
+@handler("rows.sweep", every=DAY)
 def sweep_rows(args: dict[str, Any]) -> None:
     """Delete rows whose time has passed."""
     now, days = utcnow(), settings.get_all(["keep.job_days", "keep.fault_days"])

@@ -168,9 +168,7 @@ def test_two_claimers_never_get_the_same_job(app: Flask, session: Session) -> No
 def test_a_repeating_job_has_one_row_and_comes_back(app: Flask, session: Session) -> None:
     seen = []
 
-    engine.REPEATING["test.daily"] = dt.timedelta(days=1)
-
-    @engine.handler("test.daily")
+    @engine.handler("test.daily", every=dt.timedelta(days=1))
     def work(args):
         seen.append(1)
 
