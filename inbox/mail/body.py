@@ -42,7 +42,7 @@ def build(parsed: ParsedMessage) -> Body:
     frame = remote = False
     if parsed.html and parsed.html.strip():
         clean = sanitise.sanitise(parsed.html)
-        if not clean.too_big:
+        if not clean.too_big and _shows_something(clean.html):
             html, html_quoted = quotes.split_quoted_html(clean.html, forwarded)
             frame, remote = clean.needs_frame, clean.has_remote_images
     if html is not None and parsed.text_from_html:
@@ -55,6 +55,10 @@ def build(parsed: ParsedMessage) -> Body:
     return Body(text=parsed.text, text_visible=visible.strip("\n"), text_quoted=quoted.strip("\n"), html=html,
                 html_quoted=html_quoted, needs_frame=frame, has_remote_images=remote,
                 snippet=snippet(visible if visible.strip() else parsed.text))
+
+
+def _shows_something(html: str) -> bool:
+    return "<img" in html or bool(sanitise.TOKEN.sub("", html).replace("&nbsp;", "").strip())
 
 
 def snippet(text: str, length: int = SNIPPET) -> str:

@@ -152,8 +152,8 @@ def _action(group: dict[str, str]) -> str:
 
 
 def _recipient(group: dict[str, str]) -> str | None:
-    """The address that failed; the original one where the final one is no address."""
-    for name in ("final-recipient", "original-recipient", "x-actual-recipient"):
+    """The address that failed as we wrote it, so that our own recipient is found; else where it was sent on."""
+    for name in ("original-recipient", "final-recipient", "x-actual-recipient"):
         found = _ADDRESS.search(group.get(name, "").partition(";")[2] or group.get(name, ""))
         if found:
             return found.group().lower().strip(".")

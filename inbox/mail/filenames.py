@@ -21,22 +21,37 @@ _EXTENSIONS = {
 }
 
 
+_STEMS = {
+    "message/rfc822": "message", "text/calendar": "invitation", "message/delivery-status": "delivery-status",
+    "text/rfc822-headers": "headers", "message/feedback-report": "feedback-report",
+    "message/disposition-notification": "receipt", "application/pgp-signature": "signature",
+    "application/pkcs7-signature": "smime", "application/pkcs7-mime": "smime", "application/ms-tnef": "winmail",
+}
+
+
+def default_name(content_type: str) -> str:
+    """A name for an attachment that came without one."""
+    main = content_type.partition("/")[0]
+    stem = _STEMS.get(content_type) or (main if main in ("image", "audio", "video") else "attachment")
+    return stem + extension_for(content_type)
+
+
 def extension_for(content_type: str) -> str:
     """A usual file extension, with the dot, for a content type; '.bin' where there is none."""
     return _EXTENSIONS.get(content_type) or mimetypes.guess_extension(content_type, strict=True) or ".bin"
 
 
-def safe(name: str | None, content_type: str = "", default: str = "attachment") -> str:
+def safe(name: str | None, content_type: str = "") -> str:
     """A name of at most 255 UTF-8 bytes, without path, controls, direction marks or device names.
 
-    An empty or hopeless name becomes ``default`` with the content type's extension.
+    An empty or hopeless name is made from the content type.
     """
     text = unicodedata.normalize("NFC", (name or "").encode("utf-8", "replace").decode("utf-8")[:8000])
     text = _UNSEEN.sub("", text)
     text = re.split(r"[/\\]", text.rstrip("/\\ "))[-1]
     text = re.sub(r"\s+", " ", _FORBIDDEN.sub("_", text)).strip(" .")
     if not text.strip("_"):
-        text = default + extension_for(content_type)
+        text = default_name(content_type)
     stem = text.split(".", 1)[0].strip()
     if stem.upper() in _RESERVED:
         text = "_" + text

@@ -12,11 +12,12 @@ import email
 import html as entities
 import io
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from email.errors import MessageError
 from email.generator import BytesGenerator
 from email.message import Message
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 from inbox.mail import charsets, filenames, flowed, headers, htmltext, repair, uuencode
 
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 
 _BOUNDARY_LINE = re.compile(
     rb"^--([^\s-][^\r\n]{0,199}?)[ \t]*\r?\n(?=Content-[A-Za-z-]{2,30}:)", re.I | re.M)
+_CID = re.compile(r"""cid:([^"'\s<>)]{1,500})""", re.I)
+_DUPLICATES = ("text/x-amp-html", "text/watch-html")  # the same words for one program only
+_ENCRYPTED = ("application/pgp-encrypted", "application/x-pkcs7-mime", "application/pkcs7-mime")
 _PLAIN_WORDS = re.compile(r"[^\s=]{1,40} [^\s=]{1,40} [^\s=]")
 _METADATA = ("content-type", "content-disposition", "content-id", "content-transfer-encoding",
              "content-description", "content-location")
@@ -40,7 +44,7 @@ class ParsedAttachment:
     filename: str
     content_type: str
     content_id: str | None  # without angle brackets
-    is_inline: bool  # meant to be shown in the text (it has a Content-ID or says inline)
+    is_inline: bool  # the HTML shows it in its place, by the Content-ID
     data: bytes
 
 
@@ -75,7 +79,7 @@ class Walk:
             seen += 1
             if seen > self.limits.parts or depth > self.limits.depth:
                 self._degrade("The message has too many parts; the rest is in the original only.")
-                return
+                break
             children = self._children(part)
             if children is None:
                 self._leaf(part, attached, group, alone=message is part)
@@ -84,6 +88,7 @@ class Walk:
             if part.get_content_subtype() == "alternative" and group is None:
                 group = id(part)
             stack += [(child, depth + 1, attached, group) for child in reversed(children)]
+        self._mark_inline()
 
     def body(self) -> tuple[str, str | None, bool]:
         """(plain text, HTML as sent or None, whether the text was made from the HTML)."""
@@ -149,7 +154,7 @@ class Walk:
             self._text(part, view, content_type, group)
         elif content_type in _MARKUP_TYPES and not attached and not name:
             self._markup(part, view, group)
-        else:
+        elif content_type not in _DUPLICATES or group is None:
             self._attachment(part, view, content_type, name, disposition)
 
     def _has_text(self) -> bool:
@@ -177,7 +182,7 @@ class Walk:
         if "\nbegin " in "\n" + text:
             text, files = uuencode.extract(text)
             for name, content in files:
-                self._keep(name, filenames.type_for(name), None, False, content)
+                self._keep(name, filenames.type_for(name), None, content)
         block.plain.append(text)
 
     def _markup(self, part: Message, view: Message, group: int | None) -> None:
@@ -187,7 +192,7 @@ class Walk:
         if view.get_content_type() != "text/rtf" and not block.plain and not block.html:
             text, _ = charsets.decode(data, _charset(view), self.limits.fallback_charset)
             block.plain.append(htmltext.strip_tags(text))
-        self._keep("", view.get_content_type(), None, False, data)
+        self._keep("", view.get_content_type(), None, data)
 
     def _block(self, group: int | None) -> _Block:
         block = self._groups.get(group) if group is not None else None
@@ -207,14 +212,20 @@ class Walk:
         else:
             data = _payload(part)
         content_id = headers.clean(headers.decode_raw(view.get("content-id", ""))).strip("<> ")[:500] or None
-        if part.get_content_subtype() == "encrypted":
-            self._note("The message is encrypted.")
-        inline = disposition == "inline" or (content_id is not None and disposition != "attachment")
-        self._keep(name, content_type, content_id, inline, data)
+        if content_type in _ENCRYPTED and (_param(view, "smime-type") or "").lower() != "signed-data":
+            self._note("The message is encrypted. Open the original in a program that has the key.")
+        self._keep(name, content_type, content_id, data)
 
-    def _keep(self, name: str, content_type: str, content_id: str | None, inline: bool, data: bytes) -> None:
+    def _keep(self, name: str, content_type: str, content_id: str | None, data: bytes) -> None:
         safe = filenames.unique(filenames.safe(name, content_type), self._names)
-        self.attachments.append(ParsedAttachment(safe, content_type, content_id, inline, data))
+        self.attachments.append(ParsedAttachment(safe, content_type, content_id, False, data))
+
+    def _mark_inline(self) -> None:
+        """What the HTML shows need not be listed below it; a named picture that it does not show must be."""
+        shown = {unquote(found).lower() for block in self._blocks for html in block.html
+                 for found in _CID.findall(html)}
+        if shown:
+            self.attachments = [replace(a, is_inline=(a.content_id or "").lower() in shown) for a in self.attachments]
 
 
 def _disposition(part: Message) -> str:

@@ -205,6 +205,11 @@ def test_html_over_the_budget_gives_plain_text() -> None:
     assert (body.html, body.text_visible) == (None, "plain")
 
 
+def test_html_that_shows_nothing_gives_way_to_the_text() -> None:
+    body = build(ParsedMessage(html="<style>p{}</style><p>&nbsp;</p>", text="words"))
+    assert (body.html, body.text_visible) == (None, "words")
+
+
 def test_snippet_is_one_line_of_new_words() -> None:
     body = build(ParsedMessage(text=NEW + HEADINGS["nb"] + "\n> gammelt\n"))
     assert body.snippet == "Takk, det virker nå. Hilsen Kari"

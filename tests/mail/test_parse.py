@@ -236,8 +236,8 @@ def test_attachments_without_name_or_with_the_same_are_all_kept() -> None:
     named = b"--x\r\nContent-Type: image/png; name=a.png\r\nContent-Disposition: attachment\r\n\r\nP\r\n"
     raw = mail("From: a@b.no\nContent-Type: multipart/mixed; boundary=x", part * 2 + named * 2 + b"--x--\r\n")
     assert [a.filename for a in parse(raw).attachments] == [
-        "attachment.png",
-        "attachment (2).png",
+        "image.png",
+        "image (2).png",
         "a.png",
         "a (2).png",
     ]
@@ -253,6 +253,26 @@ def test_inline_image_keeps_its_content_id() -> None:
     assert (image.content_id, image.is_inline) == ("i1@x", True)
 
 
+def test_picture_that_the_html_does_not_show_is_listed() -> None:
+    raw = mail(
+        "From: a@b.no\nContent-Type: multipart/mixed; boundary=x",
+        b"--x\r\nContent-Type: text/html\r\n\r\n<p>hi</p>\r\n--x\r\nContent-Type: image/png; name=a.png\r\n"
+        b"Content-ID: <i1@x>\r\nContent-Disposition: inline\r\n\r\nPNG\r\n--x--\r\n",
+    )
+    assert [(a.filename, a.is_inline) for a in parse(raw).attachments] == [("a.png", False)]
+
+
+def test_encrypted_part_is_kept_and_said() -> None:
+    raw = mail(
+        "From: a@b.no\nContent-Type: multipart/encrypted; boundary=x",
+        b"--x\r\nContent-Type: application/pgp-encrypted\r\n\r\nVersion: 1\r\n--x\r\n"
+        b"Content-Type: application/octet-stream; name=encrypted.asc\r\n\r\n-----BEGIN PGP\r\n--x--\r\n",
+    )
+    parsed = parse(raw)
+    assert "The message is encrypted. Open the original in a program that has the key." in parsed.defects
+    assert [a.filename for a in parsed.attachments][1] == "encrypted.asc"
+
+
 def test_invitation_keeps_text_and_calendar() -> None:
     raw = mail(
         "From: a@b.no\nContent-Type: multipart/alternative; boundary=x",
@@ -261,7 +281,7 @@ def test_invitation_keeps_text_and_calendar() -> None:
     )
     parsed = parse(raw)
     assert parsed.text == "Meeting"
-    assert [a.filename for a in parsed.attachments] == ["attachment.ics"]
+    assert [a.filename for a in parsed.attachments] == ["invitation.ics"]
 
 
 def test_winmail_dat_is_offered_whole() -> None:
