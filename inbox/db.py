@@ -61,8 +61,21 @@ class UtcDateTime(TypeDecorator[dt.datetime]):
 
 
 def utcnow() -> dt.datetime:
-    """Now, aware, in UTC. Everything that asks for the time asks here, so that tests can stop the clock."""
-    return dt.datetime.now(dt.UTC)
+    """Now, aware, in UTC. Everything that asks for the time asks here, so that the clock can be set: `at_time`."""
+    return _clock.get() or dt.datetime.now(dt.UTC)
+
+
+_clock: ContextVar[dt.datetime | None] = ContextVar("inbox_clock", default=None)
+
+
+@contextmanager
+def at_time(moment: dt.datetime) -> Iterator[None]:
+    """Within the block and in this thread the clock stands at `moment` (aware). For tests and the demo desk."""
+    mark = _clock.set(moment.astimezone(dt.UTC))
+    try:
+        yield
+    finally:
+        _clock.reset(mark)
 
 
 def session() -> Session:
