@@ -119,14 +119,16 @@ _COLUMNS = sa.select(
 
 
 def page(agent: Agent, *, view: str | None = None, department_id: int | None = None, q: str = "",
-         after: str | None = None, before: str | None = None, limit: int = PAGE, oldest_first: bool = False) -> Page:
+         after: str | None = None, before: str | None = None, limit: int = PAGE, oldest_first: bool = False,
+         where: Sequence[sa.ColumnElement[bool]] = ()) -> Page:
     """A page of tickets the agent may see, by last message.
 
     Without `view` and `department_id`: all live tickets; a department shows its open ones. `q` is the language of
     the search box; a query with words comes newest match first, and only `after` pages it. `after` and `before` are
-    cursors of an earlier page. Raises NotFound (no such view or department), Invalid (cursor).
+    cursors of an earlier page. `where` narrows it further. Raises NotFound (no such view or department),
+    Invalid (cursor).
     """
-    conditions = _conditions(agent, view, department_id, q)
+    conditions = [*_conditions(agent, view, department_id, q), *where]
     query = search.parse_query(q)
     if query.phrases:
         return _search(agent, query, conditions, after, limit)
