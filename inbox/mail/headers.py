@@ -70,9 +70,11 @@ def raw_bytes(value: str) -> bytes:
 
 def decode_raw(value: str, hint: str | None = None) -> str:
     """A raw header value with 8-bit bytes made text; ``hint`` is the charset the body declares."""
-    if value.isascii():
+    if value.isascii() and "\x1b$" not in value:
         return value[:MAX_VALUE]
     data = raw_bytes(value)
+    if "\x1b$" in value:  # ISO-2022-JP without a word about it
+        return charsets.decode(data, hint)[0]
     for codec in ("utf-8", charsets.codec_name(hint)):
         if codec:
             try:

@@ -90,7 +90,8 @@ def parse(raw: bytes, limits: Limits = DEFAULT) -> ParsedMessage:
         return _parse(raw, limits)
     except RecursionError:
         reason = TOO_DEEP
-    except (MessageError, ValueError, LookupError, TypeError, AttributeError, AssertionError, OverflowError):
+    except (MessageError, ValueError, LookupError, TypeError, AttributeError, AssertionError, OverflowError,
+            RuntimeError):
         # The standard library raises any of these on some damaged mail. The message is kept and offered.
         reason = "The message is damaged; only its header was read."
     return _header_only(raw, limits, reason)

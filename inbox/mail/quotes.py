@@ -126,9 +126,10 @@ def find_cut(lines: list[str], marked: list[bool], headings: set[int]) -> Cut | 
             return None  # a forward is what the customer wants us to read
         if words.ORIGINAL.match(text):
             return Cut(_with_rule(lines, i), _after_fields(lines, i + 1), True)
-        field_end = _field_block(lines, i)
+        rule = _with_rule(lines, i)
+        field_end = _field_block(lines, i, introduced=rule < i)
         if field_end:
-            return Cut(_with_rule(lines, i), field_end, True)
+            return Cut(rule, field_end, True)
         cut = _attribution(lines, marked, i)
         if cut:
             return cut
@@ -150,10 +151,11 @@ def _kind(line: str) -> str | None:
     return words.FIELDS.get(found.group(1).strip().casefold()) if found else None
 
 
-def _field_block(lines: list[str], i: int) -> int | None:
+def _field_block(lines: list[str], i: int, introduced: bool = False) -> int | None:
     """The line after a block From/Sent/To/Subject that begins at ``i``; None if there is none.
 
-    A traveller's "From: Oslo, To: Bergen, Date: …" is no such block: an address or a subject must be there.
+    A traveller's "From: Oslo, To: Bergen, Date: …" is no such block: an address or a subject must be there. Nor
+    is a web form's "From: …, Subject: …, Message: …": without To it counts only below a rule (``introduced``).
     """
     if _kind(lines[i]) not in ("from", "date", "subject", "to"):
         return None
@@ -175,6 +177,8 @@ def _field_block(lines: list[str], i: int) -> int | None:
         at += 1
     if "from" not in kinds or len(kinds & {"date", "to", "subject"}) < 2:
         return None
+    if "to" not in kinds and not introduced:
+        return None
     return end if address or {"date", "subject"} <= kinds else None
 
 
@@ -182,7 +186,7 @@ def _after_fields(lines: list[str], i: int) -> int:
     """Skips the fields that may follow "-----Original Message-----"."""
     while i < len(lines) and not lines[i].strip():
         i += 1
-    return _field_block(lines, i) or i if i < len(lines) else i
+    return _field_block(lines, i, introduced=True) or i if i < len(lines) else i
 
 
 def _attribution(lines: list[str], marked: list[bool], i: int) -> Cut | None:
@@ -211,7 +215,10 @@ def _judge(lines: list[str], text: str, start: int, end: int) -> Cut | None:
     first = min((m.start() for m in (wrote, address, date, time) if m), default=0)
     if words.SENTENCE.search(text[: max(first, 0)]) or first > 100:
         return None
-    certain = bool(date and ((wrote and (address or time)) or (address and time)))
+    if wrote and _is_first_person(text, wrote):
+        return None
+    bracketed = address and time and words.ENDS_ADDRESS.search(text)  # Russian and Japanese have no verb
+    certain = bool(date and ((wrote and (address or time)) or bracketed))
     if not certain and not wrote:
         return None
     if start > 0 and lines[start - 1].strip().casefold() in words.STARTERS:
@@ -219,6 +226,13 @@ def _judge(lines: list[str], text: str, start: int, end: int) -> Cut | None:
     if end + 1 < len(lines) and lines[end + 1].strip() == ">:":
         end += 1  # the end of an address that was wrapped before its bracket
     return Cut(start, end + 1, certain)
+
+
+def _is_first_person(text: str, wrote: re.Match[str]) -> bool:
+    """ "On 3 March at 10:00 I wrote to you:" is the customer's own sentence."""
+    before = text[: wrote.start()].split()[-1:]
+    after = text[wrote.end() :].split()[:1]
+    return any(word.casefold() in words.FIRST_PERSON for word in before + after)
 
 
 def split_quoted_html(html: str, forwarded: bool = False) -> tuple[str, str | None]:

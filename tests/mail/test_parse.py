@@ -123,6 +123,11 @@ def test_raw_bytes_in_a_header_are_read_by_the_bodys_charset() -> None:
     assert parse(raw + THAI.encode("cp874")).subject == THAI
 
 
+def test_japanese_header_without_any_declaration_is_read() -> None:
+    raw = b"From: a@b.jp\r\nSubject: " + "商品について".encode("iso2022_jp") + b"\r\n\r\nx"
+    assert parse(raw).subject == "商品について"
+
+
 def test_raw_utf8_name_keeps_its_letters() -> None:
     parsed = parse("From: Frøydis Ås <froydis@example.no>\r\n\r\nHei".encode())
     assert parsed.from_ == Address("Frøydis Ås", "froydis@example.no")
