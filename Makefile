@@ -42,7 +42,7 @@ bench: $(VENV)/.dev ## measure speed and memory with 10,000 and 100,000 tickets
 screenshots: $(VENV)/.dev ## pictures of the main screens, light and dark, wide and narrow
 	$(VENV)/bin/python -m tests.browser.screenshots $(ARGS)
 
-corpus: $(VENV)/.dev ## send a folder of real messages through the intake (ARGS=/path/to/messages)
+corpus: $(VENV)/.dev ## score the reading of mail on a folder of real messages (ARGS=/path/to/messages)
 	$(VENV)/bin/python -m tests.corpus.run $(ARGS)
 
 wheel: $(VENV)/.dev ## build dist/pluginbox-*.whl
