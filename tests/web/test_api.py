@@ -1,6 +1,8 @@
 """The REST API: by token only, the same permissions as everywhere, errors as problem details."""
 
 import datetime as dt
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -425,17 +427,30 @@ def test_too_many_tries_say_when_to_come_back(app: Flask, call: Caller, monkeypa
     assert response.headers["Retry-After"] == "17"
 
 
+def operations(spec: dict[str, Any]) -> set[str]:
+    return {f"{method.upper()} {path.removeprefix(V1)}" for path, item in spec["paths"].items()
+            for method in item if method in ("get", "post", "patch", "delete", "put")}
+
+
 def test_the_description_is_valid_and_complete(client: FlaskClient, session: Session) -> None:
     from openapi_spec_validator import validate
 
     spec = client.get(f"{V1}/openapi.json").get_json()
     validate(spec)
     assert spec["openapi"].startswith("3.1")
-    assert {(path.removeprefix(V1), method) for path, item in spec["paths"].items()
-            for method in item if method in ("get", "post", "patch", "delete", "put")} == {
-        ("/tickets", "get"), ("/tickets", "post"), ("/tickets/{ticket_id}", "get"), ("/tickets/{ticket_id}", "patch"),
-        ("/tickets/{ticket_id}/messages", "get"), ("/tickets/{ticket_id}/messages", "post"), ("/customers", "get"),
-        ("/ledger", "get"), ("/ledger/{ledger_id}", "get"), ("/ledger/{ledger_id}/raw", "get")}
+    assert operations(spec) == {
+        "GET /tickets", "POST /tickets", "GET /tickets/{ticket_id}", "PATCH /tickets/{ticket_id}",
+        "GET /tickets/{ticket_id}/messages", "POST /tickets/{ticket_id}/messages", "GET /customers",
+        "GET /ledger", "GET /ledger/{ledger_id}", "GET /ledger/{ledger_id}/raw"}
+
+
+def test_the_page_about_the_api_names_what_there_is(app: Flask) -> None:
+    from inbox.web.api import export_openapi
+    from inbox.web.api.problems import COMMON
+
+    page = (Path(__file__).parent.parent.parent / "docs/reference/api.md").read_text("utf-8")
+    assert set(re.findall(r"^\| `([A-Z]+ /[^`]*)` \|", page, re.M)) == operations(export_openapi(app))
+    assert {int(each) for each in re.findall(r"^\| (\d{3}) \|", page, re.M)} == {*COMMON, 405}
 
 
 def test_the_description_can_be_exported(app: Flask, client: FlaskClient) -> None:
