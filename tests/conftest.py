@@ -49,12 +49,20 @@ def pytest_report_header() -> str:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave tests that do not use the database under test to the SQLite round."""
+    """Leave tests that do not touch the database under test to the SQLite round.
+
+    A test touches it when it asks for it, directly or through a fixture, and is not marked `once`.
+    """
     if TEST_DB == "postgresql":
-        once = [item for item in items if item.get_closest_marker("once")]
-        if once:
-            config.hook.pytest_deselected(items=once)
-            items[:] = [item for item in items if not item.get_closest_marker("once")]
+        again = [item for item in items if uses_database(item)]
+        config.hook.pytest_deselected(items=[item for item in items if item not in again])
+        items[:] = again
+
+
+def uses_database(item: pytest.Item) -> bool:
+    """Tell whether a test has to run on each database."""
+    fixtures = {"database_url", "postgres", "postgres_template"} & set(getattr(item, "fixturenames", ()))
+    return bool(fixtures) and not item.get_closest_marker("once")
 
 
 @pytest.hookimpl(wrapper=True)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from tests.support.ports import free_port, wait_until_listening
 
+ROOM = 1024**3  # bytes
 WHY_NOT = "PostgreSQL is not installed (Debian: apt install postgresql)"
 
 
@@ -25,6 +26,15 @@ def find_binaries() -> Path | None:
     return next((f for f in folders if (f / "initdb").exists() and (f / "postgres").exists()), None)
 
 
+def quick_folder() -> str | None:
+    """Return a folder in memory if there is room for a cluster: copying its hundreds of files is then ten times
+    quicker. None means the usual place for temporary files."""
+    memory = Path("/dev/shm")
+    if memory.is_dir() and os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > ROOM:
+        return str(memory)
+    return None
+
+
 class Postgres:
     """A running cluster on 127.0.0.1 that forgets everything when stopped and is fast for it (fsync off)."""
 
@@ -32,7 +42,7 @@ class Postgres:
         binaries = find_binaries()
         if binaries is None:
             raise RuntimeError(WHY_NOT)
-        self.folder = Path(tempfile.mkdtemp(prefix="postgres-"))
+        self.folder = Path(tempfile.mkdtemp(prefix="postgres-", dir=quick_folder()))
         self.port = free_port()
         self._count = 0
         # PostgreSQL refuses to run as root: Debian's package brings the user "postgres".
@@ -66,6 +76,9 @@ class Postgres:
             "port": self.port,
             "max_connections": 200,
             "autovacuum": "off",
+            "min_wal_size": "32MB",
+            "max_wal_size": "128MB",
+            "dynamic_shared_memory_type": "mmap",  # in its own folder, so that nothing stays in /dev/shm
         }
         options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
         with log.open("wb") as out:
