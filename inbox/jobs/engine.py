@@ -79,14 +79,18 @@ def handler(kind: str, *, lane: str = "work", retries: int = 5,
 
     def declare(function: Callable[[dict[str, Any]], None]) -> Callable[[dict[str, Any]], None]:
         known = HANDLERS.get(kind)
-        if known is not None and known.function.__qualname__ != function.__qualname__:
-            raise RuntimeError(f"{kind} jobs are run by {known.function.__qualname__} already.")
+        if known is not None and _name_of(known.function) != _name_of(function):
+            raise RuntimeError(f"{kind} jobs are run by {_name_of(known.function)} already.")
         HANDLERS[kind] = Handler(kind, function, lane, retries)
         if every is not None:
             REPEATING[kind] = every
         return function
 
     return declare
+
+
+def _name_of(function: Callable[..., Any]) -> str:
+    return f"{function.__module__}.{function.__qualname__}"
 
 
 def kinds_of(lane: str) -> tuple[str, ...]:
@@ -138,6 +142,8 @@ def _note(outcome: Outcome, now: dt.datetime) -> None:
         values |= {"state": "queued", "run_at": now + REPEATING[how.kind], "attempts": 0}
     else:
         values |= {"state": "failed" if outcome.error else "done", "done_at": now}
+        if outcome.error is None:
+            values["args"] = {}  # texts and one-time links are not kept beyond their use
     session().execute(
         sa.update(Job).where(Job.id == job.id, Job.attempts == job.attempts, Job.state.in_(("running", "queued")))
         .values(**values).execution_options(synchronize_session=False))

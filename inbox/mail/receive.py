@@ -37,6 +37,7 @@ log = logging.getLogger(__name__)
 TRANSIENT = (OperationalError, InterfaceError, PoolTimeout, OSError)  # the job tries again; the message is kept
 TRIES = 3  # when another worker stores a related message at the same moment
 LONGEST_ID = 900  # characters of a Message-ID we index
+TOLD_TO_PLUGINS = ("x-priority", "x-msmail-priority", "importance", "priority")
 
 ENDED_TWICE = ("The program ended twice while it read this message, so it was not read again. "
                "The original is kept; retry after an update.")
@@ -86,7 +87,7 @@ def process_job(args: dict[str, Any]) -> None:
     process(args["ledger_id"])
 
 
-@handler("mail.sweep", every=dt.timedelta(minutes=10))
+@handler("ledger.sweep", every=dt.timedelta(minutes=10))
 def sweep_job(_args: dict[str, Any]) -> None:
     """Messages that wait without a job (a restored backup) get one."""
     ledger.sweep_forgotten()
@@ -280,7 +281,14 @@ def _incoming(row: Ledger, parsed: ParsedMessage, facts: Facts) -> Incoming:
         addressed={role: [{"address": each.address, "name": each.name} for each in getattr(parsed, role)]
                    for role in ("to", "cc", "reply_to")},
         files=_files(parsed), fingerprint=fingerprint(parsed), at=_at(row, parsed), is_automatic=automatic,
-        defects=parsed.defects, extra={"in_reply_to": list(parsed.in_reply_to), "unanswerable": facts.unanswerable})
+        defects=parsed.defects, extra={"in_reply_to": list(parsed.in_reply_to), "unanswerable": facts.unanswerable,
+                                       "headers": _headers_for_plugins(parsed)})
+
+
+def _headers_for_plugins(parsed: ParsedMessage) -> dict[str, str]:
+    """What the mail says about itself as a whole, by lower-case name, for hooks such as prepare_ticket."""
+    found = {name: parsed.header(name) for name in TOLD_TO_PLUGINS}
+    return {name: value[:200] for name, value in found.items() if value}
 
 
 def _sender(parsed: ParsedMessage, facts: Facts) -> tuple[str, str, bool]:

@@ -71,14 +71,18 @@ def make_ticket(subject: str | None = None, *, department: Department | None = N
                 customer: Customer | None = None, mailbox: Mailbox | None = None, assignee: Agent | None = None,
                 status: str = "open", text: str | None = "Hello, where is my order?",
                 tags: Sequence[str] = ()) -> Ticket:
-    """A ticket with one received message; `text=None` leaves it without any."""
+    """A ticket that a received message has opened; `text=None` leaves it without any."""
     department = department or (mailbox.department if mailbox else make_department())
-    with transaction():
-        ticket = tickets.create(
-            by=SYSTEM, subject=subject or f"Question {next(_numbers)}", department=department,
-            customer=customer or make_customer(), channel="mail", mailbox_id=mailbox.id if mailbox else None)
-    if text is not None:
-        make_message(ticket, text)
+    customer, subject = customer or make_customer(), subject or f"Question {next(_numbers)}"
+    if text is not None and customer.email:
+        first = _receive(customer, None, department, mailbox, subject=subject, text=text)
+        ticket = session().get_one(Ticket, first.ticket_id)
+    else:
+        with transaction():
+            ticket = tickets.create(by=SYSTEM, subject=subject, department=department, customer=customer,
+                                    channel="mail", mailbox_id=mailbox.id if mailbox else None)
+        if text is not None:
+            make_message(ticket, text)
     with transaction():
         for name in tags:
             tickets.tag(ticket, name, by=SYSTEM)
@@ -97,12 +101,18 @@ def make_message(ticket: Ticket, text: str = "One more thing.", *, kind: str = "
         actor = Actor.of(by or make_agent(role="admin"))
         write = {"reply": messages.reply, "note": messages.note}[kind]
         return write(ticket, Body(text, html), by=actor, files=files)
-    customer, number = session().get_one(Customer, ticket.customer_id), next(_numbers)
+    customer = session().get_one(Customer, ticket.customer_id)
+    return _receive(customer, ticket, ticket.department, None, **{
+        "subject": ticket.subject, "text": text, "html": html, "at": at, "files": files} | columns)
+
+
+def _receive(customer: Customer, ticket: Ticket | None, department: Department, mailbox: Mailbox | None,
+             **fields: Any) -> Message:
+    number = next(_numbers)
     plan = intake.plan(Incoming(**{
-        "subject": ticket.subject, "text": text, "html": html, "at": at, "from_name": customer.name,
-        "from_address": customer.email or "", "message_id": f"m{number}@mail.example.com",
-        "fingerprint": f"factory-{number}", "files": files} | columns),
-        mailbox=None, department=ticket.department, target=ticket, why={"by": "test"})
+        "from_name": customer.name, "from_address": customer.email or "",
+        "message_id": f"m{number}@mail.example.com", "fingerprint": f"factory-{number}"} | fields),
+        mailbox=mailbox, department=department, target=ticket, why={"by": "test"})
     with transaction():
         return intake.accept(plan)
 

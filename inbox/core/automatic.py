@@ -1,0 +1,46 @@
+"""What machines do here: who acts when a plugin does, how often it may, and whom it may answer."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+
+import sqlalchemy as sa
+
+from inbox.core.events import Actor
+from inbox.core.models import Attempt, Message
+from inbox.db import session, transaction, utcnow
+from inbox.plugin_host import call
+
+
+def me() -> Actor:
+    """The plugin whose code is running, acting because of the event it answers. Raises RuntimeError outside of one."""
+    running = call.answering()
+    if running is None:
+        raise RuntimeError("Only a plugin's answer to a hook can ask who it is.")
+    actor = Actor.system(f"plugin:{running.plugin}")
+    return actor.because_of(running.event) if running.event is not None else actor
+
+
+def spend(budget: str, limit: int, within: dt.timedelta) -> bool:
+    """Take one from a budget of `limit` within a time of at most a day; False when it is used up.
+
+    `budget` says what it is for and for whom, e.g. `auto_reply:somebody@example.com`. Counted in the database, so
+    right with any number of processes.
+    """
+    key = f"budget:{hashlib.sha256(budget.encode()).hexdigest()[:40]}"
+    with transaction() as current:
+        used = session().scalar(sa.select(sa.func.count()).select_from(Attempt).where(
+            Attempt.key == key, Attempt.at > utcnow() - within)) or 0
+        if used >= limit:
+            return False
+        current.add(Attempt(key=key))
+        return True
+
+
+def why_not_answer(message: Message) -> str | None:
+    """Why no machine may answer a message (RFC 3834), or None. Mail intake has looked at its headers."""
+    if message.kind != "received" or message.is_automatic:
+        return "Nobody wrote this message to us by hand."
+    reason: str | None = message.extra.get("unanswerable", "It did not come by mail.")
+    return reason or None

@@ -1,0 +1,22 @@
+"""The one module plugins import: what they need of the program. Re-exports only.
+
+What is not here may change without notice.
+"""
+
+from __future__ import annotations
+
+from inbox import hookimpl
+from inbox.core import messages, notifications, settings, tickets
+from inbox.core.automatic import me, spend, why_not_answer
+from inbox.core.errors import CoreError, Invalid, NotAllowed, NotFound
+from inbox.core.messages import Body
+from inbox.core.models import Agent, Customer, Department, Event, Message, Ticket
+from inbox.core.words import for_agent as words_for
+from inbox.db import Model, UtcDateTime, session, transaction, utcnow
+from inbox.plugin_host.call import Rejected
+
+__all__ = [
+    "Agent", "Body", "CoreError", "Customer", "Department", "Event", "Invalid", "Message", "Model", "NotAllowed",
+    "NotFound", "Rejected", "Ticket", "UtcDateTime", "hookimpl", "me", "messages", "notifications", "session",
+    "settings", "spend", "tickets", "transaction", "utcnow", "why_not_answer", "words_for",
+]

@@ -1,0 +1,113 @@
+"""The automatic answer: off by default, once a ticket, never to a machine, within a budget."""
+
+import pytest
+import sqlalchemy as sa
+from flask import Flask
+from sqlalchemy.orm import Session
+
+from inbox.builtin import auto_reply
+from inbox.core import intake, settings
+from inbox.core.events import Actor
+from inbox.core.intake import Incoming
+from inbox.core.models import Event, Job, Mailbox, Message, Ticket
+from inbox.db import transaction, utcnow
+from inbox.jobs import dispatch
+from inbox.testing.factories import make_mailbox, make_message
+
+SYSTEM = Actor.system("test")
+
+
+@pytest.fixture
+def mailbox(app: Flask, session: Session) -> Mailbox:
+    """A mailbox of a desk that answers automatically."""
+    settings.put("auto_reply.on", True, by=SYSTEM)
+    settings.put("auto_reply.text", "Dear {name}, we have it: #{number}, {subject}.", by=SYSTEM)
+    return make_mailbox()
+
+
+def write(mailbox: Mailbox, address: str = "kari@example.com", **fields) -> Ticket:
+    """A customer's mail becomes a ticket."""
+    values = {"subject": "Help", "from_address": address, "from_name": "Kari", "text": "Hello",
+              "extra": {"unanswerable": ""}} | fields
+    plan = intake.plan(Incoming(**values), mailbox=mailbox)
+    with transaction() as current:
+        message = intake.accept(plan)
+        return current.get_one(Ticket, message.ticket_id)
+
+
+def answers(session: Session) -> list[Message]:
+    session.rollback()
+    return list(session.scalars(sa.select(Message).where(Message.kind == "reply").order_by(Message.id)))
+
+
+def test_it_is_off_until_a_person_turns_it_on(app: Flask, session: Session) -> None:
+    settings.put("auto_reply.text", "We have it.", by=SYSTEM)
+    write(make_mailbox())
+    dispatch.deliver_due(app)
+    assert answers(session) == []
+
+
+def test_ticket_created_is_answered_in_the_owner_s_words(app: Flask, session: Session, mailbox: Mailbox) -> None:
+    ticket = write(mailbox)
+    dispatch.deliver_due(app)
+    (answer,) = answers(session)
+    assert answer.text == f"Dear Kari, we have it: #{ticket.number}, Help."
+    assert answer.is_automatic and answer.author_kind == "system"
+    assert [each.address for each in answer.recipients] == ["kari@example.com"]
+    assert session.get(Ticket, ticket.id).waiting_since is not None  # a machine's answer is none
+    queued = session.scalar(sa.select(Event).where(Event.kind == "reply_queued"))
+    assert (queued.source, queued.depth) == ("plugin:builtin.auto_reply", 1)
+    assert session.scalar(sa.select(Job.kind).where(Job.kind == "mail.send"))
+
+
+def test_a_mailbox_can_have_its_own_words(app: Flask, session: Session, mailbox: Mailbox) -> None:
+    quiet = make_mailbox()
+    scope = settings.mailbox_scope
+    settings.put("auto_reply.text", "Sales says hello.", by=SYSTEM, scope=scope(mailbox))
+    settings.put("auto_reply.on", False, by=SYSTEM, scope=scope(quiet))
+    write(mailbox)
+    write(quiet)
+    dispatch.deliver_due(app)
+    assert [each.text for each in answers(session)] == ["Sales says hello."]
+
+
+@pytest.mark.parametrize("fields", [
+    {"is_automatic": True}, {"is_spam": True}, {"from_address": ""}, {"extra": {}},
+    {"extra": {"unanswerable": "It comes from a mailing list."}}])
+def test_machines_lists_spam_and_nobody_are_not_answered(app, session, mailbox: Mailbox, fields) -> None:
+    write(mailbox, **fields)
+    dispatch.deliver_due(app)
+    assert answers(session) == []
+
+
+def test_a_second_message_of_the_ticket_is_not_answered(app: Flask, session: Session, mailbox: Mailbox) -> None:
+    make_message(write(mailbox), "And another thing.")
+    dispatch.deliver_due(app)
+    assert len(answers(session)) == 1
+
+
+def test_being_told_twice_answers_once(app: Flask, session: Session, mailbox: Mailbox) -> None:
+    write(mailbox)
+    dispatch.deliver_due(app)
+    with transaction() as current:
+        current.execute(sa.update(Event).values(dispatched_at=None))
+    dispatch.deliver_due(app)
+    assert len(answers(session)) == 1
+
+
+def test_two_machines_that_answer_each_other_stop_soon(app: Flask, session: Session, mailbox: Mailbox) -> None:
+    for number in range(auto_reply.PER_ADDRESS + 3):
+        write(mailbox, subject=f"Answer {number}", address="robot@example.com")
+    write(mailbox)
+    dispatch.deliver_due(app)
+    to = [answer.recipients[0].address for answer in answers(session)]
+    assert to.count("robot@example.com") == auto_reply.PER_ADDRESS
+    assert to.count("kari@example.com") == 1
+
+
+def test_a_ticket_in_the_trash_is_not_answered(app: Flask, session: Session, mailbox: Mailbox) -> None:
+    ticket = write(mailbox)
+    with transaction():
+        ticket.trashed_at = utcnow()
+    dispatch.deliver_due(app)
+    assert answers(session) == []

@@ -1,0 +1,161 @@
+"""Mails to agents: who is told of what, never of one's own acts, never twice, never too many."""
+
+import pytest
+import sqlalchemy as sa
+from flask import Flask
+from sqlalchemy.orm import Session
+
+from inbox.core import agents, events, messages, notifications, tickets
+from inbox.core.events import Actor
+from inbox.core.messages import Body
+from inbox.core.models import Agent, Department, Event, Job, Notification, Ticket
+from inbox.db import transaction
+from inbox.jobs import dispatch
+from inbox.testing.factories import make_agent, make_department, make_mailbox, make_message, make_ticket
+
+
+@pytest.fixture
+def department(app: Flask, session: Session) -> Department:
+    return make_department("Support")
+
+
+@pytest.fixture
+def ada(department: Department) -> Agent:
+    return make_agent("Ada", departments=[department])
+
+
+@pytest.fixture
+def ben(department: Department) -> Agent:
+    return make_agent("Ben", departments=[department])
+
+
+def mails(app: Flask, session: Session) -> list[tuple[str, str]]:
+    """(name, subject) of every mail that is waiting, after all events were told; they are taken away."""
+    dispatch.deliver_due(app)
+    session.rollback()
+    jobs = session.scalars(sa.select(Job).where(Job.kind == "mail.system").order_by(Job.id)).all()
+    found = [(job.args["name"], job.args["subject"]) for job in jobs]
+    with transaction() as current:
+        current.execute(sa.delete(Job))
+    return found
+
+
+def given_to(agent: Agent, department: Department, **fields) -> Ticket:
+    return make_ticket("Printer", department=department, assignee=agent, **fields)
+
+
+def test_a_new_ticket_is_told_to_those_who_work_there(app, session, department, ada, ben) -> None:
+    make_agent("Zoe", departments=[make_department("Sales")])
+    make_agent("Ivy", role="admin")  # sees everything, works nowhere
+    make_ticket("Printer", department=department)
+    assert mails(app, session) == [("Ada", "New ticket #1: Printer"), ("Ben", "New ticket #1: Printer")]
+
+
+def test_the_mail_says_who_wrote_what_and_where(app, session, department, ada) -> None:
+    make_ticket("Printer", department=department, text="It is on fire.")
+    dispatch.deliver_due(app)
+    (job,) = session.scalars(sa.select(Job).where(Job.kind == "mail.system"))
+    assert job.args["to"] == ada.email
+    assert "It is on fire." in job.args["text"]
+    assert "http://127.0.0.1:8000/tickets/1" in job.args["text"]
+
+
+def test_ticket_assigned_is_told_to_the_one_who_got_it(app, session, department, ada, ben) -> None:
+    ticket = given_to(ada, department)
+    assert mails(app, session) == [("Ada", "Ticket #1 is yours: Printer")]
+    tickets.assign(ticket, ben, by=Actor.of(ada))
+    assert mails(app, session) == [("Ben", "Ticket #1 is yours: Printer")]
+
+
+def test_own_acts_are_not_told(app, session, department, ada) -> None:
+    ticket = given_to(ada, department)
+    mails(app, session)
+    tickets.assign(ticket, None, by=Actor.of(ada))
+    tickets.assign(ticket, ada, by=Actor.of(ada))
+    messages.note(ticket, Body("To myself."), by=Actor.of(ada))
+    assert mails(app, session) == []
+
+
+def test_message_received_is_told_to_the_one_whose_ticket_it_is(app, session, department, ada, ben) -> None:
+    ticket = given_to(ada, department)
+    mails(app, session)
+    make_message(ticket, "Any news?")
+    assert mails(app, session) == [("Ada", "Answer in #1: Printer")]
+
+
+def test_an_answer_in_a_ticket_nobody_has_is_told_to_all(app, session, department, ada, ben) -> None:
+    ticket = make_ticket("Printer", department=department)
+    mails(app, session)
+    make_message(ticket, "Any news?")
+    assert [name for name, _ in mails(app, session)] == ["Ada", "Ben"]
+
+
+def test_automatic_mail_is_not_told(app, session, department, ada) -> None:
+    ticket = given_to(ada, department)
+    mails(app, session)
+    make_message(ticket, "I am away.", is_automatic=True)
+    assert mails(app, session) == []
+
+
+def test_note_added_is_told_to_the_one_whose_ticket_it_is(app, session, department, ada, ben) -> None:
+    ticket = given_to(ada, department)
+    mails(app, session)
+    messages.note(ticket, Body("She called."), by=Actor.of(ben))
+    assert mails(app, session) == [("Ada", "Note in #1: Printer")]
+
+
+def test_reply_failed_is_told_to_its_author(app, session, department, ada, ben) -> None:
+    ticket = given_to(ada, department)
+    reply = make_message(ticket, "Here.", kind="reply", by=ben)
+    mails(app, session)
+    with transaction():
+        reply.error = "550 unknown user"
+        events.record("reply_failed", by=Actor.system("mail"), ticket=ticket, message=reply)
+    dispatch.deliver_due(app)
+    (job,) = session.scalars(sa.select(Job).where(Job.kind == "mail.system"))
+    assert job.args["name"] == "Ben" and "550 unknown user" in job.args["text"]
+
+
+def test_each_agent_chooses(app, session, department, ada, ben) -> None:
+    agents.update_profile(ada, by=Actor.of(ada), preferences={"notify": {"new_ticket": False}})
+    make_ticket("Printer", department=department)
+    assert [name for name, _ in mails(app, session)] == ["Ben"]
+
+
+def test_being_told_twice_mails_once(app, session, department, ada) -> None:
+    make_ticket("Printer", department=department)
+    assert len(mails(app, session)) == 1
+    with transaction() as current:
+        current.execute(sa.update(Event).values(dispatched_at=None))
+    assert mails(app, session) == []
+    assert session.scalar(sa.select(sa.func.count()).select_from(Notification)) == 1
+
+
+def test_who_may_not_see_the_ticket_any_more_is_not_told(app, session, department, ada) -> None:
+    ticket = given_to(ada, department)
+    mails(app, session)
+    with transaction():
+        ada.memberships = []
+        ticket.assignee_id = ada.id
+    make_message(ticket, "Any news?")
+    assert mails(app, session) == []
+
+
+def test_spam_is_not_told(app, session, department, ada) -> None:
+    ticket = make_ticket("Printer", department=department)
+    tickets.mark_spam(ticket, by=Actor.system("test"))
+    assert mails(app, session) == []
+
+
+def test_an_agent_whose_address_is_a_mailbox_of_ours_is_not_mailed(app, session, department) -> None:
+    make_agent("Loop", departments=[department], email="loop@desk.example")
+    make_mailbox("loop@desk.example", department=department)
+    make_ticket("Printer", department=department)
+    assert mails(app, session) == []
+
+
+def test_a_flood_is_not_passed_on(app, session, department, ada, monkeypatch) -> None:
+    monkeypatch.setattr(notifications, "LIMIT", 3)
+    for _ in range(5):
+        make_ticket("Printer", department=department)
+    assert len(mails(app, session)) == 3
