@@ -1,4 +1,4 @@
-"""Facts about mail on its way in: what became of a message, whether a mailbox can be fetched."""
+"""Facts about mail on its way in: what became of a message, and its second chance."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from inbox.core import events, permissions, queue
 from inbox.core.errors import Invalid
 from inbox.core.events import Actor
-from inbox.core.models import Ledger, Mailbox
+from inbox.core.models import Ledger
 from inbox.db import session, transaction, utcnow
 
 JOB = "mail.process"
@@ -64,28 +64,3 @@ def completed(ledger_id: int, sha256: str, size: int) -> None:
         row.sha256, row.size, row.fate, row.reason, row.error, row.attempts = sha256, size, "waiting", "", None, 0
         current.flush()
         enqueue(row)
-
-
-def fetch_failed(mailbox_id: int, words: str) -> None:
-    """A mailbox could not be fetched. `words` are for people; the first failure after a success is an event."""
-    with transaction() as current:
-        mailbox = current.get(Mailbox, mailbox_id)
-        if mailbox is None:
-            return
-        is_new = mailbox.fetch_error is None
-        mailbox.fetch_error = words[:1000]
-        if is_new:
-            mailbox.fetch_error_at = utcnow()
-            events.record("mailbox_fetch_failed", by=BY_MAIL, mailbox=mailbox.id, error=words[:200])
-
-
-def fetched(mailbox_id: int) -> None:
-    """A mailbox was reached and everything new is in the ledger. After failures that is an event."""
-    with transaction() as current:
-        mailbox = current.get(Mailbox, mailbox_id)
-        if mailbox is None:
-            return
-        mailbox.fetched_at = utcnow()
-        if mailbox.fetch_error is not None:
-            mailbox.fetch_error = mailbox.fetch_error_at = None
-            events.record("mailbox_fetch_recovered", by=BY_MAIL, mailbox=mailbox.id)

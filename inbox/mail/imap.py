@@ -18,7 +18,10 @@ from flask import Flask
 from imapclient import IMAPClient
 from sqlalchemy.exc import SQLAlchemyError
 
-from inbox.core import arrivals, attachments
+from inbox import secrets
+from inbox.config import ConfigError
+from inbox.core import arrivals, attachments, mailboxes
+from inbox.core.errors import NotFound
 from inbox.core.models import Mailbox
 from inbox.db import current_config, session, work_context
 from inbox.mail import imap_rows as rows
@@ -43,9 +46,7 @@ DISK = "This desk could not write to its disk ({error}). The mail waits on the s
 
 
 def account_of(mailbox: Mailbox) -> Account:
-    """Where a mailbox is read, with its password in the clear. Raises inbox.secrets.SecretsError (key lost)."""
-    from inbox import secrets
-
+    """Where a mailbox is read, with its password in the clear. Raises SecretLost."""
     password = secrets.decrypt(mailbox.imap_password) if mailbox.imap_password else ""
     return Account(mailbox.imap_host, mailbox.imap_port, mailbox.imap_security, mailbox.imap_user, password,
                    mailbox.imap_folder)
@@ -170,8 +171,8 @@ class _MailboxThread(threading.Thread):
                         continue
                 self._converse()
                 backoff = FIRST_BACKOFF
-            except LeaseLost:
-                log.info("Mailbox %d is fetched by another process now.", self._mailbox_id)
+            except (LeaseLost, NotFound):
+                log.info("Mailbox %d was changed, or is fetched by another process now.", self._mailbox_id)
             except SQLAlchemyError as error:
                 log.warning("The database cannot be reached (%s); mailbox %d waits.", error, self._mailbox_id)
                 self.stopping.wait(FIRST_BACKOFF)
@@ -189,7 +190,7 @@ class _MailboxThread(threading.Thread):
             while not self.stopping.is_set():
                 with work_context(self._app):
                     fetch_new(client, place, self._owner, self.stopping)
-                    arrivals.fetched(self._mailbox_id)
+                    mailboxes.fetch_worked(mailboxes.get(self._mailbox_id))
                 if idles:
                     self._idle(client)
                 else:
@@ -230,8 +231,8 @@ class _MailboxThread(threading.Thread):
         log.warning("Mailbox %d cannot be fetched: %s", self._mailbox_id, words)
         try:
             with work_context(self._app):
-                arrivals.fetch_failed(self._mailbox_id, words)
-        except SQLAlchemyError as error:
+                mailboxes.fetch_failed(mailboxes.get(self._mailbox_id), words)
+        except (SQLAlchemyError, NotFound) as error:
             log.warning("That could not be written down: %s", error)
 
     def _let_go(self) -> None:
@@ -278,11 +279,12 @@ class Fetcher:
 
     def _wanted(self) -> dict[int, Account]:
         wanted = {}
-        for mailbox in session().scalars(sa.select(Mailbox).where(Mailbox.is_active, Mailbox.incoming == "imap")):
+        query = sa.select(Mailbox).where(Mailbox.is_active, Mailbox.incoming == "imap")
+        for mailbox in session().scalars(query).all():
             try:
                 wanted[mailbox.id] = account_of(mailbox)
-            except ValueError as error:
-                arrivals.fetch_failed(mailbox.id, str(error))
+            except (secrets.SecretLost, ConfigError) as error:
+                mailboxes.fetch_failed(mailbox, str(error))
         return wanted
 
     def _follow(self, wanted: dict[int, Account]) -> None:

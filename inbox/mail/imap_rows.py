@@ -102,9 +102,16 @@ def in_contact(mailbox_id: int, owner: str) -> None:
         _extend(current, mailbox_id, owner, fetched_at=utcnow())
 
 
-def _extend(current: sa.orm.Session, mailbox_id: int, owner: str, **values: object) -> None:
+def _advance(current: sa.orm.Session, place: Place, owner: str, mark: int) -> None:
+    """Move the mark of a folder that is still the one to fetch. Raises LeaseLost."""
+    _extend(current, place.mailbox_id, owner, Mailbox.imap_folder == place.folder,
+            Mailbox.uidvalidity == place.uidvalidity, last_uid=mark, fetched_at=utcnow())
+
+
+def _extend(current: sa.orm.Session, mailbox_id: int, owner: str, *still: sa.ColumnElement[bool],
+            **values: object) -> None:
     done = current.execute(
-        sa.update(Mailbox).where(Mailbox.id == mailbox_id, Mailbox.lease_owner == owner)
+        sa.update(Mailbox).where(Mailbox.id == mailbox_id, Mailbox.lease_owner == owner, *still)
         .values(lease_until=utcnow() + LEASE, **values), execution_options={"synchronize_session": False})
     if done.rowcount != 1:  # type: ignore[attr-defined]
         raise LeaseLost
@@ -120,7 +127,8 @@ def open_folder(place: Place, owner: str) -> int:
     if stored is not None and stored.uidvalidity == place.uidvalidity:
         return stored.last_uid
     with transaction() as current:
-        _extend(current, place.mailbox_id, owner, uidvalidity=place.uidvalidity, last_uid=0)
+        _extend(current, place.mailbox_id, owner, Mailbox.imap_folder == place.folder,
+                uidvalidity=place.uidvalidity, last_uid=0)
     return 0
 
 
@@ -150,7 +158,7 @@ def renumber(place: Place, owner: str, found: Mapping[int, tuple[str, int]], mar
             current.flush()
             known.add(uid)
         if len(known) == len(found):
-            _extend(current, place.mailbox_id, owner, last_uid=mark)
+            _advance(current, place, owner, mark)
     return known
 
 
@@ -165,7 +173,7 @@ def keep(place: Place, owner: str, messages: Sequence[Arrived], mark: int) -> No
         for each in messages:
             origin = ledger.Origin("imap", folder=place.folder, uidvalidity=place.uidvalidity, uid=each.uid)
             ledger.add(each.sha256, each.size, origin, place.mailbox_id)
-        _extend(current, place.mailbox_id, owner, last_uid=mark, fetched_at=utcnow())
+        _advance(current, place, owner, mark)
 
 
 # --- what was too big and no longer is -----------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -70,10 +70,16 @@ def arrive_all(raw: bytes, origin: Origin, deliveries: Mapping[int | None, Itera
 
 
 def add(sha256: str, size: int, origin: Origin, mailbox_id: int | None, envelope_to: Iterable[str] = ()) -> int:
-    """The row and the job of a message whose bytes are stored already. Inside a transaction. Returns the row's id."""
+    """The row and the job of a message whose bytes are stored already. Inside a transaction. Returns the row's id.
+
+    A known UID with other bytes is another message (the mailbox moved to a server that numbers alike): it gets a
+    row without number rather than being taken for the old one.
+    """
     existing = known_uid(mailbox_id, origin)
     if existing is not None:
-        return existing
+        if session().scalar(sa.select(Ledger.sha256).where(Ledger.id == existing)) == sha256:
+            return existing
+        origin = replace(origin, uid=None)
     row = Ledger(source=origin.source, mailbox_id=mailbox_id, folder=origin.folder, uidvalidity=origin.uidvalidity,
                  uid=origin.uid, sha256=sha256, size=size, envelope_from=_printable(origin.envelope_from),
                  envelope_to=[_printable(each) for each in envelope_to], remote=_printable(origin.remote))

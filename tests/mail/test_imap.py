@@ -8,6 +8,7 @@ import time
 import pytest
 import sqlalchemy as sa
 
+from inbox import secrets
 from inbox.core.models import Event, Ledger, Mailbox, Message, Ticket
 from inbox.db import session, transaction, work_context
 from inbox.mail import imap, imap_rows, receive
@@ -22,14 +23,14 @@ def account(dovecot):
 
 
 @pytest.fixture
-def box(app, mailbox, account, monkeypatch):
+def box(app, config, mailbox, account):
     """The mailbox support@, fetched from Dovecot. Returns its id."""
+    secrets.ensure_key(config)
     with work_context(app), transaction() as current:
         row = current.get(Mailbox, mailbox)
         row.incoming, row.imap_host, row.imap_port = "imap", account.host, account.port
         row.imap_security, row.imap_user = "none", "support"
-    monkeypatch.setattr(imap, "account_of", lambda row: dataclasses.replace(
-        account, folder=row.imap_folder, port=row.imap_port))
+        row.imap_password = secrets.encrypt("secret")
     return mailbox
 
 
@@ -157,11 +158,13 @@ def test_a_message_over_the_limit_is_held_with_its_header_and_comes_when_the_lim
     assert ledger_rows()[1].fate == "created"
 
 
-def test_another_folder(app, dovecot, fetch, ledger_rows):
+def test_another_folder(app, dovecot, fetch, ledger_rows, box):
     connection = dovecot.connect()
     connection.create("Support")
     connection.logout()
     dovecot.append(letter(), folder="Support")
+    with work_context(app), transaction() as current:
+        current.get(Mailbox, box).imap_folder = "Support"
     assert fetch(folder="Support") == 1
     assert ledger_rows()[0].folder == "Support"
 
@@ -194,6 +197,29 @@ def test_without_idle_it_polls(app, dovecot, fetcher, ledger_rows, monkeypatch):
     wait_until(lambda: len(ledger_rows()) == 1)
 
 
+def test_a_mailbox_moved_to_a_server_that_numbers_alike_loses_nothing(app, dovecot, fetch, ledger_rows, box):
+    dovecot.append(letter(subject="old server"))
+    fetch()
+    with work_context(app), transaction() as current:
+        current.query(Ledger).one().sha256 = "0" * 64  # as if it were another message that had this number
+        row = current.get(Mailbox, box)
+        row.uidvalidity, row.last_uid = None, 0  # what changing the host does
+    fetch()
+    assert [row.uid for row in ledger_rows()] == [1, None]
+
+
+def test_a_lost_key_asks_for_the_password_again(app, config, dovecot, fetcher, box):
+    (config.home / secrets.KEY_FILE).unlink()
+    secrets.ensure_key(config)
+    fetcher()
+
+    def state():
+        with work_context(app):
+            return session().get(Mailbox, box).fetch_error or ""
+
+    wait_until(lambda: "Enter it again" in state())
+
+
 def test_two_fetchers_take_each_message_once(app, dovecot, fetcher, ledger_rows):
     dovecot.append(*some(150))
     for _ in range(2):
@@ -207,7 +233,7 @@ def test_two_fetchers_take_each_message_once(app, dovecot, fetcher, ledger_rows)
 def test_two_fetchers_without_the_lease_still_take_each_message_once(
         app, dovecot, box, account, ledger_rows, monkeypatch):
     """The lease saves work; what guards is the ledger."""
-    monkeypatch.setattr(imap_rows, "_extend", lambda current, mailbox_id, owner, **values: None)
+    monkeypatch.setattr(imap_rows, "_extend", lambda *args, **values: None)
     dovecot.append(*some(100))
     errors = []
 
