@@ -6,6 +6,7 @@ Every function opens `transaction()` (joining an outer one), asks `permissions`,
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterable
 
 import sqlalchemy as sa
 
@@ -46,6 +47,13 @@ def by_id(ticket_id: int, agent: Agent) -> Ticket:
     if number is None:
         raise NotFound()
     return get(number, agent)
+
+
+def numbers(ids: Iterable[int | None]) -> dict[int, int]:
+    """Ticket ids and the numbers people see."""
+    wanted = {each for each in ids if each is not None}
+    rows = session().execute(sa.select(Ticket.id, Ticket.number).where(Ticket.id.in_(wanted))) if wanted else ()
+    return {row[0]: row[1] for row in rows}
 
 
 def next_number() -> int:

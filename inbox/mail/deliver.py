@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
+import time
 from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.exc import OperationalError
 
 from inbox import secrets
 from inbox.core import attachments, messages, sending
@@ -27,6 +29,7 @@ log = logging.getLogger(__name__)
 
 # Seconds before the next try, two days in all; then it counts as refused.
 DELAYS = (60, 300, 900, 1800, 3600, 7200, 14400, 28800, 43200, 57600, 14400)
+PATIENCE = (1, 5, 20)  # seconds between tries to store an outcome, beside the database's own busy time-out
 FORGOTTEN = dt.timedelta(hours=1)  # longer than the longest attempt can last
 NO_MAILBOX = ("There is no mailbox to send from: this department has none and the ticket came through none. "
               "Set one up, then send again.")
@@ -90,6 +93,19 @@ def _attempt(attempt: SendAttempt, mailbox: Mailbox | None) -> None:
     result = smtp_client.send(account, mailbox.address, recipients, composed.data,
                               needs_smtputf8=composed.needs_smtputf8,
                               before_text=lambda: sending.handed_over(attempt))
+    _remember(attempt, result)
+
+
+def _remember(attempt: SendAttempt, result: Result) -> None:
+    """Record what the server said, with patience: what is not recorded now is "unknown" later."""
+    for pause in PATIENCE:
+        try:
+            _finish(attempt, result)
+            return
+        except OperationalError as error:
+            log.warning("The outcome of sending cannot be stored yet (%s): %s", error.orig, result.outcome)
+            session().rollback()
+            time.sleep(pause)
     _finish(attempt, result)
 
 

@@ -250,6 +250,23 @@ def test_a_process_taken_for_dead_does_not_send_after_all(ticket: Ticket, agent:
     assert not smtp_sink.messages
 
 
+def test_a_database_that_is_locked_for_a_while_makes_nothing_unknown(
+        ticket: Ticket, agent: Agent, smtp_sink: SmtpSink, monkeypatch: pytest.MonkeyPatch) -> None:
+    message = answer(ticket, agent)
+    finish, calls = sending.finish, []
+
+    def busy(*args: Any, **options: Any) -> None:
+        calls.append(args)
+        if len(calls) < 3:
+            raise sa.exc.OperationalError("BEGIN", {}, Exception("database is locked"))
+        finish(*args, **options)
+
+    monkeypatch.setattr(sending, "finish", busy)
+    monkeypatch.setattr(deliver, "PATIENCE", (0, 0, 0))
+    deliver.send(message.id)
+    assert message.state == "sent" and len(smtp_sink.messages) == 1
+
+
 def test_two_workers_send_once(ticket: Ticket, agent: Agent, smtp_sink: SmtpSink) -> None:
     message = answer(ticket, agent)
     assert sending.begin(message.id, message_id="x@desk.example") is not None

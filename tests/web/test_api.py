@@ -414,6 +414,18 @@ def test_bodies_that_are_not_json(call: Caller, ticket: Ticket) -> None:
     check_problem(call("POST", path, {"kind": "note", "text": "x" * 6_000_000}), 413)
 
 
+def test_a_database_that_does_not_answer(call: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+    from inbox.core import customers
+
+    def gone(*args: Any, **options: Any) -> None:
+        raise sa.exc.OperationalError("SELECT", {}, Exception("database is locked"))
+
+    monkeypatch.setattr(customers, "page", gone)
+    response = call("GET", "/customers")
+    check_problem(response, 503)
+    assert response.headers["Retry-After"] == "5" and "locked" not in response.text
+
+
 def test_too_many_tries_say_when_to_come_back(app: Flask, call: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
     from inbox.core import customers
     from inbox.core.errors import RateLimited

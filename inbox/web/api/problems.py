@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 from typing import Any
@@ -10,10 +11,12 @@ import marshmallow as ma
 from flask import Flask, Response, current_app, json, request
 from flask_babel import gettext
 from flask_smorest import Blueprint
+from sqlalchemy.exc import OperationalError
 from werkzeug.exceptions import HTTPException
 
 from inbox.core.errors import CoreError, Invalid, NotAllowed, NotFound, RateLimited, Stale
 
+log = logging.getLogger(__name__)
 MEDIA_TYPE = "application/problem+json"
 STATUS = {NotFound: 404, NotAllowed: 403, Invalid: 422, Stale: 409, RateLimited: 429}
 CODES = (400, 401, 403, 404, 405, 406, 408, 409, 411, 412, 413, 414, 415, 422, 428, 429, 431, 500, 503)
@@ -25,6 +28,7 @@ DETAILS = {
     413: "The request is too big.",
     415: "Send JSON, with Content-Type: application/json.",
     422: "The request holds something that cannot be taken.",
+    503: "The database is busy or cannot be reached. Nothing was changed; try again soon.",
     500: "Something went wrong on our side. It has been written to the log.",
 }
 
@@ -92,6 +96,7 @@ def statuses_of(method: str, path: str) -> tuple[int, ...]:
 def register(blueprint: Blueprint) -> None:
     """Let a blueprint answer every error with problem details; a page's own error handlers come after these."""
     blueprint.register_error_handler(CoreError, of_core)
+    blueprint.register_error_handler(OperationalError, of_database)
     for code in CODES:
         blueprint.register_error_handler(code, of_http)
 
@@ -114,6 +119,12 @@ def of_core(error: CoreError) -> Response:
     errors = [_of_field(error.field, str(error))] if isinstance(error, Invalid) else None
     headers = {"Retry-After": str(error.seconds)} if isinstance(error, RateLimited) else {}
     return problem(status, str(error), errors=errors, headers=headers)
+
+
+def of_database(error: OperationalError) -> Response:
+    """The database is locked, gone or full: nothing was changed."""
+    log.error("The database did not answer: %s", error)
+    return problem(503, headers={"Retry-After": "5"})
 
 
 def of_http(error: HTTPException) -> Response:
