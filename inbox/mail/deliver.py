@@ -23,8 +23,9 @@ from inbox.db import session, utcnow
 from inbox.jobs.engine import handler
 from inbox.mail import catcher, compose, mime, quote, smtp_client
 from inbox.mail.sanitise import show_remote
-from inbox.mail.smtp_client import Account, Result
+from inbox.mail.smtp_client import Account, Result, test_connection
 
+__all__ = ["Account", "account_of", "send", "send_system", "test_connection"]
 log = logging.getLogger(__name__)
 
 # Seconds before the next try, two days in all; then it counts as refused.
