@@ -55,9 +55,15 @@ def get(message_pk: int, agent: Agent) -> Message:
     return message
 
 
-def thread(ticket: Ticket) -> list[Message]:
-    """A ticket's messages, oldest first, with authors, attachments and recipients (drafts are not among them)."""
-    query = (sa.select(Message).where(Message.ticket_id == ticket.id, Message.state != "draft")
+def thread(ticket: Ticket, drafts_of: Agent | None = None) -> list[Message]:
+    """A ticket's messages, oldest first, with authors, attachments and recipients.
+
+    Drafts are not among them, but for those of one agent when asked for (a page needs both, in one query).
+    """
+    shown = Message.state != "draft"
+    if drafts_of is not None:
+        shown = sa.or_(shown, Message.agent_id == drafts_of.id)
+    query = (sa.select(Message).where(Message.ticket_id == ticket.id, shown)
              .order_by(Message.at, Message.id).options(joinedload(Message.agent), joinedload(Message.customer)))
     return list(session().scalars(query).unique())
 

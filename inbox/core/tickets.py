@@ -9,6 +9,7 @@ import datetime as dt
 from collections.abc import Iterable
 
 import sqlalchemy as sa
+from sqlalchemy.orm import joinedload
 
 from inbox.core import events, permissions
 from inbox.core.errors import Invalid, NotFound
@@ -33,9 +34,9 @@ NO_SUBJECT = "(no subject)"
 def get(number: int, agent: Agent) -> Ticket:
     """A ticket by its number, with what its page shows. Raises NotFound when the agent may not see it."""
     query = (sa.select(Ticket).where(Ticket.number == number)
-             .options(sa.orm.joinedload(Ticket.customer), sa.orm.joinedload(Ticket.department),
-                      sa.orm.joinedload(Ticket.assignee)))
-    ticket = session().scalars(permissions.visible(query, agent)).one_or_none()
+             .options(joinedload(Ticket.customer).joinedload(Customer.addresses), joinedload(Ticket.department),
+                      joinedload(Ticket.assignee), joinedload(Ticket.tags)))
+    ticket = session().scalars(permissions.visible(query, agent)).unique().one_or_none()
     if ticket is None or not permissions.may(agent, "view"):
         raise NotFound()
     return ticket

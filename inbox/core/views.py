@@ -7,7 +7,7 @@ import binascii
 import datetime as dt
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import sqlalchemy as sa
@@ -92,8 +92,13 @@ class Row:
     snoozed_until: dt.datetime | None
     message_count: int
     version: int
+    seen_at: dt.datetime | None
     tags: list[tuple[str, int]] = field(default_factory=list)  # name, hue
-    unread: bool = False
+
+    @property
+    def unread(self) -> bool:
+        """The customer waits, and the agent has not looked since the last message."""
+        return self.waiting_since is not None and (self.seen_at is None or self.seen_at < self.last_message_at)
 
 
 @dataclass
@@ -113,9 +118,10 @@ _COLUMNS = sa.select(
     Ticket.customer_id, sa.func.coalesce(sa.func.nullif(Customer.name, ""), _mail, "").label("customer_name"),
     Ticket.department_id, Department.name.label("department_name"), Department.hue.label("department_hue"),
     Ticket.assignee_id, Agent.name.label("assignee_name"), Ticket.last_message_at, Ticket.waiting_since,
-    Ticket.snoozed_until, Ticket.message_count, Ticket.version,
+    Ticket.snoozed_until, Ticket.message_count, Ticket.version, TicketSeen.seen_at,
 ).join(Customer, Customer.id == Ticket.customer_id).join(Department, Department.id == Ticket.department_id).outerjoin(
-    Agent, Agent.id == Ticket.assignee_id)
+    Agent, Agent.id == Ticket.assignee_id).outerjoin(
+    TicketSeen, sa.and_(TicketSeen.ticket_id == Ticket.id, TicketSeen.agent_id == sa.bindparam("viewer")))
 
 
 def page(agent: Agent, *, view: str | None = None, department_id: int | None = None, q: str = "",
@@ -164,11 +170,11 @@ def _walk(agent: Agent, conditions: Sequence[sa.ColumnElement[bool]], after: str
         edge = sa.tuple_(sa.literal(key[0], Ticket.last_message_at.type), sa.literal(key[1]))
         statement = statement.where(place < edge if descending else place > edge)
     order = (Ticket.last_message_at.desc(), Ticket.id.desc()) if descending else (Ticket.last_message_at, Ticket.id)
-    rows = _rows(statement.order_by(*order).limit(limit + 1))
+    rows = _rows(statement.order_by(*order).limit(limit + 1), agent)
     more, rows = len(rows) > limit, rows[:limit]
     if back:
         rows.reverse()
-    _complete(rows, agent)
+    _add_tags(rows)
     has_next, has_previous = (True, more) if back else (more, key is not None)
     return Page(rows, _encode(rows[-1]) if rows and has_next else None,
                 _encode(rows[0]) if rows and has_previous else None)
@@ -197,9 +203,9 @@ def _search(agent: Agent, query: search.Query, conditions: Sequence[sa.ColumnEle
     if first_below is not None and order:
         order = _not_shown_before(query, order, first_below)
     shown = list(order)[:limit]
-    rows = {row.id: row for row in _rows(_COLUMNS.where(Ticket.id.in_(shown)))} if shown else {}
+    rows = {row.id: row for row in _rows(_COLUMNS.where(Ticket.id.in_(shown)), agent)} if shown else {}
     page = Page([rows[ticket_id] for ticket_id in shown if ticket_id in rows])
-    _complete(page.rows, agent)
+    _add_tags(page.rows)
     if len(order) > limit:
         page.next = _encode_search(order[shown[-1]])
     elif not exhausted and below is not None:
@@ -231,12 +237,12 @@ def _not_shown_before(query: search.Query, order: dict[int, int], first_below: i
     return {ticket_id: pk for ticket_id, pk in order.items() if ticket_id not in shown}
 
 
-def _rows(statement: sa.Select[*tuple[Any, ...]]) -> list[Row]:
-    return [Row(**row) for row in session().execute(statement).mappings()]
+def _rows(statement: sa.Select[*tuple[Any, ...]], agent: Agent) -> list[Row]:
+    return [Row(**row) for row in session().execute(statement, {"viewer": agent.id}).mappings()]
 
 
-def _complete(rows: list[Row], agent: Agent) -> None:
-    """Tags and unread marks for a whole page, in one query each."""
+def _add_tags(rows: list[Row]) -> None:
+    """Tags for a whole page, in one query."""
     if not rows:
         return
     by_id = {row.id: row for row in rows}
@@ -244,10 +250,6 @@ def _complete(rows: list[Row], agent: Agent) -> None:
             .where(TicketTag.ticket_id.in_(by_id)).order_by(Tag.name))
     for ticket_id, name, hue in session().execute(tags):
         by_id[ticket_id].tags.append((name, hue))
-    seen = {row[0]: row[1] for row in session().execute(sa.select(TicketSeen.ticket_id, TicketSeen.seen_at).where(
-        TicketSeen.agent_id == agent.id, TicketSeen.ticket_id.in_(by_id)))}
-    for row in rows:
-        row.unread = row.waiting_since is not None and (row.id not in seen or seen[row.id] < row.last_message_at)
 
 
 # --- filters of the search box ----------------------------------------------------------------------------------
@@ -389,6 +391,6 @@ def _unpack(cursor: str) -> list[Any]:
 
 def row_of(ticket: Ticket, agent: Agent) -> Row | None:
     """One ticket as a line of a list, or None when it is out of reach."""
-    rows = _rows(permissions.visible(_COLUMNS, agent).where(Ticket.id == ticket.id))
-    _complete(rows, agent)
-    return replace(rows[0]) if rows else None
+    rows = _rows(permissions.visible(_COLUMNS, agent).where(Ticket.id == ticket.id), agent)
+    _add_tags(rows)
+    return rows[0] if rows else None

@@ -1,1 +1,39 @@
 """One file a screen: parse the request, call the core, render."""
+
+from __future__ import annotations
+
+from flask import Flask
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from inbox.config import Config
+
+
+def init_web(app: Flask, config: Config) -> None:
+    """Add everything a browser meets to the application, as a readable list of steps."""
+    from inbox.web import assets, auth, errors, htmx, i18n, icons, security
+
+    app.template_folder = "templates"
+    app.config.update(
+        SESSION_COOKIE_NAME="pluginbox", SESSION_COOKIE_HTTPONLY=True, SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_COOKIE_SECURE=config.is_https, PERMANENT_SESSION_LIFETIME=config.session_days * 86400,
+        MAX_CONTENT_LENGTH=config.max_message_bytes + 1024 * 1024, MAX_FORM_MEMORY_SIZE=5 * 1024 * 1024,
+        MAX_FORM_PARTS=1000, WTF_CSRF_TIME_LIMIT=None, WTF_CSRF_SSL_STRICT=config.is_https)
+    app.jinja_options = {**app.jinja_options, "trim_blocks": True, "lstrip_blocks": True}
+    if config.trusted_proxies:
+        count = config.trusted_proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=count, x_host=count)  # type: ignore[method-assign]
+    assets.init(app)
+    icons.init(app)
+    htmx.init(app)
+    i18n.init(app)
+    security.init(app)
+    auth.init(app)
+    errors.init(app)
+    _register_screens(app)
+
+
+def _register_screens(app: Flask) -> None:
+    from inbox.web import auth, composer, customers, desk, live, messages, profile, tickets
+
+    for screen in (auth, profile, desk, tickets, composer, messages, customers, live):
+        app.register_blueprint(screen.blueprint)

@@ -1,0 +1,63 @@
+"""Static files: each under an address that holds a hash of its content, so that browsers keep it for good."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import lru_cache
+from pathlib import Path
+
+from flask import Blueprint, Flask, Response, abort, send_from_directory
+
+FOLDER = Path(__file__).parent.parent / "static"
+FOR_EVER = 365 * 24 * 3600  # seconds
+
+blueprint = Blueprint("assets", __name__)
+
+
+@lru_cache(maxsize=512)
+def fingerprint(name: str) -> str:
+    """The beginning of a file's SHA-256. Raises FileNotFoundError, so that a misspelt name is noticed."""
+    return hashlib.sha256((FOLDER / name).read_bytes()).hexdigest()[:12]
+
+
+def static_url(name: str) -> str:
+    """The address of a static file, e.g. `/static/3f2a…/inbox.css`.
+
+    Modules import each other by relative names; they get the hash of the whole folder, so that one that changed
+    is never mixed with an old one.
+    """
+    return f"/static/{modules_fingerprint() if name.startswith('js/') else fingerprint(name)}/{name}"
+
+
+@lru_cache(maxsize=1)
+def modules_fingerprint() -> str:
+    """One hash over all our own modules and what they import."""
+    whole = hashlib.sha256()
+    for path in sorted([*FOLDER.glob("js/*.js"), *FOLDER.glob("vendor/*.js")]):
+        whole.update(path.read_bytes())
+    return whole.hexdigest()[:12]
+
+
+@blueprint.get("/static/<version>/<path:name>")
+def static_file(version: str, name: str) -> Response:
+    """A static file. An address with an old hash still answers, but is not kept."""
+    if not (FOLDER / name).is_file():
+        abort(404)
+    response = send_from_directory(FOLDER, name)
+    response.cache_control.public = True
+    if version in (fingerprint(name), modules_fingerprint()):
+        response.cache_control.max_age = FOR_EVER
+        response.cache_control.immutable = True
+    else:
+        response.cache_control.no_cache = True
+    return response
+
+
+@blueprint.get("/favicon.ico")
+def favicon() -> Response:
+    return send_from_directory(FOLDER, "favicon.svg", mimetype="image/svg+xml")
+
+
+def init(app: Flask) -> None:
+    app.register_blueprint(blueprint)
+    app.jinja_env.globals["static_url"] = static_url

@@ -1,0 +1,216 @@
+"""Writing: replies, notes, forwards, their drafts and files."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from flask import Blueprint, jsonify, render_template, request
+from flask_babel import gettext
+from puremagic import PureError, PureValueError, from_string
+
+from inbox.core import attachments, drafts, messages, permissions, saved_replies, tickets
+from inbox.core.attachments import StoredFile
+from inbox.core.errors import Invalid, NotFound, Stale
+from inbox.core.messages import Address, Body
+from inbox.core.models import Customer, Message, Ticket
+from inbox.mail.body import from_agent_html
+from inbox.mail.parse import safe_filename
+from inbox.web.auth import actor, me
+from inbox.web.desk import Place
+from inbox.web.htmx import go_to, wants_partial
+from inbox.web.i18n import moment
+from inbox.web.tickets import answer, load
+
+blueprint = Blueprint("composer", __name__)
+KINDS = ("reply", "note", "forward")
+MAX_FILES = 25
+
+
+def body_from_form(form: Mapping[str, str]) -> Body:
+    """What was written: HTML of the editor, sanitised, or plain text where there is no editor."""
+    html = form.get("html", "").strip()
+    if not html:
+        return Body(form.get("text", "").replace("\r\n", "\n").strip())
+    made = from_agent_html(html)
+    return Body(made.text, made.html, made.needs_frame)
+
+
+def addresses(text: str, role: str) -> list[Address]:
+    """Addresses typed with commas, semicolons or on lines; `Name <a@b.example>` is understood."""
+    found = []
+    for part in text.replace(";", ",").replace("\n", ",").split(","):
+        name, bracket, rest = part.strip().rpartition("<")
+        address = rest.rstrip("> ").strip() if bracket else part.strip()
+        if address:
+            found.append(Address(role, address, name.strip(' "')))
+    return found
+
+
+def recipients_from_form(form: Mapping[str, str], customer: Customer | None = None) -> list[Address] | None:
+    """Every recipient of a form, or None when none was typed (then the core chooses)."""
+    found = [each for role in ("to", "cc", "bcc") for each in addresses(form.get(role, ""), role)]
+    if found and not any(each.role == "to" for each in found) and customer is not None and customer.email:
+        found.insert(0, Address("to", customer.email, customer.name))
+    return found or None
+
+
+def files_from_form(field: str = "files") -> list[StoredFile]:
+    """Uploaded files, stored in the blob store. Raises Invalid for too many."""
+    uploads = [each for each in request.files.getlist(field) if each.filename]
+    if len(uploads) > MAX_FILES:
+        raise Invalid("files", "Attach at most 25 files.")
+    stored = []
+    for upload in uploads:
+        data = upload.read()
+        stored.append(StoredFile(safe_filename(upload.filename or "file"), _type_of(data, upload.mimetype), len(data),
+                                 attachments.store(data)))
+    return stored
+
+
+def _type_of(data: bytes, said: str) -> str:
+    """What a file is: by its bytes for pictures (we show those), else what the browser said."""
+    try:
+        found = from_string(data[:4096], mime=True)
+    except (PureError, PureValueError, ValueError):
+        found = ""
+    if said.startswith("image/") or found.startswith("image/"):
+        return found if found.startswith("image/") else "application/octet-stream"
+    return said if "/" in said else "application/octet-stream"
+
+
+# --- sending ----------------------------------------------------------------------------------------------------
+
+
+@blueprint.post("/tickets/<int:number>/messages")
+def send(number: int) -> Any:
+    """Send a reply or forward, or leave a note."""
+    ticket, form = load(number), request.form
+    kind = form.get("kind", "reply")
+    if kind not in KINDS:
+        raise Invalid("kind", "A message is a reply, a note or a forward.")
+    body, files = body_from_form(form), files_from_form()
+    draft = drafts.of(ticket, me(), kind)
+    if draft is None and not body.text.strip():
+        raise Invalid("text", "Write something first.")
+    if kind == "note":
+        messages.note(ticket, body, by=actor(), files=files, draft=draft)
+    elif kind == "forward":
+        messages.forward(ticket, body, by=actor(), to=recipients_from_form(form) or [], files=files, draft=draft)
+    else:
+        status = form.get("status") if form.get("status") in ("open", "pending", "closed") else None
+        messages.reply(ticket, body, by=actor(), to=recipients_from_form(form, ticket.customer), files=files,
+                       status=status, draft=draft)
+        if status == "closed":
+            return go_to(Place.from_request().url())
+    return _sent(ticket)
+
+
+def _sent(ticket: Ticket) -> Any:
+    """The fresh thread and an empty composer."""
+    if not wants_partial():
+        return answer(ticket)
+    return answer(ticket) + composer_part(ticket)
+
+
+def composer_part(ticket: Ticket) -> str:
+    """The composer as it stands on the server, to be swapped in."""
+    found = {kind: draft for kind in KINDS if (draft := drafts.of(ticket, me(), kind)) is not None}
+    can = {name: permissions.may(me(), name) for name in permissions.ABILITIES}
+    return render_template("ticket/_composer.html", ticket=ticket, drafts=found, place=Place.from_request(), can=can,
+                           oob=True)
+
+
+@blueprint.get("/tickets/<int:number>/recipients")
+def recipients(number: int) -> Any:
+    """Whom a reply goes to; for the line above the editor."""
+    ticket = load(number)
+    return jsonify(to=[vars(each) for each in messages.recipients_for_reply(ticket)],
+                   others=[vars(each) for each in messages.others_in(ticket)])
+
+
+# --- drafts -----------------------------------------------------------------------------------------------------
+
+
+@blueprint.put("/tickets/<int:number>/draft")
+def save_draft(number: int) -> Any:
+    """Keep what was written so far. 409 with the stored draft when a newer one is there."""
+    ticket, form = load(number), request.form
+    kind = form.get("kind", "reply")
+    extra = {role: form.get(role, "")[:5000] for role in ("to", "cc", "bcc") if form.get(role)}
+    try:
+        draft = drafts.save(by=actor(), kind=kind, body=body_from_form(form), ticket=ticket, extra=extra,
+                            version=form.get("version", 0, type=int))
+    except Stale as stale:
+        stored = drafts.of(ticket, me(), kind)
+        return jsonify(error=gettext(str(stale)), **_facts(stored)), 409
+    return jsonify(**_facts(draft))
+
+
+def _facts(draft: Message | None) -> dict[str, Any]:
+    if draft is None:
+        return {}
+    return {"id": draft.id, "version": draft.version, "html": draft.html or "", "text": draft.text,
+            "saved": gettext("Draft saved %(time)s", time=moment(draft.at))}
+
+
+@blueprint.post("/tickets/<int:number>/draft/discard")
+def discard_draft(number: int) -> Any:
+    """Throw the draft of a kind away."""
+    ticket = load(number)
+    draft = drafts.of(ticket, me(), request.form.get("kind", "reply"))
+    if draft is not None:
+        drafts.discard(draft, by=actor())
+    return _sent(ticket)
+
+
+@blueprint.post("/tickets/<int:number>/draft/files")
+def add_files(number: int) -> Any:
+    """Attach files to a draft; answers with the list of files."""
+    ticket, kind = load(number), request.form.get("kind", "reply")
+    files = files_from_form()
+    draft = drafts.of(ticket, me(), kind) or drafts.save(by=actor(), kind=kind, body=Body(""), ticket=ticket)
+    drafts.add_files(draft, files, by=actor())
+    return render_template("ticket/_draft_files.html", ticket=ticket, draft=draft, place=Place.from_request())
+
+
+@blueprint.post("/drafts/<int:draft_pk>/files/<int:attachment_id>/remove")
+def remove_file(draft_pk: int, attachment_id: int) -> Any:
+    """Take a file off a draft."""
+    draft = drafts.get(draft_pk, me())
+    drafts.remove_file(draft, attachment_id, by=actor())
+    if draft.ticket_id is None:
+        raise NotFound()
+    ticket = tickets.by_id(draft.ticket_id, me())
+    return render_template("ticket/_draft_files.html", ticket=ticket, draft=draft, place=Place.from_request())
+
+
+# --- saved replies ----------------------------------------------------------------------------------------------
+
+
+@blueprint.get("/tickets/<int:number>/saved-replies")
+def saved_reply_menu(number: int) -> Any:
+    """The saved replies that can be put in, loaded when the menu is opened."""
+    ticket = load(number)
+    found = saved_replies.available_to(me(), ticket.department_id)
+    values = _placeholders(ticket)
+    filled = [{"name": each.name, "html": _fill(each.html, values, as_html=True),
+               "text": _fill(each.text, values, as_html=False)} for each in found]
+    return render_template("ticket/_saved_replies.html", ticket=ticket, replies=filled, as_json=json.dumps)
+
+
+def _placeholders(ticket: Ticket) -> dict[str, str]:
+    name = ticket.customer.name
+    return {"customer.name": name, "customer.first_name": name.split()[0] if name else "",
+            "ticket.number": str(ticket.number), "ticket.subject": ticket.subject, "agent.name": me().name}
+
+
+def _fill(text: str, values: dict[str, str], *, as_html: bool) -> str:
+    from markupsafe import escape
+
+    for key, value in values.items():
+        text = text.replace("{" + key + "}", str(escape(value)) if as_html else value)
+    return text
+
+

@@ -1,0 +1,136 @@
+"""The desk: views and departments on the left, the list beside them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from flask import Blueprint, redirect, render_template, request, url_for
+from flask_babel import gettext
+
+from inbox.core import views
+from inbox.core.errors import NotFound
+from inbox.core.models import Department
+from inbox.web.auth import me
+from inbox.web.htmx import wants_partial
+
+blueprint = Blueprint("desk", __name__)
+FIRST_VIEW = "unassigned"
+
+
+@dataclass(frozen=True)
+class Place:
+    """Which list is shown: a view, a department, or a search; all of it in the address."""
+
+    view: str | None = FIRST_VIEW
+    department_id: int | None = None
+    q: str = ""
+    after: str | None = None
+    before: str | None = None
+    oldest: bool = False
+
+    @classmethod
+    def from_request(cls) -> Place:
+        """The place that a ticket's address names: `?in=mine`, `?in=department-3`, `?q=…`."""
+        inside, q = request.args.get("in", ""), request.args.get("q", "")
+        kind, _, number = inside.partition("-")
+        department = int(number) if kind == "department" and number.isdigit() else None
+        view = inside if inside in views.BUILTIN else None
+        if view is None and department is None and not q:
+            view = "all"
+        return cls(view, department, q, request.args.get("after"), request.args.get("before"),
+                   request.args.get("sort") == "oldest")
+
+    @property
+    def query(self) -> dict[str, str]:
+        """The parts of an address that name this place."""
+        found = {"in": self.view or (f"department-{self.department_id}" if self.department_id else ""), "q": self.q,
+                 "after": self.after or "", "before": self.before or "", "sort": "oldest" if self.oldest else ""}
+        return {key: value for key, value in found.items() if value}
+
+    def url(self, **change: Any) -> str:
+        """The address of the list."""
+        rest = {"q": self.q or None, "after": self.after, "before": self.before,
+                "sort": "oldest" if self.oldest else None, **change}
+        if self.department_id is not None:
+            return url_for("desk.department", department_id=self.department_id, **rest)
+        if self.view is not None:
+            return url_for("desk.view", slug=self.view, **rest)
+        return url_for("desk.search", **rest)
+
+    def first_page(self, **change: Any) -> str:
+        return self.url(after=None, before=None, **change)
+
+    def ticket_url(self, number: int) -> str:
+        """The address of a ticket with this list beside it."""
+        return url_for("tickets.show", number=number, **self.query)
+
+
+def sidebar() -> dict[str, Any]:
+    """What the left rail shows; every page that has it passes this on to the template."""
+    departments = views.departments_of(me())
+    return {"departments": departments, "counts": views.counts(me(), departments), "builtin_views": views.BUILTIN}
+
+
+def list_of(place: Place, departments: list[Department] | None = None) -> dict[str, Any]:
+    """The rows of a place, and what stands above them."""
+    page = views.page(me(), view=place.view, department_id=place.department_id, q=place.q, after=place.after,
+                      before=place.before, oldest_first=place.oldest)
+    return {"place": place, "page": page, "title": _title(place, departments)}
+
+
+def _title(place: Place, departments: list[Department] | None) -> str:
+    if place.department_id is not None:
+        found = next((each.name for each in departments or [] if each.id == place.department_id), None)
+        if departments is not None and found is None:
+            raise NotFound()
+        return found or ""
+    if place.view is not None:
+        return gettext(views.BUILTIN[place.view].title)
+    return gettext("Search")
+
+
+def _show(place: Place) -> Any:
+    if wants_partial() and request.htmx.target_id == "rows":  # type: ignore[attr-defined]
+        return render_template("desk/_rows.html", **list_of(place))
+    rail = sidebar()
+    if wants_partial() and request.htmx.target_id == "rail":  # type: ignore[attr-defined]
+        return render_template("nav/_rail.html", place=place, **rail)
+    return render_template("desk/list.html", **rail, **list_of(place, rail["departments"]))
+
+
+def _place(**where: Any) -> Place:
+    return Place(q=request.args.get("q", ""), after=request.args.get("after"), before=request.args.get("before"),
+                 oldest=request.args.get("sort") == "oldest", **where)
+
+
+@blueprint.get("/")
+def first() -> Any:
+    """The first view."""
+    return redirect(url_for("desk.view", slug=FIRST_VIEW))
+
+
+@blueprint.get("/views/<slug>")
+def view(slug: str) -> Any:
+    """A view every agent has."""
+    if slug not in views.BUILTIN:
+        raise NotFound("There is no such view.")
+    return _show(_place(view=slug))
+
+
+@blueprint.get("/departments/<int:department_id>")
+def department(department_id: int) -> Any:
+    """A department's open tickets."""
+    return _show(_place(view=None, department_id=department_id))
+
+
+@blueprint.get("/search")
+def search() -> Any:
+    """Everything the agent may see that matches."""
+    return _show(_place(view=None))
+
+
+@blueprint.get("/rail")
+def rail() -> Any:
+    """The left rail alone, for live updates of the counts."""
+    return render_template("nav/_rail.html", place=Place.from_request(), **sidebar())

@@ -1,0 +1,121 @@
+"""Languages and clocks: which language a person reads, and how a time is shown to them."""
+
+from __future__ import annotations
+
+import datetime as dt
+import time
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from babel import negotiate_locale
+from flask import Flask, current_app, g, has_request_context, request
+from flask_babel import Babel, format_date, format_datetime, format_time, get_locale, get_timezone, gettext
+from flask_login import current_user
+
+from inbox.core import settings
+from inbox.db import utcnow
+
+ALIASES = {"no": "nb", "nn": "nb", "zh_tw": "zh_Hant", "zh_hk": "zh_Hant", "zh_mo": "zh_Hant", "zh": "zh_Hant",
+           "zh_hant": "zh_Hant"}
+NAMES = {"en": "English", "nb": "Norsk bokmål", "th": "ไทย", "ja": "日本語", "zh_Hant": "繁體中文"}
+TAGS = {"zh_Hant": "zh-Hant"}  # what HTML calls a locale, where it differs
+DESK = ("desk.name", "desk.locale", "desk.time_zone", "setup.done")
+FRESH_SECONDS = 2.0
+
+babel = Babel()
+
+
+def desk() -> dict[str, Any]:
+    """Name, language and zone of the desk; read at most every two seconds, since every page needs them."""
+    if "desk" not in g:
+        kept = current_app.extensions.setdefault("inbox_desk", {})
+        if kept.get("until", 0.0) < time.monotonic():
+            kept.update(values=settings.get_all(list(DESK)), until=time.monotonic() + FRESH_SECONDS)
+        g.desk = kept["values"]
+    return g.desk  # type: ignore[no-any-return]
+
+
+def forget_desk() -> None:
+    """After a change in this process: read again."""
+    current_app.extensions.pop("inbox_desk", None)
+    g.pop("desk", None)
+
+
+def choose_locale() -> str:
+    """The agent's own language, else the browser's, else the desk's."""
+    if has_request_context() and current_user.is_authenticated and current_user.agent.locale:
+        return str(current_user.agent.locale)
+    if has_request_context():
+        wanted = [ALIASES.get(tag.replace("-", "_").lower(), tag.replace("-", "_"))
+                  for tag, _ in request.accept_languages]
+        found = negotiate_locale(wanted, list(settings.LOCALES))
+        if found:
+            return ALIASES.get(found.lower(), found)
+    return str(desk()["desk.locale"])
+
+
+def choose_zone() -> str:
+    """The agent's own time zone, else the desk's."""
+    if has_request_context() and current_user.is_authenticated and current_user.agent.time_zone:
+        return str(current_user.agent.time_zone)
+    return str(desk()["desk.time_zone"])
+
+
+def html_lang() -> str:
+    """The language tag of the page."""
+    name = str(get_locale() or "en")
+    return TAGS.get(name, name.replace("_", "-"))
+
+
+def _local(at: dt.datetime) -> dt.datetime:
+    return at.astimezone(ZoneInfo(str(get_timezone())))
+
+
+def when(at: dt.datetime | None) -> str:
+    """A time in a list: the clock today, the weekday this week, else the date."""
+    if at is None:
+        return ""
+    local, today = _local(at), _local(utcnow()).date()
+    if local.date() == today:
+        return str(format_time(at, "HH:mm"))
+    if dt.timedelta() < today - local.date() < dt.timedelta(days=7):
+        return str(format_datetime(at, "EEE"))
+    return str(format_date(local, "d MMM" if local.year == today.year else "d MMM yyyy", rebase=False))
+
+
+def moment(at: dt.datetime | None) -> str:
+    """A time in a thread: `Today 9:42`, `Fri 15:34`, `3 Nov 9:42`."""
+    if at is None:
+        return ""
+    local, today = _local(at), _local(utcnow()).date()
+    clock = format_time(at, "HH:mm")
+    if local.date() == today:
+        return gettext("Today %(time)s", time=clock)
+    return f"{when(at)} {clock}"
+
+
+def exactly(at: dt.datetime | None) -> str:
+    """Date and time in full, for titles."""
+    return "" if at is None else str(format_datetime(at, "full"))
+
+
+def ago(at: dt.datetime | None) -> str:
+    """How long something has lasted: `3 min`, `1 h 20 min`, `2 days`."""
+    if at is None:
+        return ""
+    minutes = max(0, int((utcnow() - at).total_seconds() // 60))
+    if minutes < 60:
+        return gettext("%(n)s min", n=minutes)
+    if minutes < 24 * 60:
+        rest = minutes % 60
+        return (gettext("%(h)s h %(m)s min", h=minutes // 60, m=rest) if rest and minutes < 600
+                else gettext("%(h)s h", h=minutes // 60))
+    days = minutes // (24 * 60)
+    return gettext("1 day") if days == 1 else gettext("%(n)s days", n=days)
+
+
+def init(app: Flask) -> None:
+    app.config.setdefault("BABEL_TRANSLATION_DIRECTORIES", "translations")
+    babel.init_app(app, locale_selector=choose_locale, timezone_selector=choose_zone)
+    app.jinja_env.globals.update(html_lang=html_lang, desk_settings=desk, language_names=NAMES)
+    app.jinja_env.filters.update(when=when, moment=moment, exactly=exactly, ago=ago)

@@ -1,0 +1,292 @@
+"""A ticket: its thread, what can be done to it, and opening a new one."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from flask import Blueprint, render_template, request, url_for
+from flask_babel import gettext
+
+from inbox.core import agents, customers, departments, events, messages, permissions, tags, tickets
+from inbox.core.errors import Invalid
+from inbox.core.models import Agent, Department, Event, Message, Ticket
+from inbox.db import session, utcnow
+from inbox.web.auth import actor, me
+from inbox.web.desk import Place, list_of, sidebar
+from inbox.web.htmx import go_to, wants_partial
+from inbox.web.i18n import choose_zone
+
+blueprint = Blueprint("tickets", __name__)
+SHOWN_EVENTS = {
+    "ticket_assigned", "ticket_status_changed", "ticket_moved", "ticket_subject_changed", "ticket_priority_changed",
+    "ticket_tagged", "ticket_untagged", "ticket_snoozed", "ticket_woke", "ticket_marked_spam",
+    "ticket_unmarked_spam", "ticket_trashed", "ticket_restored", "reply_bounced", "message_moved"}
+
+
+@dataclass
+class Line:
+    """One line of the timeline: a message, or events of about the same moment."""
+
+    at: dt.datetime
+    message: Message | None = None
+    text: str = ""
+    key: str = ""
+
+
+def load(number: int) -> Ticket:
+    """The ticket of an address, if the agent may see it."""
+    return tickets.get(number, me())
+
+
+@blueprint.get("/tickets/<int:number>")
+def show(number: int) -> Any:
+    """A ticket with its list beside it; htmx asks for the pane alone."""
+    ticket, place = load(number), Place.from_request()
+    if wants_partial() and request.htmx.target_id == "pane":  # type: ignore[attr-defined]
+        return render_template("ticket/_pane.html", place=place, **pane(ticket))
+    rail = sidebar()
+    return render_template("ticket/page.html", **rail, **list_of(place, rail["departments"]), **pane(ticket))
+
+
+def pane(ticket: Ticket) -> dict[str, Any]:
+    """What the ticket's pane shows."""
+    thread = messages.thread(ticket, drafts_of=me())
+    drafts = {each.kind: each for each in thread if each.state == "draft"}
+    return {"ticket": ticket, "timeline": timeline(ticket, [each for each in thread if each.state != "draft"]),
+            "drafts": drafts, "others": customers.tickets_of(ticket.customer, me(), limit=6),
+            "can": {name: permissions.may(me(), name) for name in permissions.ABILITIES}}
+
+
+def timeline(ticket: Ticket, thread: list[Message]) -> list[Line]:
+    """Messages and events in the order they happened."""
+    lines = [Line(each.at, message=each, key=f"m{each.id}") for each in thread]
+    found = [each for each in events.of_ticket(ticket) if each.kind in SHOWN_EVENTS and each.data is not None]
+    names = _names(found)
+    lines += [Line(each.at, text=describe(each, names), key=f"e{each.id}") for each in found]
+    return sorted(lines, key=lambda line: (line.at, line.message is None, line.key))
+
+
+def _names(found: list[Event]) -> dict[tuple[str, int], str]:
+    """Names of the agents and departments that events speak of; mostly loaded already."""
+    names: dict[tuple[str, int], str] = {}
+    for each in found:
+        data = each.data or {}
+        people = [each.actor_id] if each.actor_kind == "agent" else []
+        if each.kind == "ticket_assigned":
+            people.append(data.get("agent"))
+        for agent_id in filter(None, people):
+            if ("agent", agent_id) not in names and (agent := session().get(Agent, agent_id)) is not None:
+                names["agent", agent_id] = agent.name
+        department_id = data.get("department") if each.kind == "ticket_moved" else None
+        if department_id and (department := session().get(Department, department_id)) is not None:
+            names["department", department_id] = department.name
+    return names
+
+
+def describe(event: Event, names: dict[tuple[str, int], str]) -> str:
+    """An event in words: who did what."""
+    data = event.data or {}
+    who = names.get(("agent", event.actor_id or 0), "")
+    if event.actor_kind == "customer":
+        who = gettext("The customer")
+    elif not who:
+        who = event.source.removeprefix("plugin:").capitalize() if event.source.startswith("plugin") else "Pluginbox"
+    assignee = names.get(("agent", data.get("agent") or 0), "")
+    said = {
+        "ticket_assigned": (gettext("%(who)s assigned it to %(name)s", who=who, name=assignee) if assignee
+                            else gettext("%(who)s unassigned it", who=who)),
+        "ticket_status_changed": _status_words(who, data),
+        "ticket_moved": gettext("%(who)s moved it to %(name)s", who=who,
+                                name=names.get(("department", data.get("department") or 0), "?")),
+        "ticket_subject_changed": gettext("%(who)s changed the subject", who=who),
+        "ticket_priority_changed": gettext("%(who)s set the priority to %(name)s", who=who,
+                                           name=data.get("priority", "")),
+        "ticket_tagged": gettext("%(who)s added the tag %(name)s", who=who, name=data.get("tag", "")),
+        "ticket_untagged": gettext("%(who)s took off the tag %(name)s", who=who, name=data.get("tag", "")),
+        "ticket_snoozed": gettext("%(who)s snoozed it", who=who),
+        "ticket_woke": gettext("It is back from snooze"),
+        "ticket_marked_spam": gettext("%(who)s marked it as spam", who=who),
+        "ticket_unmarked_spam": gettext("%(who)s took it out of spam", who=who),
+        "ticket_trashed": gettext("%(who)s put it into the trash", who=who),
+        "ticket_restored": gettext("%(who)s restored it", who=who),
+        "reply_bounced": gettext("A reply came back: %(name)s", name=data.get("reason", "")),
+        "message_moved": gettext("%(who)s moved a message", who=who),
+    }
+    return said.get(event.kind, event.kind)
+
+
+def _status_words(who: str, data: dict[str, Any]) -> str:
+    if data.get("reopened"):
+        return gettext("%(who)s reopened it", who=who)
+    return {"closed": gettext("%(who)s closed it", who=who), "pending": gettext("%(who)s set it to pending", who=who)
+            }.get(data.get("status", ""), gettext("%(who)s opened it", who=who))
+
+
+# --- live updates -----------------------------------------------------------------------------------------------
+
+
+@blueprint.get("/tickets/<int:number>/conversation")
+def conversation(number: int) -> Any:
+    """The head and the thread alone, when something was said or done elsewhere."""
+    ticket = load(number)
+    return render_template("ticket/_fresh.html", place=Place.from_request(), **pane(ticket))
+
+
+@blueprint.post("/tickets/<int:number>/seen")
+def seen(number: int) -> Any:
+    """The agent is looking at it; sent by the page once it is shown."""
+    tickets.mark_seen(load(number), me())
+    return "", 204
+
+
+# --- what can be done -------------------------------------------------------------------------------------------
+
+
+def answer(ticket: Ticket) -> Any:
+    """After a change: the fresh parts for htmx, the ticket's page for a plain form."""
+    if wants_partial():
+        fresh = tickets.get(ticket.number, me())
+        return render_template("ticket/_fresh.html", place=Place.from_request(), **pane(fresh))
+    return go_to(Place.from_request().ticket_url(ticket.number))
+
+
+def leave(ticket: Ticket) -> Any:
+    """After a change that takes the ticket out of the list (closed, trashed, spam): back to the list."""
+    return go_to(Place.from_request().url())
+
+
+@blueprint.get("/tickets/<int:number>/assignees")
+def assignees(number: int) -> Any:
+    """The menu of colleagues, loaded when it is opened."""
+    ticket = load(number)
+    return render_template("ticket/_assignees.html", ticket=ticket, place=Place.from_request(),
+                           colleagues=agents.colleagues(ticket.department_id))
+
+
+@blueprint.post("/tickets/<int:number>/assignee")
+def assign(number: int) -> Any:
+    ticket, chosen = load(number), request.form.get("agent", "")
+    assignee = agents.by_id(int(chosen)) if chosen.isdigit() else None
+    if chosen and assignee is None:
+        raise Invalid("agent", "There is no such agent.")
+    tickets.assign(ticket, assignee, by=actor())
+    return answer(ticket)
+
+
+@blueprint.post("/tickets/<int:number>/status")
+def status(number: int) -> Any:
+    ticket, new = load(number), request.form.get("status", "")
+    tickets.set_status(ticket, new, by=actor())
+    return leave(ticket) if new == "closed" and request.form.get("leave") else answer(ticket)
+
+
+@blueprint.get("/tickets/<int:number>/departments")
+def department_menu(number: int) -> Any:
+    """The menu of departments to move to, loaded when it is opened."""
+    return render_template("ticket/_departments.html", ticket=load(number), place=Place.from_request(),
+                           all_departments=departments.all_departments())
+
+
+@blueprint.post("/tickets/<int:number>/department")
+def move(number: int) -> Any:
+    ticket = load(number)
+    tickets.move(ticket, departments.get(request.form.get("department", 0, type=int)), by=actor())
+    return answer(ticket) if permissions.sees(me(), ticket) else leave(ticket)
+
+
+@blueprint.post("/tickets/<int:number>/subject")
+def subject(number: int) -> Any:
+    ticket = load(number)
+    tickets.set_subject(ticket, request.form.get("subject", ""), by=actor())
+    return answer(ticket)
+
+
+@blueprint.post("/tickets/<int:number>/priority")
+def priority(number: int) -> Any:
+    ticket = load(number)
+    tickets.set_priority(ticket, request.form.get("priority", ""), by=actor())
+    return answer(ticket)
+
+
+@blueprint.get("/tickets/<int:number>/tag-menu")
+def tag_menu(number: int) -> Any:
+    """The tags to choose from, loaded when the menu is opened."""
+    return render_template("ticket/_tag_menu.html", ticket=load(number), place=Place.from_request(),
+                           all_tags=tags.all_tags(60))
+
+
+@blueprint.post("/tickets/<int:number>/tags")
+def tag(number: int) -> Any:
+    ticket = load(number)
+    tickets.tag(ticket, request.form.get("tag", ""), by=actor())
+    return answer(ticket)
+
+
+@blueprint.post("/tickets/<int:number>/tags/remove")
+def untag(number: int) -> Any:
+    ticket = load(number)
+    tickets.untag(ticket, request.form.get("tag", ""), by=actor())
+    return answer(ticket)
+
+
+@blueprint.post("/tickets/<int:number>/snooze")
+def snooze(number: int) -> Any:
+    ticket = load(number)
+    tickets.snooze(ticket, snooze_time(request.form.get("until", "")), by=actor())
+    return answer(ticket)
+
+
+def snooze_time(choice: str) -> dt.datetime:
+    """A preset (`hours-3`, `tomorrow`, `monday`) or a local date and time, as UTC, in the agent's zone."""
+    zone = ZoneInfo(choose_zone())
+    now = utcnow().astimezone(zone)
+    morning = now.replace(hour=8, minute=0, second=0, microsecond=0)
+    presets = {"hours-3": now + dt.timedelta(hours=3), "tomorrow": morning + dt.timedelta(days=1),
+               "monday": morning + dt.timedelta(days=7 - now.weekday()), "week": morning + dt.timedelta(days=7)}
+    if choice in presets:
+        return presets[choice].astimezone(dt.UTC)
+    try:
+        return dt.datetime.fromisoformat(choice).replace(tzinfo=zone).astimezone(dt.UTC)
+    except ValueError as error:
+        raise Invalid("until", "Choose a time that is still to come.") from error
+
+
+ACTS = {"wake": tickets.wake, "trash": tickets.trash, "restore": tickets.restore, "spam": tickets.mark_spam,
+        "not-spam": tickets.mark_not_spam}
+
+
+@blueprint.post("/tickets/<int:number>/<any(wake, trash, restore, spam, 'not-spam'):act>")
+def simple_act(number: int, act: str) -> Any:
+    """The acts that need nothing but a click."""
+    ticket = load(number)
+    ACTS[act](ticket, by=actor())
+    return leave(ticket) if act in ("trash", "spam") else answer(ticket)
+
+
+# --- a new one --------------------------------------------------------------------------------------------------
+
+
+@blueprint.route("/tickets/new", methods=["GET", "POST"])
+def new() -> Any:
+    """Open a ticket: with mail to a customer, or noted for one."""
+    from inbox.web.composer import body_from_form, files_from_form, recipients_from_form
+
+    rail = sidebar()
+    if request.method == "GET":
+        return render_template("ticket/new.html", place=Place.from_request(), error=None,
+                               form={"address": request.args.get("to", "")}, **rail)
+    form = request.form
+    try:
+        department = departments.get(form.get("department", 0, type=int))
+        permissions.require(actor(), "open_ticket", department)
+        customer = customers.find_or_create(form.get("address", "").strip(), form.get("name", ""), by=actor())
+        ticket = messages.open_ticket(
+            by=actor(), department=department, customer=customer, subject=form.get("subject", ""),
+            body=body_from_form(form), mail_it=form.get("way") != "note", files=files_from_form(),
+            to=recipients_from_form(form, customer) if form.get("way") != "note" else None)
+    except Invalid as problem:
+        return render_template("ticket/new.html", place=Place.from_request(), form=form, error=problem, **rail), 422
+    return go_to(url_for("tickets.show", number=ticket.number))
