@@ -10,7 +10,7 @@ from inbox.config import Config
 
 def init_web(app: Flask, config: Config) -> None:
     """Add everything a browser meets to the application, as a readable list of steps."""
-    from inbox.web import assets, auth, errors, htmx, i18n, icons, security
+    from inbox.web import assets, auth, errors, forms, htmx, i18n, icons, live, security
 
     app.template_folder = "templates"
     app.config.update(
@@ -28,7 +28,9 @@ def init_web(app: Flask, config: Config) -> None:
     i18n.init(app)
     security.init(app)
     auth.init(app)
+    forms.init(app)
     errors.init(app)
+    live.init(app)
     _register_screens(app)
 
 

@@ -15,8 +15,8 @@ from inbox.core.attachments import StoredFile
 from inbox.core.errors import Invalid, NotFound, Stale
 from inbox.core.messages import Address, Body
 from inbox.core.models import Customer, Message, Ticket
+from inbox.mail import filenames
 from inbox.mail.body import from_agent_html
-from inbox.mail.parse import safe_filename
 from inbox.web.auth import actor, me
 from inbox.web.desk import Place
 from inbox.web.htmx import go_to, wants_partial
@@ -64,8 +64,8 @@ def files_from_form(field: str = "files") -> list[StoredFile]:
     stored = []
     for upload in uploads:
         data = upload.read()
-        stored.append(StoredFile(safe_filename(upload.filename or "file"), _type_of(data, upload.mimetype), len(data),
-                                 attachments.store(data)))
+        kind = _type_of(data, upload.mimetype)
+        stored.append(StoredFile(filenames.safe(upload.filename, kind), kind, len(data), attachments.store(data)))
     return stored
 
 

@@ -1,0 +1,196 @@
+// The editor: Squire over the textarea (which stays the fallback), drafts kept on the server while one types.
+import Squire from "../vendor/squire.js";
+import { post } from "./app.js";
+
+const SAVE_AFTER = 1200;
+const RETRY_AFTER = 5000;
+
+class MailComposer extends HTMLElement {
+  connectedCallback() {
+    if (this.ready) return;
+    this.ready = true;
+    this.form = this.querySelector("form");
+    this.kind = this.dataset.kind;
+    this.textarea = this.form.elements.text;
+    this.saved = this.querySelector("[data-saved]");
+    this.stored = {};
+    for (const each of this.querySelectorAll("template[data-draft]")) {
+      this.stored[each.dataset.draft] = { ...each.dataset, html: each.innerHTML };
+    }
+    this.makeEditor();
+    this.show(this.kind);
+    this.addEventListener("click", (event) => this.clicked(event));
+    this.form.addEventListener("submit", () => this.fill(), true);
+    this.form.addEventListener("htmx:config:request", () => this.fill());
+    this.form.addEventListener("input", () => this.changed());
+    this.form.elements.files.addEventListener("change", () => this.upload(this.form.elements.files.files));
+    this.addEventListener("dragover", (event) => event.preventDefault());
+    this.addEventListener("drop", (event) => {
+      if (event.dataTransfer.files.length) { event.preventDefault(); this.upload(event.dataTransfer.files); }
+    });
+    this.form.addEventListener("keydown", (event) => {
+      if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) { event.preventDefault(); this.form.requestSubmit(this.querySelector("[data-send]")); }
+    });
+    addEventListener("pagehide", () => { if (this.timer) this.save(); });
+  }
+
+  makeEditor() {
+    const box = document.createElement("div");
+    box.className = "input editor";
+    box.dir = "auto";
+    box.setAttribute("role", "textbox");
+    box.setAttribute("aria-multiline", "true");
+    box.setAttribute("aria-label", this.querySelector("label[for=composer-text]").textContent);
+    box.dataset.placeholder = this.textarea.placeholder;
+    this.textarea.hidden = true;
+    this.textarea.removeAttribute("required");
+    this.textarea.after(box);
+    this.editor = new Squire(box, { blockTag: "DIV" });
+    this.box = box;
+    this.editor.addEventListener("input", () => this.changed());
+  }
+
+  get html() { return this.editor.getHTML(); }
+  get isEmpty() { return !this.box.textContent.trim() && !this.box.querySelector("img"); }
+  mark() { this.box.classList.toggle("empty", this.isEmpty); }
+
+  put(draft) {
+    const text = (draft?.text ?? "").split("\n").map((line) => `<div>${escapeHtml(line) || "<br>"}</div>`).join("");
+    this.editor.setHTML(draft?.html || (draft?.text ? text : ""));
+    this.form.elements.version.value = draft?.version ?? 0;
+    for (const role of ["to", "cc", "bcc"]) this.form.elements[role].value = draft?.[role] ?? "";
+    this.mark();
+  }
+
+  show(kind) {
+    this.kind = kind;
+    this.dataset.kind = kind;
+    this.form.elements.kind.value = kind;
+    for (const tab of this.querySelectorAll("[data-tab]")) tab.setAttribute("aria-pressed", String(tab.dataset.tab === kind));
+    const send = this.querySelector("[data-send]");
+    send.textContent = send.dataset[kind];
+    send.classList.toggle("primary", kind !== "reply");
+    this.querySelector("[data-send-close]").hidden = kind !== "reply";
+    this.querySelector("[data-toggle-recipients]").hidden = kind === "note";
+    this.querySelector(".recipients").hidden = kind !== "forward";
+    this.put(this.stored[kind]);
+  }
+
+  async switchTo(kind) {
+    if (kind !== this.kind) {
+      if (this.timer) await this.save();
+      this.stored[this.kind] = this.current();
+      this.show(kind);
+    }
+    this.editor.focus();
+  }
+
+  current() {
+    const { version, to, cc, bcc } = this.form.elements;
+    return { html: this.isEmpty ? "" : this.html, text: "", version: version.value, to: to.value, cc: cc.value, bcc: bcc.value };
+  }
+
+  fill() {
+    this.form.elements.html.value = this.isEmpty ? "" : this.html;
+    this.form.elements.text.value = this.box.innerText;
+    clearTimeout(this.timer);
+    this.timer = null;
+    this.sending = true;
+    setTimeout(() => { this.sending = false; }, 1500);
+  }
+
+  changed() {
+    this.mark();
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.save(), SAVE_AFTER);
+  }
+
+  async save() {
+    clearTimeout(this.timer);
+    this.timer = null;
+    if (this.sending || !this.isConnected) return;
+    const values = new FormData();
+    for (const [name, value] of Object.entries({ kind: this.kind, ...this.current() })) values.set(name, value);
+    values.set("text", this.box.innerText);
+    if (this.isEmpty && values.get("version") === "0") return;
+    this.saved.textContent = this.dataset.saving;
+    try {
+      const answer = await post(this.dataset.draftUrl, values, "PUT");
+      const facts = await answer.json();
+      if (answer.status === 409) return this.conflict(facts);
+      if (!answer.ok) throw new Error(answer.statusText);
+      this.form.elements.version.value = facts.version;
+      this.saved.textContent = facts.saved;
+      this.querySelector("[data-discard]").hidden = false;
+    } catch {
+      this.saved.textContent = this.dataset.offline;
+      this.timer = setTimeout(() => this.save(), RETRY_AFTER);
+    }
+  }
+
+  conflict(facts) {
+    const note = this.querySelector("[data-conflict]");
+    note.textContent = facts.error;
+    note.hidden = false;
+    this.saved.textContent = "";
+    const mine = this.current();
+    this.put(facts);
+    const keep = document.createElement("button");
+    keep.type = "button";
+    keep.className = "btn s";
+    keep.textContent = "↩";
+    keep.title = facts.error;
+    keep.addEventListener("click", () => { this.put({ ...mine, version: facts.version }); note.hidden = true; this.changed(); });
+    note.append(" ", keep);
+  }
+
+  async upload(files) {
+    if (!files.length) return;
+    const values = new FormData();
+    values.set("kind", this.kind);
+    for (const file of files) values.append("files", file);
+    if (this.timer) await this.save();
+    const answer = await post(this.dataset.filesUrl, values);
+    this.form.elements.files.value = "";
+    if (answer.ok) this.swapFiles(await answer.text());
+    else { const note = this.querySelector("[data-conflict]"); note.textContent = new DOMParser().parseFromString(await answer.text(), "text/html").body.textContent.trim(); note.hidden = false; }
+    const stored = await post(this.dataset.draftUrl, (() => { const f = new FormData(); for (const [n, v] of Object.entries({ kind: this.kind, ...this.current() })) f.set(n, v); f.set("version", 1e9); return f; })(), "PUT");
+    if (stored.ok) this.form.elements.version.value = (await stored.json()).version;
+  }
+
+  swapFiles(html) {
+    const fresh = new DOMParser().parseFromString(html, "text/html").querySelector("[data-files]");
+    this.querySelector("[data-files]").replaceWith(fresh);
+  }
+
+  async clicked(event) {
+    const at = (selector) => event.target.closest(selector);
+    if (at("[data-tab]")) return this.switchTo(at("[data-tab]").dataset.tab);
+    if (at("[data-toggle-recipients]")) { const box = this.querySelector(".recipients"); box.hidden = !box.hidden; if (!box.hidden) box.querySelector("input").focus(); return; }
+    if (at("[data-format]")) return this.format(at("[data-format]"));
+    if (at("[data-insert]")) { const chosen = at("[data-insert]"); this.editor.insertHTML(chosen.dataset.insert || escapeHtml(chosen.dataset.insertText).replaceAll("\n", "<br>")); at("details").open = false; this.editor.focus(); return; }
+    if (at("[data-remove-file]")) { const answer = await post(at("[data-remove-file]").dataset.removeFile); if (answer.ok) this.swapFiles(await answer.text()); return; }
+    if (at("[data-discard]")) { await post(at("[data-discard]").dataset.discard, { kind: this.kind }); delete this.stored[this.kind]; this.put(); this.saved.textContent = ""; at("[data-discard]").hidden = true; this.swapFiles("<div class=files data-files></div>"); }
+  }
+
+  format(button) {
+    const { editor } = this;
+    editor.focus();
+    if (button.dataset.format === "bold") editor.hasFormat("B") ? editor.removeBold() : editor.bold();
+    if (button.dataset.format === "italic") editor.hasFormat("I") ? editor.removeItalic() : editor.italic();
+    if (button.dataset.format === "list") editor.hasFormat("UL") ? editor.removeList() : editor.makeUnorderedList();
+    if (button.dataset.format === "link") {
+      if (editor.hasFormat("A")) return editor.removeLink();
+      const address = prompt(button.dataset.ask, "https://");
+      if (address && /^(https?:|mailto:)/i.test(address)) editor.makeLink(address);
+    }
+  }
+}
+
+function escapeHtml(text) {
+  const box = document.createElement("div");
+  box.textContent = text;
+  return box.innerHTML;
+}
+
+customElements.define("mail-composer", MailComposer);

@@ -1,0 +1,63 @@
+// Live updates. One tab of the browser (the one that holds the lock) keeps the stream and tells the others, since a
+// browser allows six connections a host. A page fetches only what it shows, at most once in two seconds.
+const LOCK = "pluginbox-live";
+const PAUSE = 2000;
+const channel = "BroadcastChannel" in window ? new BroadcastChannel(LOCK) : null;
+let waiting = null;
+let pending = { all: false, tickets: new Set() };
+let lastFetch = 0;
+
+function heard(hint) {
+  if (hint.all) pending.all = true;
+  for (const number of hint.tickets ?? []) pending.tickets.add(String(number));
+  if (waiting) return;
+  const since = Date.now() - lastFetch;
+  const delay = since >= PAUSE ? Math.random() * 150 : PAUSE - since + Math.random() * 250;
+  waiting = setTimeout(refresh, delay);
+}
+
+async function refresh() {
+  waiting = null;
+  if (document.hidden) { document.addEventListener("visibilitychange", () => heard({}), { once: true }); return; }
+  lastFetch = Date.now();
+  const hints = pending;
+  pending = { all: false, tickets: new Set() };
+  const list = document.getElementById("list");
+  const pane = document.getElementById("pane");
+  if (list && !list.contains(document.activeElement?.closest("details[open]"))) {
+    await htmx.ajax("GET", list.dataset.url, { target: "#rows", swap: "outerMorph" });
+    mark(pane);
+  }
+  const place = list ? "?" + new URLSearchParams(JSON.parse(list.dataset.place)) : "";
+  await htmx.ajax("GET", "/rail" + place, { target: "#rail", swap: "outerMorph" });
+  if (pane?.dataset.number && (hints.all || hints.tickets.has(pane.dataset.number)) && !pane.querySelector(".tools details[open]")) {
+    await htmx.ajax("GET", pane.dataset.fresh, { target: "#pane", swap: "none" });
+  }
+}
+
+function mark(pane) {
+  for (const row of document.querySelectorAll("#rows .tickets a")) {
+    if (row.dataset.number === pane?.dataset.number) { row.setAttribute("aria-current", "true"); row.classList.remove("unread"); }
+  }
+}
+
+function listen() {
+  return new Promise((closed) => {
+    const stream = new EventSource("/live");
+    stream.onmessage = (event) => {
+      const hint = JSON.parse(event.data);
+      channel?.postMessage(hint);
+      heard(hint);
+    };
+    stream.onerror = () => {
+      if (stream.readyState === EventSource.CLOSED) { stream.close(); setTimeout(closed, 15000 + Math.random() * 15000); }
+    };
+  });
+}
+
+export function startLive() {
+  if (!document.getElementById("rail")) return;
+  channel?.addEventListener("message", (event) => heard(event.data));
+  const keep = async () => { for (;;) await listen(); };
+  if (navigator.locks) navigator.locks.request(LOCK, keep); else keep();
+}

@@ -1,0 +1,182 @@
+"""Live updates: one stream of server-sent events a browser says which tickets changed; pages fetch what they show.
+
+One thread a process reads the new events after every commit and puts the numbers of the tickets into a bounded
+queue for each stream whose agent may see them. A stream that cannot keep up, and one that reconnects, is told to
+look at everything again: nothing has to be kept for it.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import queue
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import sqlalchemy as sa
+from flask import Blueprint, Flask, Response, current_app
+from sqlalchemy.exc import SQLAlchemyError
+
+from inbox.changes import ChangeWatcher
+from inbox.core import permissions
+from inbox.core.models import Agent, Event, Ticket
+from inbox.db import session, work_context
+from inbox.web.auth import me
+
+log = logging.getLogger(__name__)
+blueprint = Blueprint("live", __name__)
+EXTENSION = "inbox_live"
+LONGEST_SECONDS = 600
+PING_SECONDS = 8.0
+BEHIND = 64  # how many hints a stream may have waiting
+BATCH = 500
+OVERLAP = 50  # on PostgreSQL ids are given before the commit: look at some again
+
+
+@dataclass(eq=False)
+class Stream:
+    """One browser. `departments` None means all."""
+
+    agent_id: int
+    departments: frozenset[int] | None
+    hints: queue.Queue[dict[str, Any]] = field(default_factory=lambda: queue.Queue(BEHIND))
+
+    def sees(self, department_ids: set[int]) -> bool:
+        return self.departments is None or bool(self.departments & department_ids)
+
+    def put(self, hint: dict[str, Any]) -> None:
+        try:
+            self.hints.put_nowait(hint)
+        except queue.Full:
+            with self.hints.mutex:
+                self.hints.queue.clear()
+            self.hints.put_nowait({"all": True})
+
+
+class Hub:
+    """The streams of this process, and the thread that feeds them."""
+
+    def __init__(self, app: Flask, allowance: int) -> None:
+        self._app, self._allowance = app, allowance
+        self._streams: set[Stream] = set()
+        self._lock = threading.Lock()
+        self._watcher: ChangeWatcher | None = None
+        self._last = 0
+        self._seen: set[int] = set()
+
+    def open(self, agent: Agent) -> Stream | None:
+        """A stream for an agent; None beyond the allowance (the browser tries again later)."""
+        stream = Stream(agent.id, permissions.reach(agent))
+        with self._lock:
+            if len(self._streams) >= self._allowance:
+                return None
+            self._streams.add(stream)
+            if self._watcher is None:
+                self._start()
+        return stream
+
+    def close(self, stream: Stream) -> None:
+        with self._lock:
+            self._streams.discard(stream)
+
+    def count(self) -> int:
+        return len(self._streams)
+
+    def _start(self) -> None:
+        self._last = session().scalar(sa.select(sa.func.max(Event.id))) or 0
+        self._watcher = ChangeWatcher(self._app)
+        self._watcher.subscribe(self._changed)
+        self._watcher.start()
+
+    def stop(self) -> None:
+        if self._watcher is not None:
+            self._watcher.stop()
+
+    def _changed(self) -> None:
+        """Runs in the watcher's thread after a commit."""
+        if not self._streams:
+            return
+        try:
+            with work_context(self._app):
+                self._feed()
+        except SQLAlchemyError as error:
+            log.warning("Live updates could not be read: %s", error)
+
+    def _feed(self) -> None:
+        rows = session().execute(
+            sa.select(Event.id, Event.kind, Event.data, Ticket.number, Ticket.department_id)
+            .join(Ticket, Ticket.id == Event.ticket_id, isouter=True)
+            .where(Event.id > self._last - OVERLAP).order_by(Event.id).limit(BATCH)).all()
+        fresh = [row for row in rows if row.id not in self._seen]
+        if not rows:
+            return
+        self._last = max(self._last, rows[-1].id)
+        self._seen = {row.id for row in rows}
+        changed: dict[int, set[int]] = {}
+        for row in fresh:
+            if row.number is not None:
+                places = changed.setdefault(row.number, set())
+                places.add(row.department_id)
+                if row.kind == "ticket_moved":  # those who lose sight of it have to drop it from their lists
+                    places.add((row.data or {}).get("before", row.department_id))
+        if not changed:
+            return
+        with self._lock:
+            streams = list(self._streams)
+        for stream in streams:
+            numbers = [number for number, places in changed.items() if stream.sees(places)]
+            if numbers:
+                stream.put({"tickets": numbers})
+
+
+def hub() -> Hub:
+    """The hub of this process."""
+    return current_app.extensions[EXTENSION]  # type: ignore[no-any-return]
+
+
+@blueprint.get("/live")
+def stream() -> Any:
+    """The stream of the browser that holds the lock; see static/js/live.js."""
+    agent = me()
+    opened = hub().open(agent)
+    version = agent.session_version
+    session().close()  # the stream lives for minutes and must not hold a connection
+    if opened is None:
+        return Response("Too many live streams; the page works without.", 503, {"Retry-After": "30"})
+    app = current_app._get_current_object()  # type: ignore[attr-defined]
+    response = Response(_lines(app, opened, version), mimetype="text/event-stream")
+    response.headers["X-Accel-Buffering"] = "no"
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def _lines(app: Flask, opened: Stream, version: int) -> Iterator[str]:
+    began = time.monotonic()
+    try:
+        yield "retry: 3000\ndata: {\"all\": true}\n\n"
+        while time.monotonic() - began < LONGEST_SECONDS:
+            try:
+                hint = opened.hints.get(timeout=PING_SECONDS)
+            except queue.Empty:
+                if not _still_valid(app, opened, version):
+                    return
+                yield ": here\n\n"
+                continue
+            yield f"data: {json.dumps(hint)}\n\n"
+    finally:
+        app.extensions[EXTENSION].close(opened)
+
+
+def _still_valid(app: Flask, opened: Stream, version: int) -> bool:
+    """False when the agent's session has ended or their departments changed: the browser then opens a new one."""
+    with work_context(app):
+        agent = session().get(Agent, opened.agent_id)
+        return (agent is not None and agent.is_active and agent.session_version == version
+                and permissions.reach(agent) == opened.departments)
+
+
+def init(app: Flask) -> None:
+    app.extensions[EXTENSION] = Hub(app, app.config["INBOX"].live_streams)

@@ -1,0 +1,142 @@
+"""Single messages: a body in its frame, attachments, the raw mail, sending again."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import quote
+
+from flask import Blueprint, Response, current_app, render_template, request, url_for
+from markupsafe import Markup
+
+from inbox.core import attachments, messages, permissions, sending, tickets
+from inbox.core.errors import NotFound
+from inbox.core.models import Attachment, Ledger, Message
+from inbox.db import session, transaction
+from inbox.mail import sanitise
+from inbox.web.auth import actor, me
+from inbox.web.tickets import answer
+
+blueprint = Blueprint("messages", __name__)
+SHOWN_INLINE = {"image/png", "image/jpeg", "image/gif", "image/webp"}
+HELD = "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'self'; sandbox {}"
+RELEASED = HELD.replace("img-src 'self' data:", "img-src 'self' data: https: http:")
+SANDBOX = "allow-same-origin allow-popups allow-popups-to-escape-sandbox"
+
+
+def inline_urls(message: Message) -> dict[str, str]:
+    """Where the inline images of a message lie, by Content-ID."""
+    return {each.content_id: url_for("messages.attachment", attachment_id=each.id, filename=each.filename)
+            for each in message.attachments if each.content_id}
+
+
+def body_html(message: Message) -> Markup:
+    """A stored, sanitised body, ready for the page."""
+    return Markup(sanitise.fill_cids(message.html or "", inline_urls(message)))  # noqa: S704 (sanitised on arrival)
+
+
+def quoted_html(message: Message) -> Markup:
+    return Markup(sanitise.fill_cids(message.html_quoted or "", inline_urls(message)))  # noqa: S704
+
+
+def files_of(message: Message) -> list[Attachment]:
+    """The attachments to list: not the images that are shown in the body."""
+    body = (message.html or "") + (message.html_quoted or "")
+    return [each for each in message.attachments
+            if not (each.is_inline and each.content_id and each.content_id in body)]
+
+
+@blueprint.get("/messages/<int:message_pk>/body")
+def body(message_pk: int) -> Any:
+    """The HTML of a message, for its sandboxed frame. `?images=1` lets remote images load."""
+    message = messages.get(message_pk, me())
+    released = request.args.get("images") == "1"
+    html = sanitise.fill_cids(message.html or "", inline_urls(message))
+    quoted = sanitise.fill_cids(message.html_quoted or "", inline_urls(message))
+    if released:
+        html, quoted = sanitise.show_remote(html), sanitise.show_remote(quoted)
+    page = render_template("ticket/body.html", html=Markup(html), quoted=Markup(quoted), message=message)  # noqa: S704
+    response = Response(page, mimetype="text/html")
+    response.headers["Content-Security-Policy"] = (RELEASED if released else HELD).format(SANDBOX)
+    response.headers["Referrer-Policy"] = "no-referrer"
+    response.headers["X-Frame-Options"] = "SAMEORIGIN"
+    return response
+
+
+@blueprint.post("/messages/<int:message_pk>/height")
+def height(message_pk: int) -> Any:
+    """The height of a frame once shown, in CSS pixels, so that it does not jump the next time."""
+    message = messages.get(message_pk, me())
+    pixels = request.form.get("height", 0, type=int)
+    if 0 < pixels <= 20_000 and message.frame_height != pixels:
+        with transaction():
+            message.frame_height = pixels
+    return "", 204
+
+
+@blueprint.get("/attachments/<int:attachment_id>/<path:filename>")
+def attachment(attachment_id: int, filename: str) -> Any:
+    """A file. Pictures of four harmless kinds are shown; everything else is only downloaded."""
+    found = attachments.get(attachment_id, me())
+    inline = found.content_type in SHOWN_INLINE and request.args.get("download") is None
+    return send_blob(found.sha256, found.filename, found.content_type if inline else "application/octet-stream",
+                     inline=inline)
+
+
+def send_blob(sha256: str, filename: str, content_type: str, *, inline: bool = False) -> Response:
+    """The bytes of a blob under a name (RFC 6266), streamed."""
+    file = attachments.open_blob(sha256)
+
+    def pieces() -> Any:
+        with file:
+            while piece := file.read(256 * 1024):
+                yield piece
+
+    response = current_app.response_class(pieces(), mimetype=content_type, direct_passthrough=True)
+    plain = "".join(c if c.isascii() and c.isprintable() and c not in '"\\' else "_" for c in filename)
+    how = "inline" if inline else "attachment"
+    response.headers["Content-Disposition"] = f"{how}; filename=\"{plain}\"; filename*=UTF-8''{quote(filename)}"
+    response.headers["Content-Security-Policy"] = "default-src 'none'; sandbox"
+    response.headers["Cache-Control"] = "private, max-age=86400, immutable"
+    response.set_etag(sha256)
+    return response.make_conditional(request)
+
+
+@blueprint.get("/messages/<int:message_pk>/raw")
+def raw(message_pk: int) -> Any:
+    """The message exactly as it came."""
+    message = messages.get(message_pk, me())
+    row = session().get(Ledger, message.ledger_id) if message.ledger_id else None
+    if row is None or row.raw_purged_at is not None:
+        raise NotFound("The original of this message is not kept.")
+    return send_blob(row.sha256, f"message-{message.id}.eml", "application/octet-stream")
+
+
+@blueprint.get("/messages/<int:message_pk>/why")
+def why(message_pk: int) -> Any:
+    """Why a message is in its ticket."""
+    message = messages.get(message_pk, me())
+    return render_template("ticket/_why.html", message=message, why=message.why or {})
+
+
+@blueprint.post("/messages/<int:message_pk>/retry")
+def retry(message_pk: int) -> Any:
+    """Send a failed message again."""
+    message = messages.get(message_pk, me())
+    sending.retry(message, by=actor())
+    return answer(tickets.by_id(message.ticket_id or 0, me()))
+
+
+@blueprint.post("/messages/<int:message_pk>/mark-sent")
+def mark_sent(message_pk: int) -> Any:
+    """A person knows that the message arrived."""
+    message = messages.get(message_pk, me())
+    sending.mark_sent(message, by=actor())
+    return answer(tickets.by_id(message.ticket_id or 0, me()))
+
+
+@blueprint.app_template_global("message_parts")
+def message_parts(message: Message) -> dict[str, Any]:
+    """What a template needs of a message's body and files."""
+    return {"html": body_html(message), "quoted": quoted_html(message), "files": files_of(message),
+            "remote": "data-remote-src" in (message.html or "") + (message.html_quoted or ""),
+            "can_retry": permissions.may(me(), "reply")}

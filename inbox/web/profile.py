@@ -1,0 +1,60 @@
+"""One's own profile: name, signature, language, clock, appearance, password, API tokens."""
+
+from __future__ import annotations
+
+import zoneinfo
+from typing import Any
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask_babel import gettext
+
+from inbox.core import agents
+from inbox.core.errors import Invalid, RateLimited
+from inbox.web.auth import actor, me, start_session
+from inbox.web.desk import Place, sidebar
+
+blueprint = Blueprint("profile", __name__)
+
+
+def _page(error: Invalid | None = None, status: int = 200) -> Any:
+    zones = sorted(zone for zone in zoneinfo.available_timezones() if "/" in zone or zone == "UTC")
+    return render_template("profile/page.html", agent=me(), zones=zones, error=error, place=Place("all"),
+                           **sidebar()), status
+
+
+@blueprint.get("/profile")
+def show() -> Any:
+    return _page()
+
+
+@blueprint.post("/profile")
+def save() -> Any:
+    """Store the profile; what is wrong is said beside its field."""
+    form = request.form
+    try:
+        agents.update_profile(me(), by=actor(), name=form.get("name"), signature=form.get("signature"),
+                              locale=form.get("locale"), time_zone=form.get("time_zone"),
+                              appearance=form.get("appearance"))
+    except Invalid as problem:
+        return _page(problem, 422)
+    flash(gettext("Your profile is saved."))
+    return redirect(url_for("profile.show"), 303)
+
+
+@blueprint.post("/profile/password")
+def password() -> Any:
+    """A new password; every other session of the agent ends."""
+    form = request.form
+    try:
+        if agents.authenticate(me().email, form.get("current", ""), request.remote_addr or "") is None:
+            raise Invalid("current", "This is not your password.")
+        if form.get("password") != form.get("again"):
+            raise Invalid("again", "The two passwords are not the same.")
+        agents.set_password(me(), form.get("password", ""), by=actor())
+    except RateLimited as limited:
+        return _page(Invalid("current", str(limited)), 429)
+    except Invalid as problem:
+        return _page(problem, 422)
+    start_session(me())
+    flash(gettext("Your password is changed. Every other session of yours has ended."))
+    return redirect(url_for("profile.show"), 303)
