@@ -167,4 +167,4 @@ def init(app: Flask) -> None:
     login_manager.init_app(app)
     login_manager.session_protection = "basic"
     app.before_request(_require_sign_in)
-    app.jinja_env.globals.update(may=permissions.may, me=lambda: current_user.agent)
+    app.jinja_env.globals.update(may=permissions.may, me=lambda: getattr(current_user, "agent", None))

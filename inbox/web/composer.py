@@ -8,7 +8,7 @@ from typing import Any
 
 from flask import Blueprint, jsonify, render_template, request
 from flask_babel import gettext
-from puremagic import PureError, PureValueError, from_string
+from puremagic import PureError, from_string
 
 from inbox.core import attachments, drafts, messages, permissions, saved_replies, tickets
 from inbox.core.attachments import StoredFile
@@ -73,7 +73,7 @@ def _type_of(data: bytes, said: str) -> str:
     """What a file is: by its bytes for pictures (we show those), else what the browser said."""
     try:
         found = from_string(data[:4096], mime=True)
-    except (PureError, PureValueError, ValueError):
+    except (PureError, ValueError):
         found = ""
     if said.startswith("image/") or found.startswith("image/"):
         return found if found.startswith("image/") else "application/octet-stream"
