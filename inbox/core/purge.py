@@ -39,7 +39,7 @@ def purge(ticket: Ticket, *, by: Actor) -> None:
         current.execute(sa.delete(CaughtMail).where(CaughtMail.ticket_id == ticket.id))
         current.execute(sa.update(Ticket).where(Ticket.merged_into_id == ticket.id).values(merged_into_id=None))
         current.execute(sa.delete(Ticket).where(Ticket.id == ticket.id))  # the rest follows by foreign key
-        current.expunge_all()
+        current.expire_all()
 
 
 def purge_trash(days: int, limit: int = 200) -> int:

@@ -20,6 +20,15 @@ def host_of(app: Flask) -> PluginHost:
     return host
 
 
+def without_builtins(app: Flask) -> PluginHost:
+    """The plugin host with the always-active features taken out: a test then sees its own plugins only."""
+    host = host_of(app)
+    for name in host.builtins:
+        host.pm.unregister(name=name)
+    host.builtins = frozenset()
+    return host
+
+
 def write_plugin(folder: Path, name: str, code: str = "", **manifest: Any) -> Path:
     """A plugin's folder below `folder` with a manifest and the code of its `__init__.py`. Returns its place."""
     values: dict[str, Any] = {"name": name, "title": name.title(), "version": "1.0"} | manifest

@@ -20,17 +20,13 @@ from inbox.jobs import deliveries, dispatch
 from inbox.plugin_host.models import PluginFault
 from inbox.plugin_host.registry import PluginHost
 from inbox.testing.factories import make_agent, make_department, make_message, make_ticket
-from inbox.testing.plugins import host_of, plug
+from inbox.testing.plugins import plug, without_builtins
 
 
 @pytest.fixture
 def host(app: Flask, session: Session, monkeypatch: pytest.MonkeyPatch) -> PluginHost:
     """A host without the always-active features, so that a test sees its own plugins only."""
-    host = host_of(app)
-    for name in host.builtins:
-        host.pm.unregister(name=name)
-    host.builtins = frozenset()
-    return host
+    return without_builtins(app)
 
 
 def state_in_database(query: Any) -> Any:

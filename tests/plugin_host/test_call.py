@@ -15,7 +15,8 @@ from inbox.core.models import Ticket
 from inbox.db import db, transaction
 from inbox.plugin_host import call
 from inbox.plugin_host.models import PluginFault
-from inbox.plugin_host.registry import EXTENSION, LoadError, PluginHost
+from inbox.plugin_host.registry import LoadError, PluginHost
+from inbox.testing.plugins import without_builtins
 
 # Hooks of the kinds that no shipped hook has yet, declared as a plugin would declare them for other plugins.
 more = types.ModuleType("more_hooks")
@@ -58,7 +59,7 @@ for each in (validate_colour, choose_colour, filter_colour, colour_badges, regis
 @pytest.fixture
 def host(app: Flask, session: Session) -> PluginHost:
     """A host that knows the hooks above and keeps faults instead of raising them."""
-    host: PluginHost = app.extensions[EXTENSION]
+    host = without_builtins(app)
     host.add_specs(more)
     host.raise_faults = False
     return host
