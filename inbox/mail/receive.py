@@ -36,6 +36,8 @@ log = logging.getLogger(__name__)
 
 TRANSIENT = (OperationalError, InterfaceError, PoolTimeout, OSError)  # the job tries again; the message is kept
 TRIES = 3  # when another worker stores a related message at the same moment
+TOLD = ("x-priority", "x-msmail-priority", "importance", "priority", "precedence", "auto-submitted", "list-id",
+        "x-mailer", "user-agent", "content-language", "x-spam-flag", "x-spam-status", "authentication-results")
 LONGEST_ID = 900  # characters of a Message-ID we index
 TOLD_TO_PLUGINS = ("x-priority", "x-msmail-priority", "importance", "priority")
 
@@ -60,6 +62,19 @@ class _Overtaken(Exception):
 
 class _Settled(Exception):
     """Another worker gave this message its fate meanwhile: nothing of ours is kept."""
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """The row of a message whose attempt was just counted."""
+
+    id: int
+    source: str
+    mailbox_id: int | None
+    sha256: str
+    size: int
+    envelope_from: str | None
+    arrived_at: dt.datetime
 
 
 @dataclass(frozen=True)
@@ -111,7 +126,7 @@ def process(ledger_id: int) -> str:
         return fate or session().scalar(sa.select(Ledger.fate).where(Ledger.id == ledger_id)) or "gone"
 
 
-def _take_in_or_hold(row: Ledger) -> str:
+def _take_in_or_hold(row: Waiting) -> str:
     try:
         return _take_in(row)
     except (*TRANSIENT, _Settled):
@@ -122,17 +137,19 @@ def _take_in_or_hold(row: Ledger) -> str:
         return _settle(row, _Verdict("quarantined", UNREADABLE.format(what=what), traceback.format_exc()[-20_000:]))
 
 
-def _begin(ledger_id: int) -> Ledger | None:
+def _begin(ledger_id: int) -> Waiting | None:
     """Count the attempt. None when there is nothing (more) to do."""
+    limit = ledger.MAX_ATTEMPTS + _survived.get(ledger_id, 0)
     with transaction() as current:
-        row = current.get(Ledger, ledger_id, with_for_update=True)
-        if row is None or row.fate != "waiting":
-            return None
-        if row.attempts - _survived.get(ledger_id, 0) >= ledger.MAX_ATTEMPTS:
-            _write_fate(row, _Verdict("quarantined", ENDED_TWICE))
-            return None
-        row.attempts += 1
-        return row
+        row = current.execute(
+            sa.update(Ledger).where(Ledger.id == ledger_id, Ledger.fate == "waiting", Ledger.attempts < limit)
+            .values(attempts=Ledger.attempts + 1)
+            .returning(Ledger.id, Ledger.source, Ledger.mailbox_id, Ledger.sha256, Ledger.size, Ledger.envelope_from,
+                       Ledger.arrived_at), execution_options={"synchronize_session": False}).first()
+        if row is not None:
+            return Waiting(*row)
+        arrivals.settle(ledger_id, "quarantined", ENDED_TWICE)  # unless it has another fate already
+        return None
 
 
 def _give_back(ledger_id: int) -> None:
@@ -148,7 +165,7 @@ def _give_back(ledger_id: int) -> None:
 # --- what becomes of it ------------------------------------------------------------------------------------------
 
 
-def _take_in(row: Ledger) -> str:
+def _take_in(row: Waiting) -> str:
     try:
         raw = attachments.read(row.sha256)
     except NotFound:
@@ -156,29 +173,30 @@ def _take_in(row: Ledger) -> str:
     if not raw.strip() and len(raw) >= row.size:
         return _settle(row, _Verdict("ignored", EMPTY))
     parsed = parse.parse(raw)
-    mailbox = session().get(Mailbox, row.mailbox_id) if row.mailbox_id is not None else None
+    mailboxes = session().scalars(sa.select(Mailbox)).all()
+    mailbox = next((each for each in mailboxes if each.id == row.mailbox_id), None)
+    ours = {each.address for each in mailboxes}
     known = {"message_id": _message_id(parsed), "subject": parsed.subject[:500],
              "from_address": parsed.from_.address[:320] if parsed.from_ else ""}
     if mailbox is None:
         return _settle(row, _Verdict("quarantined", NO_HOME), **known)
     if len(raw) < row.size:
         return _settle(row, _Verdict("quarantined", _too_big(row)), **known)
-    facts = _facts(parsed, row)
-    incoming = _incoming(row, parsed, facts)
-    ignored = _own_loop(incoming, parsed, facts)
-    if ignored is not None:
-        return _settle(row, ignored, **known)
+    facts = _facts(parsed, row, ours)
+    if facts.quiet and facts.bounce is None and parsed.from_ and normalise_address(parsed.from_.address) in ours:
+        return _settle(row, _Verdict("ignored", OUR_ROBOT), **known)
+    incoming = _incoming(row, parsed, facts, ours)
     return _accept(row, incoming, facts, mailbox, known)
 
 
-def _too_big(row: Ledger) -> str:
+def _too_big(row: Waiting) -> str:
     limit = current_config().max_message_bytes
     return (f"{arrivals.ONLY_HEADER}: it has {row.size / 1_000_000:.1f} MB, and this desk takes "
             f"{limit / 1_000_000:.1f} MB. It is still on the mail server, and is fetched when max_message_bytes is "
             "raised.")
 
 
-def _accept(row: Ledger, incoming: Incoming, facts: Facts, mailbox: Mailbox, known: dict[str, Any]) -> str:
+def _accept(row: Waiting, incoming: Incoming, facts: Facts, mailbox: Mailbox, known: dict[str, Any]) -> str:
     """Decide with the plugins, then store; again when another worker was in between."""
     named = thread.candidates(incoming.extra["in_reply_to"], incoming.references)
     for _ in range(TRIES):
@@ -203,13 +221,12 @@ def _place(incoming: Incoming, facts: Facts) -> tuple[Ticket | None, thread.Why]
                               sender=incoming.from_address)
 
 
-def _store(row: Ledger, plan: intake.Plan, facts: Facts, named: list[str], known: dict[str, Any]) -> str:
+def _store(row: Waiting, plan: intake.Plan, facts: Facts, named: list[str], known: dict[str, Any]) -> str:
     """The one transaction: the message with all that hangs on it, and the fate."""
-    twin = _twin(row, plan.incoming)
-    if twin is not None:
-        reason, ticket_id = twin
-        _write_fate(row, _Verdict("duplicate", reason), ticket_id=ticket_id, **known)
-        return "duplicate"
+    seen = _seen_before(row, plan.incoming)
+    if seen is not None:
+        verdict, ticket_id = seen
+        return _write_fate(row, verdict, ticket_id=ticket_id, **known)
     if plan.target is None and thread.is_known(named):
         raise _Overtaken  # what it answers was stored a moment ago
     message = intake.accept(plan, ledger_id=row.id)
@@ -220,16 +237,29 @@ def _store(row: Ledger, plan: intake.Plan, facts: Facts, named: list[str], known
     return fate
 
 
-def _twin(row: Ledger, incoming: Incoming) -> tuple[str, int | None] | None:
-    """The same message in a ticket already: by Message-ID and fingerprint, or by its bytes when it has no id."""
-    if incoming.message_id is not None:
-        found = session().execute(sa.select(Message.ticket_id, Message.ledger_id).where(
-            Message.message_id == incoming.message_id, Message.fingerprint == incoming.fingerprint)).first()
-        return (f"The same message as number {found.ledger_id} of the ledger.", found.ticket_id) if found else None
+def _seen_before(row: Waiting, incoming: Incoming) -> tuple[_Verdict, int | None] | None:
+    """What we sent ourselves and got back, what was deleted for good, and what is in a ticket already: by Message-ID
+    and fingerprint, or by its bytes when it has no id. Also the ticket it belongs to, if there is one."""
+    if incoming.message_id is None:
+        return _same_bytes(row)
+    if purge.is_buried(incoming.message_id):
+        return _Verdict("ignored", BURIED), None
+    for other in session().execute(sa.select(
+            Message.kind, Message.fingerprint, Message.ticket_id, Message.ledger_id).where(
+            Message.message_id == incoming.message_id)):
+        if other.kind in ("reply", "forward"):
+            return _Verdict("ignored", OUR_OWN), other.ticket_id
+        if other.fingerprint == incoming.fingerprint:
+            words = f"The same message as number {other.ledger_id} of the ledger."
+            return _Verdict("duplicate", words), other.ticket_id
+    return None
+
+
+def _same_bytes(row: Waiting) -> tuple[_Verdict, int | None] | None:
     same = sa.select(Ledger).where(Ledger.sha256 == row.sha256, Ledger.id != row.id).order_by(Ledger.id)
     for other in session().scalars(same.with_for_update()):
         if other.fate in ("created", "appended"):
-            return f"The same bytes as number {other.id} of the ledger.", other.ticket_id
+            return _Verdict("duplicate", f"The same bytes as number {other.id} of the ledger."), other.ticket_id
     return None
 
 
@@ -244,22 +274,21 @@ def _mark_bounced(message_pk: int, bounce: guards.Bounce) -> None:
         sending.bounced(message, address, bounce.reason or bounce.status or "")
 
 
-def _settle(row: Ledger, verdict: _Verdict, **known: Any) -> str:
+def _settle(row: Waiting, verdict: _Verdict, **known: Any) -> str:
     with transaction():
         return _write_fate(row, verdict, **known)
 
 
-def _write_fate(row: Ledger, verdict: _Verdict, **known: Any) -> str:
+def _write_fate(row: Waiting, verdict: _Verdict, **known: Any) -> str:
     """Inside a transaction. Raises _Settled."""
     if not arrivals.settle(row.id, verdict.fate, verdict.reason, error=verdict.error, **known):
         raise _Settled
     return verdict.fate
 
 
-def _facts(parsed: ParsedMessage, row: Ledger) -> Facts:
+def _facts(parsed: ParsedMessage, row: Waiting, ours: set[str]) -> Facts:
     """A list or a group in front of the desk makes a message unanswerable by machines, yet a person wrote it: only
     what a machine wrote is quiet."""
-    ours = set(session().scalars(sa.select(Mailbox.address)))
     allowed, reason = guards.may_answer(parsed, row.envelope_from, ours)
     bounce = guards.bounce(parsed)
     submitted = (parsed.header("auto-submitted") or "no").lower().split(";")[0].strip()
@@ -271,9 +300,9 @@ def _facts(parsed: ParsedMessage, row: Ledger) -> Facts:
 # --- what the core is given --------------------------------------------------------------------------------------
 
 
-def _incoming(row: Ledger, parsed: ParsedMessage, facts: Facts) -> Incoming:
+def _incoming(row: Waiting, parsed: ParsedMessage, facts: Facts, ours: set[str]) -> Incoming:
     body = bodies.build(parsed)
-    sender, name, automatic = _sender(parsed, facts)
+    sender, name, automatic = _sender(parsed, facts, ours)
     return Incoming(
         subject=parsed.subject, from_address=sender, from_name=name, text=body.text_visible,
         text_quoted=body.text_quoted, html=body.html, html_quoted=body.html_quoted, needs_frame=body.needs_frame,
@@ -291,34 +320,20 @@ def _headers_for_plugins(parsed: ParsedMessage) -> dict[str, str]:
     return {name: value[:200] for name, value in found.items() if value}
 
 
-def _sender(parsed: ParsedMessage, facts: Facts) -> tuple[str, str, bool]:
+def _told(parsed: ParsedMessage) -> dict[str, str]:
+    """Headers that plugins decide by, lower case names."""
+    return {name.lower(): value[:500] for name, value in parsed.headers if name.lower() in TOLD}
+
+
+def _sender(parsed: ParsedMessage, facts: Facts, ours: set[str]) -> tuple[str, str, bool]:
     """Who wrote. A form on our own site writes in our name, with the visitor in Reply-To: then it is the visitor."""
     if parsed.from_ is None:
         return "", "", True
     sender = parsed.from_
-    if is_ours(sender.address):
-        other = next((each for each in parsed.reply_to if not is_ours(each.address)), None)
+    if normalise_address(sender.address) in ours:
+        other = next((each for each in parsed.reply_to if normalise_address(each.address) not in ours), None)
         return (other.address, other.name, facts.quiet) if other else (sender.address, sender.name, True)
     return sender.address, sender.name, facts.quiet
-
-
-def _own_loop(incoming: Incoming, parsed: ParsedMessage, facts: Facts) -> _Verdict | None:
-    """What we sent ourselves and got back must not become a ticket."""
-    if incoming.message_id is not None:
-        if purge.is_buried(incoming.message_id):
-            return _Verdict("ignored", BURIED)
-        ours = session().scalar(sa.select(Message.id).where(
-            Message.message_id == incoming.message_id, Message.kind.in_(("reply", "forward"))).limit(1))
-        if ours is not None:
-            return _Verdict("ignored", OUR_OWN)
-    if facts.quiet and facts.bounce is None and parsed.from_ is not None and is_ours(parsed.from_.address):
-        return _Verdict("ignored", OUR_ROBOT)
-    return None
-
-
-def is_ours(address: str) -> bool:
-    """True for an address of one of the desk's mailboxes."""
-    return session().scalar(sa.select(Mailbox.id).where(Mailbox.address == normalise_address(address))) is not None
 
 
 def _files(parsed: ParsedMessage) -> list[StoredFile]:
@@ -327,7 +342,7 @@ def _files(parsed: ParsedMessage) -> list[StoredFile]:
             for each in parsed.attachments]
 
 
-def _at(row: Ledger, parsed: ParsedMessage) -> Any:
+def _at(row: Waiting, parsed: ParsedMessage) -> Any:
     """When it arrived; mail that lay in an IMAP folder before we looked keeps its own date, if that is earlier."""
     if row.source == "imap" and parsed.date is not None and parsed.date.year >= 1990:
         return min(parsed.date, row.arrived_at)
