@@ -64,7 +64,8 @@ def thread(ticket: Ticket, drafts_of: Agent | None = None) -> list[Message]:
     if drafts_of is not None:
         shown = sa.or_(shown, Message.agent_id == drafts_of.id)
     query = (sa.select(Message).where(Message.ticket_id == ticket.id, shown)
-             .order_by(Message.at, Message.id).options(joinedload(Message.agent), joinedload(Message.customer)))
+             .order_by(Message.at, Message.id).options(joinedload(Message.agent).lazyload(Agent.memberships),
+                      joinedload(Message.customer).lazyload(Customer.addresses)))
     return list(session().scalars(query).unique())
 
 
