@@ -8,7 +8,7 @@ from flask import Blueprint, redirect, render_template, request, url_for
 
 from inbox.core import customers
 from inbox.web.auth import actor, me
-from inbox.web.desk import Place, sidebar
+from inbox.web.desk import sidebar
 
 blueprint = Blueprint("customers", __name__)
 
@@ -17,7 +17,7 @@ blueprint = Blueprint("customers", __name__)
 def show(customer_id: int) -> Any:
     """The customer's page."""
     customer = customers.get(customer_id, me())
-    return render_template("customer/page.html", customer=customer, place=Place("all"),
+    return render_template("customer/page.html", customer=customer, place=None,
                            found=customers.tickets_of(customer, me(), limit=50), **sidebar())
 
 

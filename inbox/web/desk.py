@@ -12,7 +12,6 @@ from inbox.core import views
 from inbox.core.errors import NotFound
 from inbox.core.models import Department
 from inbox.web.auth import me
-from inbox.web.htmx import wants_partial
 
 blueprint = Blueprint("desk", __name__)
 FIRST_VIEW = "unassigned"
@@ -61,9 +60,9 @@ class Place:
     def first_page(self, **change: Any) -> str:
         return self.url(after=None, before=None, **change)
 
-    def ticket_url(self, number: int) -> str:
-        """The address of a ticket with this list beside it."""
-        return url_for("tickets.show", number=number, **self.query)
+    def ticket_url(self, number: int, **extra: str) -> str:
+        """The address of a ticket with this list beside it; `part="pane"` for the ticket alone."""
+        return url_for("tickets.show", number=number, **self.query, **extra)
 
 
 def sidebar() -> dict[str, Any]:
@@ -91,11 +90,9 @@ def _title(place: Place, departments: list[Department] | None) -> str:
 
 
 def _show(place: Place) -> Any:
-    if wants_partial() and request.htmx.target_id == "rows":  # type: ignore[attr-defined]
+    if request.args.get("part") == "rows":
         return render_template("desk/_rows.html", **list_of(place))
     rail = sidebar()
-    if wants_partial() and request.htmx.target_id == "rail":  # type: ignore[attr-defined]
-        return render_template("nav/_rail.html", place=place, **rail)
     return render_template("desk/list.html", **rail, **list_of(place, rail["departments"]))
 
 

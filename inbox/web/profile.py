@@ -11,14 +11,14 @@ from flask_babel import gettext
 from inbox.core import agents
 from inbox.core.errors import Invalid, RateLimited
 from inbox.web.auth import actor, me, start_session
-from inbox.web.desk import Place, sidebar
+from inbox.web.desk import sidebar
 
 blueprint = Blueprint("profile", __name__)
 
 
 def _page(error: Invalid | None = None, status: int = 200) -> Any:
     zones = sorted(zone for zone in zoneinfo.available_timezones() if "/" in zone or zone == "UTC")
-    return render_template("profile/page.html", agent=me(), zones=zones, error=error, place=Place("all"),
+    return render_template("profile/page.html", agent=me(), zones=zones, error=error, place=None,
                            **sidebar()), status
 
 
