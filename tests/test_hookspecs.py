@@ -10,6 +10,7 @@ import pytest
 
 from inbox import hookspecs
 from inbox.hookspecs import HookSpec, Kind
+from tests.support.hooks_page import page as hooks_page
 
 pytestmark = pytest.mark.once
 
@@ -76,8 +77,28 @@ def test_hook_is_declared_in_full(name: str) -> None:
     assert undeclared(HOOKS[name]) == []
 
 
+def strings(trees: Iterable[ast.Module]) -> set[str]:
+    """Return every string constant, except the keys of tables."""
+    keys = {id(key) for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Dict) for key in node.keys}
+    return {node.value for tree in trees for node in ast.walk(tree)
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in keys}
+
+
 def test_every_hook_is_called() -> None:
-    assert sorted(set(HOOKS) - names_in_calls(sources("inbox"))) == []
+    """Events are told by the dispatcher under the name that core records them by; all others are called by name."""
+    events = {name for name, spec in HOOKS.items() if spec.kind is Kind.event}
+    assert sorted(set(HOOKS) - events - names_in_calls(sources("inbox"))) == []
+    assert sorted(events - strings(list(sources("inbox/core")))) == []
+
+
+def test_every_hook_has_a_test_that_names_it() -> None:
+    tests = {node.name for path in (ROOT / "tests").rglob("test_*.py")
+             for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.FunctionDef)}
+    assert sorted(name for name in HOOKS if not any(each.startswith("test_") and name in each for each in tests)) == []
+
+
+def test_reference_is_up_to_date() -> None:
+    assert REFERENCE.read_text("utf-8") == hooks_page(), "run `make docs`"
 
 
 def test_every_hook_has_a_user_of_ours() -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -129,17 +129,30 @@ def claim_retries(*, limit: int = 50, now: dt.datetime | None = None) -> list[Ta
 
 def settle_states() -> None:
     """After plugins changed state: events that waited for a resumed one are due, those of a deactivated one go."""
-    found = session().execute(sa.select(Delivery.plugin, Delivery.state).distinct()).all()
-    for plugin, state in found:
-        wanted = {"off": "gone", "active": "failed"}.get(call.state_of(plugin), "waiting")
-        if wanted == state or (state == "given_up" and wanted != "gone"):
-            continue
-        rows = sa.and_(Delivery.plugin == plugin, Delivery.state == state)
+    for plugin in list(_plugins_with_rows()):
+        state = call.state_of(plugin)
+        if state == "off":
+            _change(sa.delete(Delivery), Delivery.plugin == plugin)
+        elif state == "active":
+            _change(sa.update(Delivery).values(state="failed", next_try_at=utcnow()),
+                    Delivery.plugin == plugin, Delivery.state == "waiting")
+        else:
+            _change(sa.update(Delivery).values(state="waiting"),
+                    Delivery.plugin == plugin, Delivery.state == "failed")
+
+
+def _plugins_with_rows() -> Iterator[str]:
+    """Names of plugins that have delivery rows; one look into the index for each, however many rows there are."""
+    last: str | None = ""
+    while (last := session().scalar(sa.select(sa.func.min(Delivery.plugin)).where(Delivery.plugin > last))) is not None:
+        yield last
+
+
+def _change(statement: sa.Delete | sa.Update, *rows: sa.ColumnElement[bool]) -> None:
+    """Write only when there is something to write."""
+    if session().scalar(sa.select(Delivery.event_id).where(*rows).limit(1)) is not None:
         with transaction() as current:
-            if wanted == "gone":
-                current.execute(sa.delete(Delivery).where(rows))
-            else:
-                current.execute(sa.update(Delivery).where(rows).values(state=wanted, next_try_at=utcnow()))
+            current.execute(statement.where(*rows).execution_options(synchronize_session=False))
 
 
 def renew(owner: str) -> None:

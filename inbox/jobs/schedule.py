@@ -56,7 +56,8 @@ def sweep_blobs(args: dict[str, Any]) -> None:
 def sweep_rows(args: dict[str, Any]) -> None:
     """Delete rows whose time has passed."""
     now, days = utcnow(), settings.get_all(["keep.job_days", "keep.fault_days"])
-    _delete(Job, sa.and_(Job.state == "done", Job.done_at < now - days["keep.job_days"] * DAY))
+    old = now - days["keep.job_days"] * DAY
+    _delete(Job, sa.and_(Job.state == "done", Job.run_at < old, Job.done_at < old))  # run_at has an index
     _delete(Attempt, Attempt.at < now - DAY)
     _delete(IdempotentAnswer, IdempotentAnswer.at < now - 2 * DAY)
     _delete(OneTimeToken, OneTimeToken.expires_at < now - 7 * DAY)

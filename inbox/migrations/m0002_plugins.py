@@ -1,4 +1,4 @@
-"""Tables of the plugin host, and an index by which a lane finds its next job.
+"""Tables of the plugin host; indexes by which a lane finds its next job and a plugin its rows.
 
 Revision ID: 0002
 """
@@ -49,6 +49,7 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_plugin_fault_at"), "plugin_fault", ["at"])
     op.create_index("ix_plugin_fault_plugin_at", "plugin_fault", ["plugin", "at"])
+    op.create_index("ix_delivery_plugin", "delivery", ["plugin", "state"])
     op.create_index("ix_job_kind_due", "job", ["kind", "state", "run_at", "id"])
 
 

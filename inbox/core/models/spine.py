@@ -42,7 +42,8 @@ class Delivery(Model):
     """An event a plugin could not take (failed: retried; waiting: the plugin is paused). Success leaves no row."""
 
     __tablename__ = "delivery"
-    __table_args__ = (sa.Index("ix_delivery_due", "state", "next_try_at"),)
+    __table_args__ = (sa.Index("ix_delivery_due", "state", "next_try_at"),
+                      sa.Index("ix_delivery_plugin", "plugin", "state"))
 
     event_id: Mapped[int] = mapped_column(sa.ForeignKey("event.id", ondelete="CASCADE"), primary_key=True)
     plugin: Mapped[str] = mapped_column(sa.String(60), primary_key=True)
