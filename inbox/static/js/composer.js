@@ -42,8 +42,7 @@ class MailComposer extends HTMLElement {
     box.setAttribute("aria-multiline", "true");
     box.setAttribute("aria-label", this.querySelector("label[for=composer-text]").textContent);
     box.dataset.placeholder = this.textarea.placeholder;
-    this.textarea.hidden = true;
-    this.textarea.removeAttribute("required");
+    this.classList.add("with-editor"); // hides the textarea; an attribute on it would not outlive a swap
     this.textarea.after(box);
     this.editor = new Squire(box, { blockTag: "DIV" });
     this.box = box;
