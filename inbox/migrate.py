@@ -42,6 +42,11 @@ def head(folder: Path = CORE_FOLDER) -> str | None:
     return _scripts(folder).get_current_head()
 
 
+def knows(revision: str, folder: Path = CORE_FOLDER) -> bool:
+    """True when a folder holds this revision: the database is not newer than the program."""
+    return any(script.revision == revision for script in _scripts(folder).walk_revisions())
+
+
 def migrate(engine: sa.Engine, component: str = CORE, folder: Path = CORE_FOLDER, to: str = "head",
             verify: Callable[[sa.Connection], None] | None = None) -> None:
     """Bring a component's tables to revision `to` (`head`, `base` or an id), all or nothing.

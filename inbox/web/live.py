@@ -42,18 +42,18 @@ class Stream:
 
     agent_id: int
     departments: frozenset[int] | None
-    hints: queue.Queue[dict[str, Any]] = field(default_factory=lambda: queue.Queue(BEHIND))
+    hints: queue.Queue[dict[str, Any] | None] = field(default_factory=lambda: queue.Queue(BEHIND))
 
     def sees(self, department_ids: set[int]) -> bool:
         return self.departments is None or bool(self.departments & department_ids)
 
-    def put(self, hint: dict[str, Any]) -> None:
+    def put(self, hint: dict[str, Any] | None) -> None:
         try:
             self.hints.put_nowait(hint)
         except queue.Full:
             with self.hints.mutex:
                 self.hints.queue.clear()
-            self.hints.put_nowait({"all": True})
+            self.hints.put_nowait(hint and {"all": True})
 
 
 class Hub:
@@ -92,6 +92,12 @@ class Hub:
         self._watcher.start()
 
     def stop(self) -> None:
+        """End every stream and take no new one: the process is about to end."""
+        with self._lock:
+            self._allowance = 0
+            streams = list(self._streams)
+        for stream in streams:
+            stream.put(None)
         if self._watcher is not None:
             self._watcher.stop()
 
@@ -165,6 +171,8 @@ def _lines(app: Flask, opened: Stream, version: int) -> Iterator[str]:
                     return
                 yield ": here\n\n"
                 continue
+            if hint is None:
+                return
             yield f"data: {json.dumps(hint)}\n\n"
     finally:
         app.extensions[EXTENSION].close(opened)

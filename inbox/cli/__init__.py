@@ -1,0 +1,22 @@
+"""`inbox …`: commands that parse their words, call the core, and print. Nothing heavy is loaded before it is needed."""
+
+from __future__ import annotations
+
+import click
+
+import inbox
+from inbox.cli.base import Main
+from inbox.cli.run import init, run, smtp, web, worker
+
+
+@click.group(cls=Main, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(inbox.__version__, prog_name="Pluginbox")
+def main() -> None:
+    """Pluginbox: a shared inbox for the mail of a team.
+
+    `inbox run --demo` shows a desk to try; `inbox run` starts your own.
+    """
+
+
+for _command in (run, web, worker, smtp, init):
+    main.add_command(_command)

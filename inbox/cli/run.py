@@ -1,0 +1,104 @@
+"""Starting the desk: all of it, or one of its processes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from inbox.cli.base import with_config, with_home
+from inbox.config import Config, load_config
+
+port = click.option("--port", type=click.IntRange(1, 65535), help="Port of the pages (else the setting, else 8000).")
+smtp_port = click.option("--smtp-port", type=click.IntRange(1, 65535),
+                         help="Port of the mail listener (else the setting, else 2525).")
+
+
+@click.command()
+@click.option("--demo", is_flag=True, help="A desk to try, with written mail; nothing leaves this machine.")
+@click.option("--host", help="Address the pages listen on (else the setting, else 127.0.0.1).")
+@port
+@smtp_port
+@with_home
+def run(home: str | None, demo: bool, **given: Any) -> None:
+    """Run the whole desk: pages, background work and mail listener.
+
+    The first start makes the database; the printed address carries a one-time code for the set-up. Ctrl-C ends it
+    after what is in hand is finished.
+    """
+    from inbox import serve
+
+    raise SystemExit(serve.run(load_config(home, demo=demo or None, **given)))
+
+
+@click.command()
+@click.option("--host", help="Address to listen on (else the setting, else 127.0.0.1).")
+@port
+@with_home
+def web(home: str | None, **given: Any) -> None:
+    """Run the pages, the API and the live streams alone."""
+    from inbox import logs, pages
+
+    config = load_config(home, **given)
+    _checked(config)
+    logs.init(config, "web")
+    raise SystemExit(pages.run_web(config))
+
+
+@click.command()
+@with_config
+def worker(config: Config) -> None:
+    """Run the background work alone: mail fetching and sending, jobs, events to plugins."""
+    from inbox import logs
+    from inbox import worker as process
+
+    _checked(config)
+    logs.init(config, "worker")
+    raise SystemExit(process.run_worker(config))
+
+
+@click.command()
+@smtp_port
+@with_home
+def smtp(home: str | None, **given: Any) -> None:
+    """Run the mail listener alone (SMTP or LMTP)."""
+    from inbox import logs, processes
+    from inbox.mail.smtp_server import run_smtp
+
+    config = load_config(home, **given)
+    _checked(config)
+    logs.init(config, "smtp")
+    if not processes.watch_supervisor():
+        processes.require_port(config.smtp_host, config.smtp_port, "smtp_port")
+    raise SystemExit(run_smtp(config))
+
+
+def _checked(config: Config) -> None:
+    """Started by hand, a process first looks whether the database fits; below a supervisor that is known."""
+    import os
+
+    from inbox import processes
+
+    if processes.SUPERVISOR not in os.environ:
+        from inbox.prepare import open_desk
+
+        open_desk(config)
+
+
+@click.command()
+@with_config
+def init(config: Config) -> None:
+    """Make the data folder, the key and the tables, without starting anything."""
+    from inbox.db import work_context
+    from inbox.prepare import greeting, make_tables
+
+    app = make_tables(config)
+    welcome = greeting(app, config)
+    click.echo(f"The desk in {config.home} is ready.")
+    if code := welcome.get("setup_code"):
+        click.echo("Make the first owner with `inbox agent create ADDRESS --name NAME --role owner`, or start it with\n"
+                   f"`inbox run` and open {config.public_url}/setup?code={code}")
+    with work_context(app):
+        from inbox.db import db
+
+        db.engine.dispose()

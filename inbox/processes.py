@@ -1,0 +1,154 @@
+"""What the processes of one installation owe each other: one supervisor a home, no orphans, ports known to be free."""
+
+from __future__ import annotations
+
+import ctypes
+import dataclasses
+import fcntl
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+
+from inbox.config import Config
+
+LOCK_FILE = "inbox.lock"
+SUPERVISOR = "INBOX_SUPERVISOR"  # process id, in the environment of a supervisor's children
+LOOK_SECONDS = 1.0
+LAST_SECONDS = 12.0  # how long an orphan may take to end what it has in hand
+PR_SET_PDEATHSIG = 1
+NOT_PASSED_ON = ("home", "database_url", "secret_key", "testing")  # no option sets them: children read them as we did
+
+
+class StartError(Exception):
+    """The program cannot start; the message says why and what to do."""
+
+
+class HomeLock:
+    """Held by the one supervisor of a home for as long as it lives, however it ends."""
+
+    def __init__(self, home: Path) -> None:
+        self.path = home / LOCK_FILE
+        self.was_unclean = False  # the one before us was killed; its children may still be ending
+
+    def __enter__(self) -> HomeLock:
+        try:
+            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._file = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise StartError(f"{self.path} cannot be written: {error.strerror}. Choose another folder with --home, "
+                             "or give this user the right to write there.") from error
+        before = os.read(self._file, 100).decode("ascii", "replace").strip()
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(self._file)
+            raise StartError(f"Pluginbox runs on {self.path.parent} already (process {before or 'unknown'}). "
+                             "Stop that one, or choose another folder with --home.") from None
+        self.was_unclean = bool(before)
+        os.ftruncate(self._file, 0)
+        os.pwrite(self._file, f"{os.getpid()}\n".encode(), 0)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
+                 trace: TracebackType | None) -> None:
+        os.ftruncate(self._file, 0)
+        os.close(self._file)
+
+
+def is_running(home: Path) -> bool:
+    """True while a supervisor holds the lock of this home."""
+    try:
+        file = os.open(home / LOCK_FILE, os.O_RDWR)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(file)
+    return False
+
+
+def require_port(host: str, port: int, setting: str, patience: float = 0.0) -> None:
+    """Raise StartError when `host:port` cannot be listened on, after trying for `patience` seconds."""
+    end = time.monotonic() + patience
+    while (problem := _port_problem(host, port)) is not None:
+        if time.monotonic() >= end:
+            option = f"--{setting.replace('_', '-')}"
+            raise StartError(f"Port {port} on {host} cannot be used: {problem}. Choose another one with {option} or "
+                             f"the setting {setting}, or end the program that has it.")
+        time.sleep(0.2)
+
+
+def _port_problem(host: str, port: int) -> str | None:
+    try:
+        kind, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(kind, socket.SOCK_STREAM) as trial:
+            trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            trial.bind(address)
+            trial.listen(1)  # the granian of another desk shares its port with whoever only binds
+    except OSError as error:
+        return error.strerror or str(error)
+    except OverflowError:
+        return "a port is a number between 1 and 65535"
+    return None
+
+
+def environment_for(config: Config) -> dict[str, str]:
+    """The environment in which a child reads the same settings, those from the command line included."""
+    passed = {f"INBOX_{spec.name.upper()}": _text(getattr(config, spec.name))
+              for spec in dataclasses.fields(config) if spec.name not in NOT_PASSED_ON}
+    return {**os.environ, **passed, "INBOX_HOME": str(config.home)}
+
+
+def _text(value: object) -> str:
+    return str(int(value)) if isinstance(value, bool) else str(value)
+
+
+# --- no orphans -------------------------------------------------------------------------------------------------
+
+
+def die_with_parent() -> None:
+    """Ask the kernel for SIGTERM when the parent ends (Linux). Safe between fork and exec."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def become_child() -> None:
+    """Between fork and exec: end with the supervisor, and leave Ctrl-C to it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    die_with_parent()
+
+
+def watch_parent(parent: int, on_end: Callable[[], None] | None = None) -> None:
+    """End this process, as SIGTERM would, soon after its parent has gone; for certain after a while.
+
+    `on_end` is called first, in the watching thread.
+    """
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(LOOK_SECONDS)
+        if on_end is not None:
+            on_end()
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(LAST_SECONDS)
+        os._exit(1)
+
+    threading.Thread(target=watch, name="parent", daemon=True).start()
+
+
+def watch_supervisor() -> bool:
+    """In a supervisor's child, watch it. False when this process was started by itself."""
+    parent = os.environ.get(SUPERVISOR, "")
+    if not parent.isdigit():
+        return False
+    watch_parent(int(parent))
+    return True
