@@ -40,16 +40,20 @@ def settle(ledger_id: int, fate: str, reason: str = "", *, error: str | None = N
     return True
 
 
+def can_retry(row: Ledger) -> bool:
+    """True for a message that was held or ignored and whose bytes are still here."""
+    return row.fate in ("quarantined", "ignored") and row.raw_purged_at is None
+
+
 def retry(row: Ledger, *, by: Actor) -> None:
     """Process a quarantined or ignored message again. Raises NotAllowed, Invalid (nothing to retry)."""
     permissions.require(by, "see_ledger")
     with transaction() as current:
         if row.fate == "waiting":
             return
-        if row.fate not in ("quarantined", "ignored"):
-            raise Invalid("fate", "This message has been taken in; there is nothing to retry.")
-        if row.raw_purged_at is not None:
-            raise Invalid("fate", "The raw message was deleted; it cannot be processed again.")
+        if not can_retry(row):
+            raise Invalid("fate", "This message has been taken in, or its original was deleted; there is nothing to "
+                                  "retry.")
         row.fate, row.reason, row.error, row.fated_at, row.attempts, row.ticket_id = "waiting", "", None, None, 0, None
         current.flush()
         enqueue(row)

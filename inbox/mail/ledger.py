@@ -19,7 +19,7 @@ from inbox.core import arrivals, attachments, permissions
 from inbox.core.customers import normalise_address
 from inbox.core.errors import Invalid, NotFound
 from inbox.core.events import Actor
-from inbox.core.models import FATES, Agent, Job, Ledger, Mailbox, Ticket
+from inbox.core.models import FATES, Agent, Job, Ledger, Mailbox, Message, Ticket
 from inbox.core.permissions import S
 from inbox.db import session, transaction
 
@@ -196,7 +196,7 @@ def page(agent: Agent, *, fate: str | None = None, mailbox_id: int | None = None
     rows = list(session().scalars(visible(query, agent)))
     more = rows[limit - 1].id if len(rows) > limit else None
     rows = rows[:limit]
-    return LedgerPage(rows, more, _numbers({row.ticket_id for row in rows if row.ticket_id is not None}))
+    return LedgerPage(rows, more, numbers(rows))
 
 
 def _search(words: str) -> sa.CompoundSelect[Any]:
@@ -210,11 +210,22 @@ def _search(words: str) -> sa.CompoundSelect[Any]:
             Ledger.envelope_from.ilike(like, escape="\\"))))
 
 
-def _numbers(ticket_ids: set[int]) -> dict[int, int]:
-    if not ticket_ids:
+def numbers(rows: Iterable[Ledger]) -> dict[int, int]:
+    """Ticket id → number, of the tickets that rows name."""
+    wanted = {row.ticket_id for row in rows if row.ticket_id is not None}
+    if not wanted:
         return {}
-    found = session().execute(sa.select(Ticket.id, Ticket.number).where(Ticket.id.in_(ticket_ids)))
+    found = session().execute(sa.select(Ticket.id, Ticket.number).where(Ticket.id.in_(wanted)))
     return {row.id: row.number for row in found}
+
+
+def whys(rows: Iterable[Ledger]) -> dict[int, dict[str, Any]]:
+    """Ledger id → why its message is in its ticket (see `inbox.mail.thread`), of rows that became a message."""
+    wanted = [row.id for row in rows if row.fate in ("created", "appended")]
+    if not wanted:
+        return {}
+    found = session().execute(sa.select(Message.ledger_id, Message.why).where(Message.ledger_id.in_(wanted)))
+    return {row.ledger_id: row.why or {} for row in found if row.ledger_id is not None}
 
 
 def counts(agent: Agent, since: dt.datetime) -> dict[str, int]:

@@ -1,0 +1,58 @@
+"""How the mailboxes are: when they were last read, how much came today, what waits, what is wrong."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from inbox.core import mailboxes
+from inbox.core.models import Agent, Ledger, Mailbox
+from inbox.db import session, utcnow
+
+SILENT_FOR = dt.timedelta(minutes=15)  # a mailbox that was not reached for so long is not fine, error or not
+
+
+@dataclass(frozen=True)
+class Health:
+    """One mailbox. `state` is fine, silent (not reached for a while), failing, or off."""
+
+    mailbox: Mailbox
+    state: str
+    today: int
+    waiting: int
+    quarantined: int
+
+
+def of_mailboxes(agent: Agent, since: dt.datetime) -> list[Health]:
+    """The mailboxes within the agent's reach, with what arrived since a time."""
+    mine = mailboxes.visible_to(agent)
+    counted = {row.mailbox_id: row for row in session().execute(
+        sa.select(Ledger.mailbox_id, sa.func.count().label("today"),
+                  sa.func.count(sa.case((Ledger.fate == "waiting", 1))).label("waiting"),
+                  sa.func.count(sa.case((Ledger.fate == "quarantined", 1))).label("quarantined"))
+        .where(Ledger.arrived_at >= since).group_by(Ledger.mailbox_id))}
+    return [_health(each, counted.get(each.id)) for each in mine]
+
+
+def _health(mailbox: Mailbox, row: sa.Row[tuple[int | None, int, int, int]] | None) -> Health:
+    today, waiting, quarantined = (row[1], row[2], row[3]) if row is not None else (0, 0, 0)
+    return Health(mailbox, state_of(mailbox), today, waiting, quarantined)
+
+
+def state_of(mailbox: Mailbox) -> str:
+    """fine, silent, failing or off."""
+    if not mailbox.is_active:
+        return "off"
+    if mailbox.incoming != "imap":
+        return "fine"
+    if mailbox.fetch_error is not None:
+        return "failing"
+    fresh = mailbox.fetched_at is not None and utcnow() - mailbox.fetched_at < SILENT_FOR
+    return "fine" if fresh else "silent"
+
+
+def names(agent: Agent) -> dict[int, str]:
+    """Mailbox id → address, of the mailboxes within reach."""
+    return {each.id: each.address for each in mailboxes.visible_to(agent)}
