@@ -368,10 +368,14 @@ def posting_forms_carry_the_token(where: str, source: str) -> list[str]:
 
 
 def html_files() -> Iterator[Path]:
-    """Every template of the program, its plugins and themes; mail templates are no pages."""
+    """Every template of the program, its plugins and themes; mail templates are no pages.
+
+    The frame a mail's body is shown in has a policy of its own: it allows styles and nothing else.
+    """
+    frame = TEMPLATES / "ticket" / "body.html"
     for folder in (TEMPLATES, PLUGINS, ROOT / "themes", INBOX / "builtin"):
         for path in sorted(folder.rglob("*.html")):
-            if not {"email", "mail_out", "demo"} & set(path.relative_to(ROOT).parts):
+            if path != frame and not {"email", "demo"} & set(path.relative_to(ROOT).parts):
                 yield path
 
 

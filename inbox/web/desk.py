@@ -41,7 +41,7 @@ class Place:
                    request.args.get("sort") == "oldest")
 
     @property
-    def query(self) -> dict[str, str]:
+    def query(self) -> dict[str, Any]:
         """The parts of an address that name this place."""
         found = {"in": self.view or (f"department-{self.department_id}" if self.department_id else ""), "q": self.q,
                  "after": self.after or "", "before": self.before or "", "sort": "oldest" if self.oldest else ""}

@@ -19,11 +19,11 @@ STATUS: dict[type[Exception], int] = {NotFound: 404, NotAllowed: 403, Stale: 409
                                       Rejected: 422}
 
 
-def _page(status: int, message: str) -> Any:
+def _page(status: int, message: str, **headers: str) -> Any:
     if request.htmx and request.htmx.partial:  # type: ignore[attr-defined]
         response = render_template("errors/_alert.html", message=message)
-        return response, status, {"HX-Retarget": "#problem", "HX-Reswap": "innerHTML"}
-    return render_template("errors/page.html", status=status, message=message), status
+        return response, status, {"HX-Retarget": "#problem", "HX-Reswap": "innerHTML", **headers}
+    return render_template("errors/page.html", status=status, message=message), status, headers
 
 
 def _core(error: CoreError | Rejected) -> Any:
@@ -38,7 +38,9 @@ def _http(error: HTTPException) -> Any:
         413: gettext("That is too large for this desk. Nothing was sent."),
     }
     code = error.code or 500
-    return _page(code, messages.get(code) or error.description or gettext("That did not work."))
+    allowed = getattr(error, "valid_methods", None)  # of a 405, which has to name them (RFC 9110, 15.5.6)
+    headers = {"Allow": ", ".join(sorted(allowed))} if allowed else {}
+    return _page(code, messages.get(code) or error.description or gettext("That did not work."), **headers)
 
 
 def _csrf(error: CSRFError) -> Any:
@@ -48,8 +50,8 @@ def _csrf(error: CSRFError) -> Any:
 def _busy(error: OperationalError) -> Any:
     """The database is locked, gone or full: nothing was changed."""
     log.error("The database did not answer: %s", error)
-    answer = _page(503, gettext("The database is busy or cannot be reached. Nothing was changed; try again soon."))
-    return (*answer, {"Retry-After": "5"}) if len(answer) == 2 else answer
+    words = gettext("The database is busy or cannot be reached. Nothing was changed; try again soon.")
+    return _page(503, words, **{"Retry-After": "5"})
 
 
 def _unexpected(error: Exception) -> Any:

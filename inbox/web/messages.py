@@ -98,7 +98,8 @@ def send_blob(sha256: str, filename: str, content_type: str, *, inline: bool = F
     response.headers["Content-Security-Policy"] = "default-src 'none'; sandbox"
     response.headers["Cache-Control"] = "private, max-age=86400, immutable"
     response.set_etag(sha256)
-    return response.make_conditional(request)
+    response.make_conditional(request)
+    return response
 
 
 @blueprint.get("/messages/<int:message_pk>/raw")
