@@ -357,8 +357,8 @@ def _decode(cursor: str | None) -> tuple[dt.datetime, int] | None:
         return None
     try:
         at, ticket_id = _unpack(cursor)
-        return dt.datetime.fromisoformat(at), int(ticket_id)
-    except (ValueError, TypeError) as error:
+        return dt.datetime.fromisoformat(at).astimezone(dt.UTC), _id(ticket_id)
+    except (ValueError, TypeError, OverflowError) as error:
         raise Invalid("cursor", "This page is no longer there. Start from the first one.") from error
 
 
@@ -370,9 +370,15 @@ def _decode_search(cursor: str | None) -> int | None:
     if not cursor:
         return None
     try:
-        return int(_unpack(cursor)[0])
+        return _id(_unpack(cursor)[0])
     except (ValueError, TypeError, IndexError) as error:
         raise Invalid("cursor", "This page is no longer there. Start from the first one.") from error
+
+
+def _id(value: Any) -> int:
+    if not isinstance(value, int) or not 0 <= value < 2**63:
+        raise ValueError("not an id")
+    return value
 
 
 def _pack(values: list[Any]) -> str:

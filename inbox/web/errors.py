@@ -13,6 +13,7 @@ from werkzeug.exceptions import HTTPException
 
 from inbox.core.errors import CoreError, Invalid, NotAllowed, NotFound, RateLimited, Stale
 from inbox.plugin_host.call import Rejected
+from inbox.web.api import problems
 
 log = logging.getLogger(__name__)
 STATUS: dict[type[Exception], int] = {NotFound: 404, NotAllowed: 403, Stale: 409, RateLimited: 429, Invalid: 422,
@@ -32,6 +33,8 @@ def _core(error: CoreError | Rejected) -> Any:
 
 
 def _http(error: HTTPException) -> Any:
+    if request.path.startswith("/api/"):
+        return problems.of_http(error)
     messages = {
         404: gettext("There is nothing here. It may have been moved, or you may not be allowed to see it."),
         405: gettext("This address cannot be used that way."),

@@ -1,6 +1,8 @@
 """The REST API: by token only, the same permissions as everywhere, errors as problem details."""
 
+import base64
 import datetime as dt
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -404,6 +406,47 @@ def test_errors_nobody_handles_are_problems_too(call: Caller, client: FlaskClien
     check_problem(response, 405)
     assert {"GET", "POST"} <= set(response.headers["Allow"].replace(" ", "").split(","))
     assert client.get("/nowhere").mimetype == "text/html"
+
+
+@pytest.mark.parametrize(("path", "status"), [
+    ("/tickets/{}", 404), ("/tickets/{}/messages", 404), ("/ledger/{}", 404), ("/tickets?assignee={}", 422),
+    ("/tickets?customer={}", 422), ("/tickets?department={}", 422), ("/ledger?mailbox={}", 422),
+    ("/customers?cursor={}", 422)])
+def test_numbers_no_database_can_hold(client: FlaskClient, session: Session, path: str, status: int) -> None:
+    admin = Caller(client, make_agent(role="admin"))
+    check_problem(admin("GET", path.format("9" * 40)), status)
+
+
+@pytest.mark.parametrize("text", ["a\0b", "a\ud800b"])
+def test_text_no_database_can_hold(call: Caller, ticket: Ticket, text: str) -> None:
+    path = f"/tickets/{ticket.id}"
+    for method, where, body, pointer in (
+            ("PATCH", path, {"subject": text}, "#/subject"), ("PATCH", path, {"tags": ["ok", text]}, "#/tags"),
+            ("POST", f"{path}/messages", {"kind": "note", "text": text}, "#/text"),
+            ("POST", f"{path}/messages", {"kind": "note", "html": text}, "#/html"),
+            ("POST", "/tickets", {"subject": "x", "text": "y", "customer": {"email": "a@b.no", "name": text}},
+             "#/customer/name")):
+        assert check_problem(call(method, where, body), 422)["errors"][0]["pointer"] == pointer
+    check_problem(call("GET", "/tickets?q=%00"), 422)
+    check_problem(call("GET", "/customers?q=%00"), 422)
+
+
+@pytest.mark.parametrize("cursor", [
+    ["2026-01-01T00:00:00", 10**30], ["2026-01-01T00:00:00+00:00", -1], ["0001-01-01T00:00:00+14:00", 5], [1, 2],
+    ["x"], {}, 5, None, [None, None], [True, "5"]])
+@pytest.mark.parametrize("q", ["", "&q=word"])
+def test_cursors_somebody_made_up(call: Caller, ticket: Ticket, cursor: Any, q: str) -> None:
+    packed = base64.urlsafe_b64encode(json.dumps(cursor).encode()).decode().rstrip("=")
+    check_problem(call("GET", f"/tickets?cursor={packed}{q}"), 422)
+
+
+def test_the_largest_numbers_are_simply_not_there(client: FlaskClient, session: Session) -> None:
+    admin = Caller(client, make_agent(role="admin"))
+    check_problem(admin("GET", f"/tickets/{2**63 - 1}"), 404)
+    check_problem(admin("GET", f"/ledger/{2**63 - 1}"), 404)
+    assert admin("GET", f"/tickets?customer={2**31 - 1}").get_json() == {"items": [], "next": None}
+    check_problem(admin("GET", f"/tickets?assignee={2**31 - 1}"), 422)
+    assert admin("GET", f"/ledger?mailbox={2**31 - 1}&cursor={10**17}").get_json() == {"items": [], "next": None}
 
 
 def test_bodies_that_are_not_json(call: Caller, ticket: Ticket) -> None:

@@ -15,7 +15,7 @@ class MailBody extends HTMLElement {
     const height = Math.min(20000, Math.ceil(page.documentElement.getBoundingClientRect().height) + 2);
     if (Math.abs(height - Number(this.frame.height)) > 1) {
       this.frame.height = height;
-      if (remember) post(this.dataset.heightUrl, { height });
+      if (remember && this.dataset.heightUrl) post(this.dataset.heightUrl, { height });
     }
     for (const fold of page.querySelectorAll("details")) fold.ontoggle = () => this.fit(false);
     for (const image of page.images) if (!image.complete) image.onload = () => this.fit(false);

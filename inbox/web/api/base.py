@@ -13,6 +13,8 @@ from inbox.web.api import auth, problems
 
 PREFIX = "/api/v1"
 LARGEST_PAGE = 100
+ID = "int(max=9223372036854775807)"  # a longer number is no id, and databases refuse to compare it
+SMALL_ID = 2**31 - 1
 
 
 class Strict(ma.Schema):
@@ -20,6 +22,19 @@ class Strict(ma.Schema):
 
     class Meta:
         unknown = ma.RAISE
+
+    @ma.pre_load
+    def _text_a_database_can_hold(self, data: Any, **options: Any) -> Any:
+        if isinstance(data, Mapping):
+            wrong = {str(name): ["Text may hold neither NUL nor half a character."] for name, value in data.items()
+                     if any(_unfit(each) for each in (value if isinstance(value, list) else [value]))}
+            if wrong:
+                raise ma.ValidationError(wrong)
+        return data
+
+
+def _unfit(value: Any) -> bool:
+    return isinstance(value, str) and ("\0" in value or any("\ud800" <= each <= "\udfff" for each in value))
 
 
 class PageQuery(Strict):

@@ -30,7 +30,7 @@ class BodyIn(base.Strict):
 
 def body_of(given: dict[str, Any]) -> Body:
     """What was posted, safe to store and show. Raises Invalid for HTML that is too big to clean."""
-    text = given.get("text", "").replace("\0", "")
+    text = given.get("text", "")
     if "html" not in given:
         return Body(text)
     clean = sanitise(given["html"])

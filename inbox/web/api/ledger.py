@@ -20,7 +20,7 @@ class LedgerQuery(base.PageQuery):
     """Filters of the ledger; several narrow it together."""
 
     fate = fields.String(validate=ma.validate.OneOf(FATES))
-    mailbox = fields.Integer()
+    mailbox = fields.Integer(validate=ma.validate.Range(1, base.SMALL_ID))
     q = fields.String(load_default="", metadata={"description": "A Message-ID, a sender, words of the subject."})
     since = fields.AwareDateTime()
 
@@ -35,14 +35,14 @@ def list_ledger(query: dict[str, Any]) -> dict[str, Any]:
     return {"items": found.rows, "next": None if found.next is None else str(found.next)}
 
 
-@blueprint.get("/ledger/<int:ledger_id>")
+@blueprint.get(f"/ledger/<{base.ID}:ledger_id>")
 @blueprint.response(200, schemas.LedgerRow)
 def show_ledger(ledger_id: int) -> Ledger:
     """One row of the ledger"""
     return ledger.get(ledger_id, agent())
 
 
-@blueprint.get("/ledger/<int:ledger_id>/raw")
+@blueprint.get(f"/ledger/<{base.ID}:ledger_id>/raw")
 @blueprint.response(200, {"type": "string", "format": "binary"}, content_type="message/rfc822")
 def show_raw(ledger_id: int) -> Response:
     """The message exactly as it came"""

@@ -12,6 +12,7 @@ from inbox.core.errors import Invalid, NotFound
 from inbox.core.events import Actor
 from inbox.core.models import Agent, Customer, Department
 from inbox.db import session
+from inbox.web.api.base import SMALL_ID
 
 
 class IdOr(ma.fields.Field):
@@ -27,7 +28,7 @@ class IdOr(ma.fields.Field):
             raise ma.ValidationError("Give an id or a name.")
         if isinstance(value, str) and not (value.isascii() and value.isdigit()):
             return value.strip()
-        if len(str(value)) > 18:
+        if len(str(value)) > 10 or not 0 < int(value) <= SMALL_ID:
             raise ma.ValidationError("This is no id.")
         return int(value)
 

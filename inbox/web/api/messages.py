@@ -35,7 +35,7 @@ class MessageIn(BodyIn):
                 raise ma.ValidationError("A note is not sent to anybody and changes no status.", name)
 
 
-@blueprint.get("/tickets/<int:ticket_id>/messages")
+@blueprint.get(f"/tickets/<{base.ID}:ticket_id>/messages")
 @blueprint.arguments(base.PageQuery, location="query", unknown=ma.RAISE)
 @blueprint.response(200, base.page_of(schemas.ShownMessage, "MessagePage"))
 def list_messages(query: dict[str, Any], ticket_id: int) -> dict[str, Any]:
@@ -51,7 +51,7 @@ def list_messages(query: dict[str, Any], ticket_id: int) -> dict[str, Any]:
     return {"items": shown, "next": str(shown[-1].id) if more else None}
 
 
-@blueprint.post("/tickets/<int:ticket_id>/messages")
+@blueprint.post(f"/tickets/<{base.ID}:ticket_id>/messages")
 @blueprint.arguments(MessageIn)
 @blueprint.response(201, schemas.ShownMessage)
 def add_message(given: dict[str, Any], ticket_id: int) -> Response:

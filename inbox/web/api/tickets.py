@@ -51,7 +51,7 @@ class TicketPatch(base.Strict):
 class CustomerIn(base.Strict):
     """Who asks: `id`, or `email` and perhaps `name`."""
 
-    id = fields.Integer()
+    id = fields.Integer(validate=ma.validate.Range(1, base.SMALL_ID))
     email = fields.String()
     name = fields.String(validate=ma.validate.Length(max=200))
 
@@ -115,14 +115,14 @@ def _loaded(ids: list[int]) -> list[Ticket]:
     return [found[each] for each in ids if each in found]
 
 
-@blueprint.get("/tickets/<int:ticket_id>")
+@blueprint.get(f"/tickets/<{base.ID}:ticket_id>")
 @blueprint.response(200, schemas.Ticket)
 def show_ticket(ticket_id: int) -> Ticket:
     """One ticket, by its id (not its number)"""
     return tickets.by_id(ticket_id, agent())
 
 
-@blueprint.patch("/tickets/<int:ticket_id>")
+@blueprint.patch(f"/tickets/<{base.ID}:ticket_id>")
 @blueprint.arguments(TicketPatch)
 @blueprint.response(200, schemas.Ticket)
 def change_ticket(changes: dict[str, Any], ticket_id: int) -> Ticket:
