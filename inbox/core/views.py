@@ -376,7 +376,7 @@ def _decode_search(cursor: str | None) -> int | None:
 
 
 def _id(value: Any) -> int:
-    if not isinstance(value, int) or not 0 <= value < 2**63:
+    if type(value) is not int or not 0 <= value < 2**63:
         raise ValueError("not an id")
     return value
 

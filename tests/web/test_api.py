@@ -432,7 +432,7 @@ def test_text_no_database_can_hold(call: Caller, ticket: Ticket, text: str) -> N
 
 
 @pytest.mark.parametrize("cursor", [
-    ["2026-01-01T00:00:00", 10**30], ["2026-01-01T00:00:00+00:00", -1], ["0001-01-01T00:00:00+14:00", 5], [1, 2],
+    ["2026-01-01T00:00:00", 10**30], ["2026-01-01T00:00:00+00:00", -1], ["0001-01-01T00:00:00+14:00", 5], ["1", 2],
     ["x"], {}, 5, None, [None, None], [True, "5"]])
 @pytest.mark.parametrize("q", ["", "&q=word"])
 def test_cursors_somebody_made_up(call: Caller, ticket: Ticket, cursor: Any, q: str) -> None:
