@@ -154,9 +154,12 @@ class LedgerPage:
     tickets: dict[int, int] = field(default_factory=dict)  # ticket id → number, of the tickets the rows name
 
 
-def visible(statement: S, agent: Agent) -> S:
-    """A query over Ledger, narrowed to the mailboxes within reach and the tickets the agent may see."""
-    departments = permissions.reach(agent)
+def visible(statement: S, agent: Agent | None) -> S:
+    """A query over Ledger, narrowed to the mailboxes within reach and the tickets the agent may see.
+
+    Without an agent it is the command line, which sees all.
+    """
+    departments = permissions.reach(agent) if agent is not None else None
     if departments is None:
         return statement
     mailboxes = sa.select(Mailbox.id).where(Mailbox.department_id.in_(sorted(departments)))
@@ -164,22 +167,24 @@ def visible(statement: S, agent: Agent) -> S:
     return statement.where(Ledger.mailbox_id.in_(mailboxes), sa.or_(Ledger.ticket_id.is_(None), theirs))
 
 
-def get(ledger_id: int, agent: Agent) -> Ledger:
+def get(ledger_id: int, agent: Agent | None) -> Ledger:
     """One row. Raises NotFound (not there, or out of reach) and NotAllowed (no right to the ledger)."""
     row = session().scalar(visible(sa.select(Ledger).where(Ledger.id == ledger_id), agent))
     if row is None:
         raise NotFound()
-    permissions.require(Actor.of(agent), "see_ledger")
+    if agent is not None:
+        permissions.require(Actor.of(agent), "see_ledger")
     return row
 
 
-def page(agent: Agent, *, fate: str | None = None, mailbox_id: int | None = None, q: str = "",
+def page(agent: Agent | None, *, fate: str | None = None, mailbox_id: int | None = None, q: str = "",
          since: dt.datetime | None = None, before: int | None = None, limit: int = 50) -> LedgerPage:
     """Ledger rows the agent may see, newest first, by key. `q`: a Message-ID, a sender, or words of the subject.
 
     Raises NotAllowed, and Invalid for a fate there is not.
     """
-    permissions.require(Actor.of(agent), "see_ledger")
+    if agent is not None:
+        permissions.require(Actor.of(agent), "see_ledger")
     query = sa.select(Ledger).order_by(Ledger.id.desc()).limit(limit + 1)
     if fate and fate not in FATES:
         raise Invalid("fate", "There is no such fate.")
@@ -196,7 +201,7 @@ def page(agent: Agent, *, fate: str | None = None, mailbox_id: int | None = None
     rows = list(session().scalars(visible(query, agent)))
     more = rows[limit - 1].id if len(rows) > limit else None
     rows = rows[:limit]
-    return LedgerPage(rows, more, numbers(rows))
+    return LedgerPage(rows, more, ticket_numbers(rows))
 
 
 def _search(words: str) -> sa.CompoundSelect[Any]:
@@ -210,12 +215,12 @@ def _search(words: str) -> sa.CompoundSelect[Any]:
             Ledger.envelope_from.ilike(like, escape="\\"))))
 
 
-def numbers(rows: Iterable[Ledger]) -> dict[int, int]:
-    """Ticket id → number, of the tickets that rows name."""
-    wanted = {row.ticket_id for row in rows if row.ticket_id is not None}
-    if not wanted:
+def ticket_numbers(rows: Iterable[Ledger]) -> dict[int, int]:
+    """Ticket id → number, of the tickets the rows name."""
+    ticket_ids = {row.ticket_id for row in rows if row.ticket_id is not None}
+    if not ticket_ids:
         return {}
-    found = session().execute(sa.select(Ticket.id, Ticket.number).where(Ticket.id.in_(wanted)))
+    found = session().execute(sa.select(Ticket.id, Ticket.number).where(Ticket.id.in_(ticket_ids)))
     return {row.id: row.number for row in found}
 
 

@@ -49,7 +49,7 @@ def show(ledger_id: int) -> Any:
     """One message: where it came from, what became of it, and the error in full."""
     row = ledger.get(ledger_id, me())
     return render_template("ledger/show.html", row=row, why=ledger.whys([row]).get(row.id), chips=CHIPS,
-                           number=ledger.numbers([row]).get(row.ticket_id or 0), names=ledger_health.names(me()),
+                           number=ledger.ticket_numbers([row]).get(row.ticket_id or 0), names=ledger_health.names(me()),
                            place=None, **sidebar())
 
 
