@@ -83,7 +83,7 @@ def sign_in() -> Any:
     target = safe_next(request.values.get("next"))
     if current_user.is_authenticated:
         return redirect(target)
-    if request.method == "GET":
+    if request.method != "POST":
         return render_template("auth/sign_in.html", next=target, email="", error=None)
     email = request.form.get("email", "")
     try:
@@ -116,7 +116,7 @@ def sign_out() -> Any:
 @blueprint.route("/forgotten", methods=["GET", "POST"])
 def forgotten() -> Any:
     """Ask for a link that sets a new password. The answer is the same for every address."""
-    if request.method == "GET":
+    if request.method != "POST":
         return render_template("auth/forgotten.html", sent=False, error=None)
     link = current_app.config["INBOX"].public_url + "/new-password/{token}"
     try:
@@ -132,7 +132,7 @@ def new_password(token: str) -> Any:
     agent = agents.reset_agent(token)
     if agent is None:
         return render_template("auth/new_password.html", agent=None, error=None), 410
-    if request.method == "GET":
+    if request.method != "POST":
         return render_template("auth/new_password.html", agent=agent, error=None)
     try:
         if request.form.get("password") != request.form.get("again"):

@@ -172,7 +172,8 @@ def add_files(number: int) -> Any:
     files = files_from_form()
     draft = drafts.of(ticket, me(), kind) or drafts.save(by=actor(), kind=kind, body=Body(""), ticket=ticket)
     drafts.add_files(draft, files, by=actor())
-    return render_template("ticket/_draft_files.html", ticket=ticket, draft=draft, place=Place.from_request())
+    part = render_template("ticket/_draft_files.html", ticket=ticket, draft=draft, place=Place.from_request())
+    return part, {"Draft-Version": str(draft.version)}
 
 
 @blueprint.post("/drafts/<int:draft_pk>/files/<int:attachment_id>/remove")

@@ -15,8 +15,7 @@ from flask_login import current_user
 from inbox.core import settings
 from inbox.db import utcnow
 
-ALIASES = {"no": "nb", "nn": "nb", "zh_tw": "zh_Hant", "zh_hk": "zh_Hant", "zh_mo": "zh_Hant", "zh": "zh_Hant",
-           "zh_hant": "zh_Hant"}
+ALIASES = {"no": "nb", "nn": "nb", "zh": "zh_Hant"}  # by language: those we have in another form only
 NAMES = {"en": "English", "nb": "Norsk bokmål", "th": "ไทย", "ja": "日本語", "zh_Hant": "繁體中文"}
 TAGS = {"zh_Hant": "zh-Hant"}  # what HTML calls a locale, where it differs
 DESK = ("desk.name", "desk.locale", "desk.time_zone", "setup.done")
@@ -46,12 +45,19 @@ def choose_locale() -> str:
     if has_request_context() and current_user.is_authenticated and current_user.agent.locale:
         return str(current_user.agent.locale)
     if has_request_context():
-        wanted = [ALIASES.get(tag.replace("-", "_").lower(), tag.replace("-", "_"))
-                  for tag, _ in request.accept_languages]
-        found = negotiate_locale(wanted, list(settings.LOCALES))
+        found = negotiate([tag for tag, _quality in request.accept_languages])
         if found:
-            return ALIASES.get(found.lower(), found)
+            return found
     return str(desk()["desk.locale"])
+
+
+def negotiate(wanted: list[str]) -> str | None:
+    """The first language of a browser's list that we speak, as we call it; `nn-NO` is nb, `zh-TW` is zh_Hant.
+
+    Simplified Chinese (zh-CN, zh-Hans) gets Traditional: closer to its reader than English.
+    """
+    tags = [tag.replace("-", "_") for tag in wanted]
+    return negotiate_locale([ALIASES.get(tag.split("_")[0].lower(), tag) for tag in tags], list(settings.LOCALES))
 
 
 def choose_zone() -> str:
@@ -77,7 +83,7 @@ def when(at: dt.datetime | None) -> str:
         return ""
     local, today = _local(at), _local(utcnow()).date()
     if local.date() == today:
-        return str(format_time(at, "HH:mm"))
+        return str(format_time(at, "H:mm"))
     if dt.timedelta() < today - local.date() < dt.timedelta(days=7):
         return str(format_datetime(at, "EEE"))
     return str(format_date(local, "d MMM" if local.year == today.year else "d MMM yyyy", rebase=False))
@@ -88,7 +94,7 @@ def moment(at: dt.datetime | None) -> str:
     if at is None:
         return ""
     local, today = _local(at), _local(utcnow()).date()
-    clock = format_time(at, "HH:mm")
+    clock = format_time(at, "H:mm")
     if local.date() == today:
         return gettext("Today %(time)s", time=clock)
     return f"{when(at)} {clock}"

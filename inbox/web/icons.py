@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zlib
 
 from flask import Flask
@@ -10,6 +11,18 @@ from markupsafe import Markup, escape
 from inbox.web.assets import static_url
 
 HUES = 12
+_BETWEEN_WORDS = re.compile(r"[\s@._\-\"'()<>]+")
+_IDEOGRAPHS = re.compile("[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff]")
+_THAI_VOWELS_FIRST = "เแโใไ"  # written before the consonant they follow
+_SCRIPTS = (  # the first one found names the language: kana before ideographs, which Japanese uses, too
+    ("ja", re.compile("[\u3040-\u30ff]")),
+    ("ko", re.compile("[\uac00-\ud7af]")),
+    ("th", re.compile("[\u0e00-\u0e7f]")),
+    ("zh-Hant", re.compile("[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")),
+    ("ar", re.compile("[\u0600-\u06ff]")),
+    ("he", re.compile("[\u0590-\u05ff]")),
+    ("ru", re.compile("[\u0400-\u04ff]")),
+)
 
 
 def icon(name: str, label: str = "") -> Markup:
@@ -19,13 +32,27 @@ def icon(name: str, label: str = "") -> Markup:
 
 
 def initials(name: str) -> str:
-    """Two letters for an avatar: of first and last word, or the first two characters of a name in one piece."""
-    words = [word for word in name.replace("@", " ").split() if word[0].isalnum()]
+    """One or two characters for an avatar: `Maja Haugen` MH, `佐藤 美咲` 佐藤, `陳柏宇` 陳, `ธนกร ศรีสุข` ธศ."""
+    words = [word for word in _BETWEEN_WORDS.split(name) if word and word[0].isalnum()]
     if not words:
         return "?"
-    if len(words) == 1 or not words[0][0].isascii():
-        return words[0][:2].upper()
-    return (words[0][0] + words[-1][0]).upper()
+    if _IDEOGRAPHS.match(words[0]):
+        return words[0][:2] if len(words) > 1 else words[0][0]
+    chosen = words[:1] if len(words) == 1 else [words[0], words[-1]]
+    letters = [next((each for each in word if each not in _THAI_VOWELS_FIRST), word[0]) for word in chosen]
+    return ("".join(letters) if len(words) > 1 else words[0][:2] if words[0].isascii() else letters[0]).upper()
+
+
+def language_of(text: str) -> str:
+    """The language tag that gives a text its own glyphs, judged by its script; empty for Latin letters."""
+    sample = text[:400]
+    return next((tag for tag, script in _SCRIPTS if script.search(sample)), "")
+
+
+def lang(text: str | None) -> Markup:
+    """The attributes of an element that holds a customer's words: `lang` and `dir`."""
+    tag = language_of(text or "")
+    return Markup('lang="{}" dir="auto"').format(tag) if tag else Markup('dir="auto"')
 
 
 def hue_of(text: str) -> int:
@@ -59,4 +86,4 @@ def capped(number: int) -> str:
 
 def init(app: Flask) -> None:
     app.jinja_env.globals.update(icon=icon, avatar=avatar, hue_of=hue_of, file_icon=file_icon)
-    app.jinja_env.filters.update(file_size=file_size, capped=capped, initials=initials)
+    app.jinja_env.filters.update(file_size=file_size, capped=capped, initials=initials, lang=lang)

@@ -73,6 +73,8 @@ class Hub:
         with self._lock:
             if len(self._streams) >= self._allowance:
                 return None
+            if not self._streams:  # nobody was told of what came meanwhile, and the new stream looks at everything
+                self._last, self._seen = session().scalar(sa.select(sa.func.max(Event.id))) or 0, set()
             self._streams.add(stream)
             if self._watcher is None:
                 self._start()
@@ -86,7 +88,6 @@ class Hub:
         return len(self._streams)
 
     def _start(self) -> None:
-        self._last = session().scalar(sa.select(sa.func.max(Event.id))) or 0
         self._watcher = ChangeWatcher(self._app)
         self._watcher.subscribe(self._changed)
         self._watcher.start()
@@ -107,18 +108,20 @@ class Hub:
             return
         try:
             with work_context(self._app):
-                self._feed()
+                while self._feed() == BATCH:
+                    pass
         except SQLAlchemyError as error:
             log.warning("Live updates could not be read: %s", error)
 
-    def _feed(self) -> None:
+    def _feed(self) -> int:
+        """Tell the streams of events not told yet; returns how many rows were read."""
         rows = session().execute(
             sa.select(Event.id, Event.kind, Event.data, Ticket.number, Ticket.department_id)
             .join(Ticket, Ticket.id == Event.ticket_id, isouter=True)
             .where(Event.id > self._last - OVERLAP).order_by(Event.id).limit(BATCH)).all()
         fresh = [row for row in rows if row.id not in self._seen]
         if not rows:
-            return
+            return 0
         self._last = max(self._last, rows[-1].id)
         self._seen = {row.id for row in rows}
         changed: dict[int, set[int]] = {}
@@ -128,14 +131,13 @@ class Hub:
                 places.add(row.department_id)
                 if row.kind == "ticket_moved":  # those who lose sight of it have to drop it from their lists
                     places.add((row.data or {}).get("before", row.department_id))
-        if not changed:
-            return
         with self._lock:
             streams = list(self._streams)
         for stream in streams:
             numbers = [number for number, places in changed.items() if stream.sees(places)]
             if numbers:
                 stream.put({"tickets": numbers})
+        return len(rows)
 
 
 def hub() -> Hub:
@@ -154,28 +156,27 @@ def stream() -> Any:
         return Response("Too many live streams; the page works without.", 503, {"Retry-After": "30"})
     app = current_app._get_current_object()  # type: ignore[attr-defined]
     response = Response(_lines(app, opened, version), mimetype="text/event-stream")
+    response.call_on_close(lambda: app.extensions[EXTENSION].close(opened))  # also when it never began
     response.headers["X-Accel-Buffering"] = "no"
     response.headers["Cache-Control"] = "no-store"
     return response
 
 
 def _lines(app: Flask, opened: Stream, version: int) -> Iterator[str]:
-    began = time.monotonic()
-    try:
-        yield "retry: 3000\ndata: {\"all\": true}\n\n"
-        while time.monotonic() - began < LONGEST_SECONDS:
-            try:
-                hint = opened.hints.get(timeout=PING_SECONDS)
-            except queue.Empty:
-                if not _still_valid(app, opened, version):
-                    return
-                yield ": here\n\n"
-                continue
-            if hint is None:
+    began = checked = time.monotonic()
+    yield "retry: 3000\ndata: {\"all\": true}\n\n"
+    while time.monotonic() - began < LONGEST_SECONDS:
+        try:
+            hint = opened.hints.get(timeout=PING_SECONDS)
+        except queue.Empty:
+            hint = {}
+        if hint is None:
+            return
+        if time.monotonic() - checked >= PING_SECONDS:
+            if not _still_valid(app, opened, version):
                 return
-            yield f"data: {json.dumps(hint)}\n\n"
-    finally:
-        app.extensions[EXTENSION].close(opened)
+            checked = time.monotonic()
+        yield f"data: {json.dumps(hint)}\n\n" if hint else ": here\n\n"
 
 
 def _still_valid(app: Flask, opened: Stream, version: int) -> bool:

@@ -19,7 +19,7 @@ from inbox.web.tickets import answer
 blueprint = Blueprint("messages", __name__)
 SHOWN_INLINE = {"image/png", "image/jpeg", "image/gif", "image/webp"}
 HELD = "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'self'; sandbox {}"
-RELEASED = HELD.replace("img-src 'self' data:", "img-src 'self' data: https: http:")
+RELEASED = HELD.replace("img-src 'self' data:", "img-src 'self' data: https:")
 SANDBOX = "allow-same-origin allow-popups allow-popups-to-escape-sandbox"
 
 

@@ -275,7 +275,7 @@ def new() -> Any:
     from inbox.web.composer import body_from_form, files_from_form, recipients_from_form
 
     rail = sidebar()
-    if request.method == "GET":
+    if request.method != "POST":
         return render_template("ticket/new.html", place=None, error=None,
                                form={"address": request.args.get("to", "")}, **rail)
     form = request.form

@@ -127,20 +127,29 @@ class MailComposer extends HTMLElement {
     }
   }
 
+  // Another tab or device stored a newer draft: nothing is overwritten, a person chooses.
   conflict(facts) {
     const note = this.querySelector("[data-conflict]");
-    note.textContent = facts.error;
+    const other = document.createElement("p");
+    other.className = "clip";
+    other.textContent = facts.text;
+    note.replaceChildren(Object.assign(document.createElement("b"), { textContent: facts.error }), other);
     note.hidden = false;
     this.saved.textContent = "";
     const mine = this.current();
-    this.put(facts);
-    const keep = document.createElement("button");
-    keep.type = "button";
-    keep.className = "btn s";
-    keep.textContent = "↩";
-    keep.title = facts.error;
-    keep.addEventListener("click", () => { this.put({ ...mine, version: facts.version }); note.hidden = true; this.changed(); });
-    note.append(" ", keep);
+    const choices = document.createElement("span");
+    choices.className = "row";
+    for (const [words, draft] of [[this.dataset.takeStored, facts], [this.dataset.keepMine, { ...mine, version: facts.version }]]) {
+      const button = Object.assign(document.createElement("button"), { type: "button", className: "btn s", textContent: words });
+      button.addEventListener("click", () => {
+        note.hidden = true;
+        this.put(draft);
+        if (draft !== facts) this.save();
+        this.editor.focus();
+      });
+      choices.append(button);
+    }
+    note.append(choices);
   }
 
   async upload(files) {
@@ -151,10 +160,11 @@ class MailComposer extends HTMLElement {
     if (this.timer) await this.save();
     const answer = await post(this.dataset.filesUrl, values);
     this.form.elements.files.value = "";
-    if (answer.ok) this.swapFiles(await answer.text());
-    else { const note = this.querySelector("[data-conflict]"); note.textContent = new DOMParser().parseFromString(await answer.text(), "text/html").body.textContent.trim(); note.hidden = false; }
-    const stored = await post(this.dataset.draftUrl, (() => { const f = new FormData(); for (const [n, v] of Object.entries({ kind: this.kind, ...this.current() })) f.set(n, v); f.set("version", 1e9); return f; })(), "PUT");
-    if (stored.ok) this.form.elements.version.value = (await stored.json()).version;
+    if (answer.ok) {
+      if (this.form.elements.version.value === "0") this.form.elements.version.value = answer.headers.get("Draft-Version");
+      this.querySelector("[data-discard]").hidden = false;
+      this.swapFiles(await answer.text());
+    } else { const note = this.querySelector("[data-conflict]"); note.textContent = new DOMParser().parseFromString(await answer.text(), "text/html").body.textContent.trim(); note.hidden = false; }
   }
 
   swapFiles(html) {

@@ -1,5 +1,7 @@
 // Live updates. One tab of the browser (the one that holds the lock) keeps the stream and tells the others, since a
 // browser allows six connections a host. A page fetches only what it shows, at most once in two seconds.
+import { post } from "./app.js";
+
 const LOCK = "pluginbox-live";
 const PAUSE = 2000;
 const channel = "BroadcastChannel" in window ? new BroadcastChannel(LOCK) : null;
@@ -30,9 +32,14 @@ async function refresh() {
   }
   const place = list ? "?" + new URLSearchParams(JSON.parse(list.dataset.place)) : "";
   await htmx.ajax("GET", "/rail" + place, { target: "#rail", swap: "outerMorph" });
-  if (pane?.dataset.number && (hints.all || hints.tickets.has(pane.dataset.number)) && !pane.querySelector(".tools details[open]")) {
-    await htmx.ajax("GET", pane.dataset.fresh, { target: "#pane", swap: "none" });
+  const number = pane?.dataset.number;
+  if (!number || !(hints.all || hints.tickets.has(number))) return;
+  if (pane.querySelector(".tools details[open]")) { // the head would be swapped under the open menu: a little later
+    setTimeout(() => heard({ tickets: [number] }), PAUSE);
+    return;
   }
+  await htmx.ajax("GET", pane.dataset.fresh, { target: "#pane", swap: "none" });
+  if (document.getElementById("pane") === pane && !hints.all) post(`/tickets/${number}/seen`);
 }
 
 function mark(pane) {
