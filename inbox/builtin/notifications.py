@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from inbox.toolkit import Agent, Event, Message, Ticket, hookimpl, notifications, words_for
 
@@ -46,16 +46,21 @@ def _is_away(ticket: Ticket) -> bool:
 
 def _mail(agents: Iterable[Agent], wish: str, ticket: Ticket, message: Message | None, event: Event,
           error: str = "") -> None:
+    """Tell those who want to know, each in the own language."""
+    letters, words = [], {}
     for agent in agents:
         if notifications.wants(agent, wish):
-            subject, first = _words(agent, wish, ticket, message, error)
-            notifications.notify(agent, event, ticket=ticket, subject=subject,
-                                 text=_text(first, message, notifications.ticket_address(ticket)))
+            if agent.locale not in words:
+                words[agent.locale] = _words(words_for(agent).gettext, wish, ticket, message, error)
+            subject, first = words[agent.locale]
+            text = _text(first, message, notifications.ticket_address(ticket))
+            letters.append(notifications.Letter(agent, subject, text))
+    notifications.notify(event, ticket=ticket, letters=letters)
 
 
-def _words(agent: Agent, wish: str, ticket: Ticket, message: Message | None, error: str) -> tuple[str, str]:
-    """The subject and the first line, in the agent's language."""
-    _ = words_for(agent).gettext
+def _words(_: Callable[[str], str], wish: str, ticket: Ticket, message: Message | None,
+           error: str) -> tuple[str, str]:
+    """The subject and the first line."""
     facts = {"number": ticket.number, "subject": ticket.subject, "error": error,
              "customer": ticket.customer.display_name,
              "author": message.agent.name if message is not None and message.agent else ""}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 import sqlalchemy as sa
 
@@ -25,6 +27,15 @@ WISHES: dict[str, bool] = {
 """What an agent can be told of, and whether one is who never chose. Choices: `agent.preferences["notify"]`."""
 
 
+@dataclass(frozen=True)
+class Letter:
+    """A mail to one agent, in that agent's language."""
+
+    agent: Agent
+    subject: str
+    text: str
+
+
 def wants(agent: Agent, wish: str) -> bool:
     """True when an agent wants mail about something (a key of WISHES)."""
     chosen = agent.preferences.get("notify")
@@ -38,24 +49,36 @@ def members(ticket: Ticket) -> list[Agent]:
         .where(Membership.department_id == ticket.department_id, Agent.is_active).order_by(Agent.id)))
 
 
-def notify(agent: Agent, event: Event, *, ticket: Ticket, subject: str, text: str) -> bool:
-    """Mail an agent about an event. False when that is not to be: told already, own act, out of reach, too many."""
-    if (event.actor_kind == "agent" and event.actor_id == agent.id) or not permissions.may(agent, "view", ticket):
-        return False
+def notify(event: Event, *, ticket: Ticket, letters: Iterable[Letter]) -> int:
+    """Mail agents about an event. Returns how many were; left out are those who did it themselves, cannot see the
+    ticket, were told before, or had too many mails this hour."""
+    wanted = [(each.agent.id, each) for each in letters if _concerns(each.agent, event, ticket)]
+    if not wanted:
+        return 0
+    event_id, count = event.id, 0
+    mails = {number: {"to": each.agent.email, "name": each.agent.name, "subject": each.subject, "text": each.text}
+             for number, each in wanted}
     with transaction() as current:
-        told = current.scalar(sa.select(Notification.id).where(
-            Notification.event_id == event.id, Notification.agent_id == agent.id, Notification.way == "mail"))
-        own_mailbox = current.scalar(sa.select(Mailbox.id).where(Mailbox.address == agent.email))
-        if told is not None or own_mailbox is not None:  # mail to our own mailbox would open a ticket
-            return False
-        current.add(Notification(event_id=event.id, agent_id=agent.id, way="mail"))
-        current.flush()
-        if not spend(f"notify:{agent.id}", LIMIT, WITHIN):
-            log.warning("Agent %s was sent %s mails within an hour; event %s is not mailed.", agent.id, LIMIT, event.id)
-            return False
-        queue.enqueue("mail.system", {"to": agent.email, "name": agent.name, "subject": subject, "text": text},
-                      key=f"notify:{event.id}:{agent.id}")
-        return True
+        told = set(current.scalars(sa.select(Notification.agent_id).where(
+            Notification.event_id == event_id, Notification.way == "mail")))
+        ours = set(current.scalars(sa.select(Mailbox.address).where(
+            Mailbox.address.in_([mail["to"] for mail in mails.values()]))))  # mail to ourselves would open a ticket
+        for number, mail in mails.items():
+            if number in told or mail["to"] in ours:
+                continue
+            current.add(Notification(event_id=event_id, agent_id=number, way="mail"))
+            if not spend(f"notify:{number}", LIMIT, WITHIN):
+                log.warning("Agent %s was sent %s mails within an hour; event %s is not mailed.",
+                            number, LIMIT, event_id)
+                continue
+            queue.enqueue("mail.system", mail, key=f"notify:{event_id}:{number}")
+            count += 1
+    return count
+
+
+def _concerns(agent: Agent, event: Event, ticket: Ticket) -> bool:
+    is_own_act = event.actor_kind == "agent" and event.actor_id == agent.id
+    return not is_own_act and permissions.may(agent, "view", ticket)
 
 
 def ticket_address(ticket: Ticket) -> str:

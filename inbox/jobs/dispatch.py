@@ -24,6 +24,7 @@ from inbox.plugin_host import call, faults
 
 log = logging.getLogger(__name__)
 LOOK_SECONDS = 5.0  # at the latest, without any wake-up
+GATHER_SECONDS = 0.01  # a burst of commits becomes one look
 RENEW_SECONDS = 15.0
 SETTLE_SECONDS = 30.0
 LONGEST_CALL = 30.0  # seconds
@@ -193,8 +194,8 @@ class Dispatcher:
                 self._stopping.wait(1.0)
                 continue
             self._watch()
-            if not work:
-                self._wake.wait(LOOK_SECONDS)
+            if not work and self._wake.wait(LOOK_SECONDS):
+                self._stopping.wait(GATHER_SECONDS)
 
     def _busy(self) -> set[str]:
         return {lane.plugin for lane in self._lanes.values() if lane.is_busy}

@@ -34,6 +34,7 @@ LEASE = dt.timedelta(seconds=30)  # how long a job of a process that was killed 
 RENEW_SECONDS = 10.0
 LOOK_SECONDS = 5.0  # at the latest, without any wake-up
 FIRST_DELAY, LONGEST_DELAY = 5, 3600  # seconds before a retry; four times as long after each
+GATHER_SECONDS = 0.01  # a burst of commits becomes one look
 LANES = {"intake": 1, "sending": 2}  # threads; every other lane has config.worker_threads
 
 
@@ -216,13 +217,22 @@ def run_due(app: Flask, kinds: Iterable[str] | None = None, *, now: dt.datetime 
         outcome, count = perform(app, job), count + 1
 
 
+class _Slot:
+    """One thread of a lane: how to wake it, and whether it has a job in hand."""
+
+    def __init__(self, lane: str) -> None:
+        self.lane = lane
+        self.wake = threading.Event()
+        self.is_busy = False
+
+
 class Engine:
     """The threads that run jobs in one process."""
 
     def __init__(self, app: Flask) -> None:
         self._app = app
         self._stopping = threading.Event()
-        self._wakes: list[threading.Event] = []
+        self._slots: list[_Slot] = []
         self._in_hand: dict[int, Claimed] = {}
         self._threads: list[threading.Thread] = []
 
@@ -233,36 +243,42 @@ class Engine:
         others = self._app.config["INBOX"].worker_threads
         for lane in sorted({each.lane for each in HANDLERS.values()}):
             for number in range(LANES.get(lane, others)):
-                wake = threading.Event()
-                self._wakes.append(wake)
+                self._slots.append(_Slot(lane))
                 self._threads.append(threading.Thread(
-                    target=self._run_lane, args=(kinds_of(lane), wake), name=f"jobs-{lane}-{number}", daemon=True))
+                    target=self._run_slot, args=(kinds_of(lane), self._slots[-1]), name=f"jobs-{lane}-{number}",
+                    daemon=True))
         self._threads.append(threading.Thread(target=self._keep_leases, name="jobs-leases", daemon=True))
         for thread in self._threads:
             thread.start()
 
     def wake(self) -> None:
-        """Something was committed: look whether a job is due."""
-        for each in self._wakes:
-            each.set()
+        """Something was committed: one idle thread of each lane looks whether a job is due."""
+        woken: set[str] = set()
+        for slot in self._slots:
+            if not slot.is_busy and slot.lane not in woken:
+                woken.add(slot.lane)
+                slot.wake.set()
 
     def stop(self, timeout: float = 10.0) -> bool:
         """Take no new job, let those in hand end. True when all ended within `timeout` seconds."""
         self._stopping.set()
-        self.wake()
+        for slot in self._slots:
+            slot.wake.set()
         until = utcnow() + dt.timedelta(seconds=timeout)
         for thread in self._threads:
             thread.join(max(0.0, (until - utcnow()).total_seconds()))
         return not any(thread.is_alive() for thread in self._threads)
 
-    def _run_lane(self, kinds: tuple[str, ...], wake: threading.Event) -> None:
+    def _run_slot(self, kinds: tuple[str, ...], slot: _Slot) -> None:
         outcome: Outcome | None = None
         while not self._stopping.is_set() or outcome is not None:
-            wake.clear()
+            slot.wake.clear()
+            pause = 0.0
             try:
                 with work_context(self._app):
-                    job = turn(outcome, () if self._stopping.is_set() else kinds)
-                    pause = LOOK_SECONDS if job else self._until_due(kinds)
+                    if outcome is None:
+                        pause = self._until_due(kinds)
+                    job = None if pause else turn(outcome, () if self._stopping.is_set() else kinds)
             except SQLAlchemyError as error:
                 log.warning("The job queue cannot be reached (%s); trying again.", error)
                 if self._stopping.wait(1.0):
@@ -272,14 +288,22 @@ class Engine:
                 self._in_hand.pop(outcome.job.id, None)
                 outcome = None
             if job is not None:
-                self._in_hand[job.id] = job
-                outcome = perform(self._app, job)
-            elif not self._stopping.is_set():
-                wake.wait(pause)
+                outcome = self._perform(job, slot)
+            elif pause and slot.wake.wait(pause):
+                self._stopping.wait(GATHER_SECONDS)
+
+    def _perform(self, job: Claimed, slot: _Slot) -> Outcome:
+        self._in_hand[job.id], slot.is_busy = job, True
+        self.wake()  # there may be more for the others of the lane
+        try:
+            return perform(self._app, job)
+        finally:
+            slot.is_busy = False
 
     def _until_due(self, kinds: tuple[str, ...]) -> float:
+        """Seconds until the next job of the lane is due; 0 when one is."""
         due = next_due(kinds)
-        return LOOK_SECONDS if due is None else min(max((due - utcnow()).total_seconds(), 0.01), LOOK_SECONDS)
+        return LOOK_SECONDS if due is None else min(max((due - utcnow()).total_seconds(), 0.0), LOOK_SECONDS)
 
     def _keep_leases(self) -> None:
         while not self._stopping.wait(RENEW_SECONDS):

@@ -288,11 +288,9 @@ def test_a_commit_elsewhere_wakes_the_engine_soon(app: Flask, session: Session, 
     running.start()
     watcher.start()
     time.sleep(0.3)
-    began = time.monotonic()
     put()
-    assert done.wait(3)
+    assert done.wait(2)  # far sooner than the engine looks by itself
     watcher.stop()
-    assert time.monotonic() - began < 1
 
 
 @pytest.mark.parametrize("times", [3])
