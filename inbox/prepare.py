@@ -77,14 +77,14 @@ def greeting(app: Flask, config: Config) -> dict[str, Any]:
             raise StartError("This is the demo desk, whose password everybody knows: it listens on this machine only. "
                              "Leave host and smtp_host on 127.0.0.1, or choose another folder with --home.")
         if seeded:
-            return {"login": list(demo.LOGIN)}
+            return {"login": list(demo.LOGIN), "mail_to": demo.MAIL_TO}
         if config.demo and owned:
             raise StartError(f"{config.home} holds a desk that is not the demo desk, or a demo desk that was never "
                              "finished. Choose another folder with --home, or start without --demo.")
         if not config.demo:
             return {} if owned else {"setup_code": agents.setup_code()}
     demo.seed(app)
-    return {"login": list(demo.LOGIN)}
+    return {"login": list(demo.LOGIN), "mail_to": demo.MAIL_TO}
 
 
 def main() -> int:

@@ -146,7 +146,8 @@ class Supervisor:
             lines.append(f"  Open      {config.public_url}/")
         if login := greeting.get("login"):
             lines.append(f"  Sign in   {login[0]}   password: {login[1]}")
-        lines += [f"  Mail in   {config.smtp_host}:{config.smtp_port} ({config.smtp_protocol.upper()})",
+        to = f", to {greeting['mail_to']} for example" if "mail_to" in greeting else ""
+        lines += [f"  Mail in   {config.smtp_host}:{config.smtp_port} ({config.smtp_protocol.upper()}){to}",
                   f"  Data      {config.home}", "", "Ctrl-C ends it.", ""]
         print("\n".join(lines), flush=True)
 

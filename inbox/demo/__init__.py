@@ -25,6 +25,7 @@ class Login(NamedTuple):
 
 PASSWORD = "warm-wool-from-bergen"  # noqa: S105  (printed on start; the demo desk listens on this machine only)
 LOGIN = Login("ingrid@fjordthread.example", PASSWORD)
+MAIL_TO = "support@fjordthread.example"  # where a newcomer can write to
 BY = Actor.system("demo")
 
 
