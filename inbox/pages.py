@@ -20,7 +20,7 @@ LOGGING: dict[str, Any] = {"formatters": {}, "handlers": {}, "loggers": {
     "_granian": {"level": "ERROR", "handlers": [], "propagate": True}, "granian.access": {"handlers": []}}}
 
 
-class Server(Granian):  # type: ignore[misc]
+class Server(Granian):  # type: ignore[misc, valid-type]
     """Granian, which tells its worker to end the live streams before it waits for requests in hand."""
 
     def signal_handler_interrupt(self, *args: Any, **kwargs: Any) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
@@ -16,25 +17,32 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from inbox import migrate, secrets
 from inbox.app import create_core_app
+from inbox.backup import copy_sqlite, sqlite_path
 from inbox.config import Config, ConfigError, load_config
 from inbox.core import agents
-from inbox.db import db, work_context
+from inbox.db import db, session, utcnow, work_context
 from inbox.migrate import MigrationError
+from inbox.plugin_host import discover, lifecycle
+from inbox.plugin_host.models import Plugin
 from inbox.processes import StartError
 
+EMPTY = "There is no desk here yet. `inbox run` or `inbox init` makes one."
+NEWER = "The database is of a newer version than this program. Install that version again."
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
 
 def open_desk(config: Config) -> Flask:
     """The core application on a database that fits this program. Raises StartError when it does not."""
+    if config.is_sqlite and not sqlite_path(config).exists():  # connecting would make an empty one
+        raise StartError(f"{EMPTY} (data folder: {config.home})")
     secrets.ensure_key(config)
     app = create_core_app(config)
     with work_context(app):
         state = database_state(db.engine)
     if state != "current":
-        words = {"empty": "There is no desk here yet. `inbox run` or `inbox init` makes one.",
+        words = {"empty": EMPTY,
                  "old": "The database is of an older version. Run `inbox upgrade` first.",
-                 "new": "The database is of a newer version than this program. Install that version again."}
+                 "new": NEWER}
         raise StartError(f"{words[state]} (data folder: {config.home})")
     return app
 
@@ -56,15 +64,59 @@ def database_state(engine: sa.Engine) -> str:
 
 def make_tables(config: Config) -> Flask:
     """Make or update the tables. Raises StartError, ConfigError, MigrationError."""
+    return _upgrade(config, True)[0]
+
+
+def upgrade(config: Config, *, backup: bool = True) -> tuple[Path | None, bool]:
+    """Bring the database and the tables of installed plugins to this version.
+
+    An older SQLite database is copied first. Returns where to (None: not needed), and whether anything changed.
+    Raises StartError, ConfigError, MigrationError, OSError.
+    """
+    return _upgrade(config, backup)[1:]
+
+
+def _upgrade(config: Config, backup: bool) -> tuple[Flask, Path | None, bool]:
     secrets.ensure_key(config)
     app = create_core_app(config)
     with work_context(app):
-        state = database_state(db.engine)
+        state, copy = database_state(db.engine), None
         if state == "new":
-            raise StartError("The database is of a newer version than this program. Install that version again.")
+            raise StartError(NEWER)
+        if state == "old" and config.is_sqlite and backup:
+            copy = _set_aside(config)
         if state != "current":
             migrate.migrate(db.engine)
-    return app
+        changed = _upgrade_plugins(config)
+    return app, copy, changed or state != "current"
+
+
+def _set_aside(config: Config) -> Path:
+    """A copy of the database as it is before an upgrade."""
+    folder = config.home / "backups"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    copy = folder / f"before-upgrade-{utcnow():%Y%m%d-%H%M%S}.db"
+    copy_sqlite(sqlite_path(config), copy)
+    return copy
+
+
+def _upgrade_plugins(config: Config) -> bool:
+    """Bring the tables of plugins to what their new code expects. One that cannot be is left for `plugin list`."""
+    if config.safe_mode:
+        return False
+    rows = {row.name: row.version for row in session().scalars(sa.select(Plugin))}
+    found = discover.scan(config) if rows else {}
+    changed = False
+    for name, version in rows.items():
+        manifest = found[name].manifest if name in found else None
+        if manifest is None or manifest.version == version:
+            continue
+        try:
+            lifecycle.install(name)
+            changed = True
+        except lifecycle.PluginError as error:
+            print(f"Plugin {name} stays at {version}: {error}", file=sys.stderr)
+    return changed
 
 
 def greeting(app: Flask, config: Config) -> dict[str, Any]:

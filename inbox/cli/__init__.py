@@ -6,7 +6,11 @@ import click
 
 import inbox
 from inbox.cli.base import Main
+from inbox.cli.mail import ledger, receive
+from inbox.cli.people import agent, department, mailbox, token
+from inbox.cli.plugins import plugin
 from inbox.cli.run import init, run, smtp, web, worker
+from inbox.cli.upkeep import backup, doctor, export_openapi, keys, restore, upgrade
 
 
 @click.group(cls=Main, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -18,5 +22,6 @@ def main() -> None:
     """
 
 
-for _command in (run, web, worker, smtp, init):
+for _command in (run, web, worker, smtp, init, receive, agent, department, mailbox, token, plugin, backup, restore,
+                 upgrade, keys, ledger, doctor, export_openapi):
     main.add_command(_command)
