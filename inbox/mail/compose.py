@@ -138,12 +138,12 @@ def full_html(letter: Letter) -> str:
     """The HTML as sent: answer, signature, quote. `letter.html` must be sanitised already."""
     parts = [letter.html or html_from_text(letter.text)]
     if letter.signature.strip():
-        parts.append(f'<div class="signature"><br>{html_from_text(letter.signature.strip())}</div>')
+        parts.append(f'<div class="signature">{html_from_text(letter.signature.strip())}</div>')
     if letter.quote:
         quoted = letter.quote.html
         if quoted is None or len(quoted) > 4 * LONGEST_QUOTE:
             quoted = html_from_text(_shortened(letter.quote.text))
-        parts.append(f'<div class="gmail_quote"><br><div class="gmail_attr">{html_from_text(letter.quote.intro)}</div>'
+        parts.append(f'<div class="gmail_quote"><div class="gmail_attr">{html_from_text(letter.quote.intro)}</div>'
                      f'<blockquote type="cite" class="gmail_quote" style="{QUOTE_STYLE}">'
                      f"{_without_foreign_images(quoted, letter.files)}</blockquote></div>")
     body = "\n".join(parts)

@@ -30,7 +30,7 @@ def index() -> Any:
     found = {"rows": rows, "next": following, "numbers": tickets.numbers(row.ticket_id for row in rows)}
     if wants_partial():  # a reply was sent meanwhile: the live stream asks for the rows
         return render_template("outbox/_rows.html", **found)
-    return render_template("outbox/list.html", place=Place("all"), **found, **sidebar())
+    return render_template("outbox/list.html", place=Place(None), **found, **sidebar())
 
 
 @blueprint.get("/outbox/<int:caught_id>")
@@ -38,7 +38,7 @@ def show(caught_id: int) -> Any:
     """One message: its headers, its body in a frame, its files."""
     caught, parsed = _read(caught_id)
     number = tickets.numbers([caught.ticket_id]).get(caught.ticket_id or 0)
-    return render_template("outbox/page.html", caught=caught, parsed=parsed, number=number, place=Place("all"),
+    return render_template("outbox/page.html", caught=caught, parsed=parsed, number=number, place=Place(None),
                            **sidebar())
 
 
