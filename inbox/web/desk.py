@@ -130,4 +130,5 @@ def search() -> Any:
 @blueprint.get("/rail")
 def rail() -> Any:
     """The left rail alone, for live updates of the counts."""
-    return render_template("nav/_rail.html", place=Place.from_request(), **sidebar())
+    at = request.args.get("at", "")  # a page that shows no list of tickets: its own link stays lit
+    return render_template("nav/_rail.html", place=Place(None) if at else Place.from_request(), here=at, **sidebar())

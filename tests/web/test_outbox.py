@@ -1,5 +1,7 @@
 """The Outbox page: what the catcher kept, for those who may see it."""
 
+import re
+
 import pytest
 import sqlalchemy as sa
 from flask.testing import FlaskClient
@@ -86,6 +88,11 @@ def test_without_signing_in_there_is_nothing(client: FlaskClient, caught: Caught
     for path in ("/outbox", f"/outbox/{caught.id}", f"/outbox/{caught.id}/raw"):
         response = client.get(path)
         assert response.status_code == 303 and "/sign-in" in response.headers["Location"]
+
+
+def test_the_rail_knows_the_page_that_asks_for_it(member: FlaskClient) -> None:
+    lit = re.findall(r'<a href="([^"]+)" aria-current="page"', member.get("/rail?at=/outbox").text)
+    assert lit == ["/outbox"]
 
 
 def test_an_empty_outbox_says_what_to_do(member: FlaskClient) -> None:

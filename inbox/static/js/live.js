@@ -30,8 +30,8 @@ async function refresh() {
     await htmx.ajax("GET", list.dataset.url, { target: "#rows", swap: "outerMorph" });
     mark(pane);
   }
-  const place = list ? "?" + new URLSearchParams(JSON.parse(list.dataset.place)) : "";
-  await htmx.ajax("GET", "/rail" + place, { target: "#rail", swap: "outerMorph" });
+  const place = list?.dataset.place ? JSON.parse(list.dataset.place) : { at: location.pathname };
+  await htmx.ajax("GET", "/rail?" + new URLSearchParams(place), { target: "#rail", swap: "outerMorph" });
   const number = pane?.dataset.number;
   if (!number || !(hints.all || hints.tickets.has(number))) return;
   if (pane.querySelector(".tools details[open]")) { // the head would be swapped under the open menu: a little later
