@@ -4,6 +4,7 @@ import base64
 import datetime as dt
 import json
 import re
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -360,14 +361,6 @@ def test_a_refused_request_may_be_sent_again_with_its_key(call: Caller, ticket: 
     assert call("POST", path, {"kind": "reply", "text": "x"}, headers=key).status_code == 201
 
 
-def test_old_answers_are_forgotten(app: Flask, call: Caller, ticket: Ticket) -> None:
-    from inbox.web.api import idempotency
-
-    call("POST", f"/tickets/{ticket.id}/messages", {"kind": "note", "text": "a"}, headers={"Idempotency-Key": "k"})
-    assert idempotency.forget_old() == 0
-    assert idempotency.forget_old(utcnow() + dt.timedelta(days=3)) == 1
-
-
 # --- the ledger and customers -----------------------------------------------------------------------------------
 
 
@@ -512,3 +505,19 @@ def test_the_description_can_be_exported(app: Flask, client: FlaskClient) -> Non
     from inbox.web.api import export_openapi
 
     assert export_openapi(app) == client.get(f"{V1}/openapi.json").get_json()
+
+
+def test_the_same_key_from_two_sides_at_once(app: Flask, call: Caller, ticket: Ticket, session: Session) -> None:
+    path = f"{V1}/tickets/{ticket.id}/messages"
+    session.rollback()
+
+    def post(_number: int) -> tuple[int, Any]:
+        answer = app.test_client().post(path, json={"kind": "note", "text": "Once."}, headers={
+            "Authorization": f"Bearer {call.token}", "Idempotency-Key": "both"})
+        return answer.status_code, answer.get_json()
+
+    with ThreadPoolExecutor(6) as pool:
+        answers = list(pool.map(post, range(6)))
+    assert [status for status, _body in answers] == [201] * 6
+    assert len({body["id"] for _status, body in answers}) == 1
+    assert session.scalar(sa.select(sa.func.count(Message.id)).where(Message.kind == "note")) == 1

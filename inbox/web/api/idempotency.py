@@ -1,23 +1,23 @@
-"""`Idempotency-Key` on posts: the same key does the work once, and gives the same answer each time."""
+"""`Idempotency-Key` on posts: the same key does the work once, and gives the same answer each time.
+
+Answers are kept for two days (`inbox.jobs.schedule`).
+"""
 
 from __future__ import annotations
 
-import datetime as dt
 import hashlib
 from collections.abc import Callable
 from typing import Any
 
-import sqlalchemy as sa
 from flask import Response, json, request
 from sqlalchemy.exc import IntegrityError
 
 from inbox.core.errors import Invalid
 from inbox.core.models import IdempotentAnswer
-from inbox.db import session, transaction, utcnow
+from inbox.db import session, transaction
 from inbox.web.api.auth import agent
 
 HEADER = "Idempotency-Key"
-KEPT = dt.timedelta(days=2)
 
 Work = Callable[[], tuple[dict[str, Any], str]]
 """Does it inside the transaction; returns the answer's body and the address of what was made."""
@@ -58,13 +58,6 @@ def once(work: Work) -> Response:
             raise
         return before
     return _response(body, 201, location)
-
-
-def forget_old(now: dt.datetime | None = None) -> int:
-    """Delete answers older than two days. Returns how many; called by the schedule."""
-    with transaction() as current:
-        gone = current.execute(sa.delete(IdempotentAnswer).where(IdempotentAnswer.at < (now or utcnow()) - KEPT))
-        return int(gone.rowcount)  # type: ignore[attr-defined]
 
 
 def _response(body: dict[str, Any], status: int, location: str) -> Response:
