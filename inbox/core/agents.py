@@ -30,6 +30,7 @@ TRIES_A_PERSON = 10  # per address within the window
 TRIES_A_REMOTE = 50  # per remote address: an office may share one
 RESETS = 5
 RESET_LIFE = dt.timedelta(hours=1)
+INVITATION_LIFE = dt.timedelta(days=3)
 SETUP_LIFE = dt.timedelta(days=7)
 LOCALES, APPEARANCES = settings.LOCALES, ("auto", "light", "dark")
 
@@ -293,6 +294,20 @@ def request_password_reset(email: str, link: str, remote: str = "") -> None:
             "to": agent.email, "subject": f"{desk}: a new password",
             "text": f"Hello {agent.name},\n\nopen this address within an hour to choose a new password:\n\n"
                     f"{link.format(token=token)}\n\nIf you did not ask for it, nothing has changed.\n"})
+
+
+def invite(agent: Agent, link: str, *, by: Actor) -> None:
+    """Mail an agent a link to choose a password with, good for three days. `link` holds `{token}`."""
+    _may_manage(by, agent)
+    if not agent.is_active:
+        raise Invalid("agent", "This agent is deactivated. Activate them first.")
+    with transaction():
+        token = _one_time("reset", INVITATION_LIFE, agent)
+        desk = settings.get("desk.name")
+        queue.enqueue("mail.system", {
+            "to": agent.email, "subject": f"{desk}: choose your password",
+            "text": f"Hello {agent.name},\n\nyou have an account at {desk}. Open this address within three days to "
+                    f"choose a password:\n\n{link.format(token=token)}\n"})
 
 
 def reset_agent(token: str) -> Agent | None:

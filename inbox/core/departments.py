@@ -103,3 +103,11 @@ def retire(department: Department, *, by: Actor) -> None:
             raise Invalid("department", "Tickets of this department are still open. Move or close them first.")
         department.is_active = False
         events.record("settings_changed", by=by, department=department.id, active=False)
+
+
+def reopen(department: Department, *, by: Actor) -> None:
+    """Take a department into use again."""
+    permissions.require(by, "manage_departments")
+    with transaction():
+        department.is_active = True
+        events.record("settings_changed", by=by, department=department.id, active=True)

@@ -5,6 +5,7 @@ What an installation needs before it has a database is in `inbox.config` instead
 
 from __future__ import annotations
 
+import datetime as dt
 import zoneinfo
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -53,11 +54,20 @@ def _days(value: int) -> str | None:
     return None if 1 <= value <= 36500 else "Give a number of days, at least one."
 
 
+def _date(value: str) -> str | None:
+    try:
+        dt.date.fromisoformat(value or "2000-01-01")
+        return None
+    except ValueError:
+        return "Write a day like 2025-01-31, or nothing."
+
+
 DECLARED: dict[str, Setting] = {each.key: each for each in (
     Setting("desk.name", str, "Pluginbox", _name),
     Setting("desk.locale", str, "en", _one_of(*LOCALES)),
     Setting("desk.time_zone", str, "UTC", _zone),
     Setting("mail.quote", bool, True),  # the customer's last message below our answers
+    Setting("mail.start", str, "", _date),  # older mail stays in the account; empty: all of it is fetched
     Setting("keep.trash_days", int, 30, _days),
     Setting("keep.job_days", int, 7, _days),
     Setting("keep.fault_days", int, 90, _days),

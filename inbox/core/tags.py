@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from inbox.core import permissions
 from inbox.core.errors import Invalid
 from inbox.core.events import Actor
-from inbox.core.models import Tag
+from inbox.core.models import Tag, TicketTag
 from inbox.core.tickets import clean_tag
 from inbox.db import session, transaction
 
@@ -15,6 +15,12 @@ from inbox.db import session, transaction
 def all_tags(limit: int = 500) -> list[Tag]:
     """Every tag by name."""
     return list(session().scalars(sa.select(Tag).order_by(Tag.name).limit(limit)))
+
+
+def counts() -> dict[int, int]:
+    """On how many tickets each tag is. One walk over the tags of tickets: for the page of settings."""
+    rows = session().execute(sa.select(TicketTag.tag_id, sa.func.count()).group_by(TicketTag.tag_id))
+    return dict(rows.tuples().all())
 
 
 def change(tag: Tag, *, by: Actor, name: str | None = None, hue: int | None = None) -> None:

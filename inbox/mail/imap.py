@@ -7,6 +7,7 @@ do all the same, the ledger takes each UID once.
 
 from __future__ import annotations
 
+import datetime as dt
 import logging
 import threading
 import time
@@ -61,7 +62,7 @@ def fetch_new(client: IMAPClient, place: Place, owner: str, stop: threading.Even
     Raises LeaseLost, Trouble (disk), SERVER_ERRORS and sqlalchemy's errors; what was committed stays.
     """
     limit = current_config().max_message_bytes
-    last = rows.open_folder(place, owner)
+    last = rows.open_folder(place, owner, lambda since: _mark_before(client, since))
     uids = sorted(uid for uid in client.search(["UID", f"{last + 1}:*"]) if uid > last)  # `*` is the last one, always
     anew = bool(uids) and rows.was_numbered_anew(place)
     count = 0
@@ -78,6 +79,12 @@ def fetch_new(client: IMAPClient, place: Place, owner: str, stop: threading.Even
             count += len(group)
     _fetch_whole(client, place, limit)
     return count
+
+
+def _mark_before(client: IMAPClient, since: dt.date) -> int:
+    """The UID before the first message that arrived on that day or later; RFC 3501 SINCE, by the server's calendar."""
+    newer = client.search(["SINCE", since])
+    return min(newer) - 1 if newer else max(client.search(["UID", "*"]), default=0)
 
 
 def _sizes(client: IMAPClient, uids: Sequence[int]) -> dict[int, int]:

@@ -6,12 +6,12 @@ import datetime as dt
 import os
 import socket
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from inbox.core import arrivals
+from inbox.core import arrivals, settings
 from inbox.core.models import Ledger, Mailbox
 from inbox.db import session, transaction, utcnow
 from inbox.mail import ledger
@@ -120,16 +120,23 @@ def _extend(current: sa.orm.Session, mailbox_id: int, owner: str, *still: sa.Col
 # --- how far it is ----------------------------------------------------------------------------------------------
 
 
-def open_folder(place: Place, owner: str) -> int:
-    """The last UID we have of the folder. When the server numbered it anew, we begin at 0 again. Raises LeaseLost."""
-    stored = session().execute(sa.select(Mailbox.uidvalidity, Mailbox.last_uid).where(
+def open_folder(place: Place, owner: str, mark_before: Callable[[dt.date], int] = lambda since: 0) -> int:
+    """The last UID we have of the folder. When the server numbered it anew, we begin at 0 again.
+
+    In a mailbox that was never fetched, `mark_before` says which messages are older than `mail.start` and stay where
+    they are. Raises LeaseLost.
+    """
+    stored = session().execute(sa.select(Mailbox.uidvalidity, Mailbox.last_uid, Mailbox.fetched_at).where(
         Mailbox.id == place.mailbox_id)).one_or_none()
     if stored is not None and stored.uidvalidity == place.uidvalidity:
         return stored.last_uid
+    since = settings.get("mail.start", f"mailbox:{place.mailbox_id}")
+    is_first = stored is not None and stored.uidvalidity is None and stored.fetched_at is None
+    mark = mark_before(dt.date.fromisoformat(since)) if is_first and since else 0
     with transaction() as current:
         _extend(current, place.mailbox_id, owner, Mailbox.imap_folder == place.folder,
-                uidvalidity=place.uidvalidity, last_uid=0)
-    return 0
+                uidvalidity=place.uidvalidity, last_uid=mark)
+    return mark
 
 
 def was_numbered_anew(place: Place) -> bool:

@@ -35,7 +35,23 @@ def init_web(app: Flask, config: Config) -> None:
 
 
 def _register_screens(app: Flask) -> None:
-    from inbox.web import auth, composer, customers, desk, health, ledger, live, messages, outbox, profile, tickets
+    from inbox.web import (
+        auth,
+        composer,
+        customers,
+        desk,
+        health,
+        ledger,
+        live,
+        messages,
+        outbox,
+        profile,
+        settings,
+        setup,
+        tickets,
+    )
 
-    for screen in (auth, profile, desk, tickets, composer, messages, customers, ledger, outbox, live, health):
+    settings.load_pages()
+    for screen in (auth, setup, profile, desk, tickets, composer, messages, customers, settings, ledger, outbox, live,
+                   health):
         app.register_blueprint(screen.blueprint)

@@ -61,7 +61,7 @@ class RailLink:
 LINKS = (
     RailLink("outbox.index", lazy_gettext("Outbox"), "send"),
     RailLink("ledger.index", lazy_gettext("Mail ledger"), "mail", "see_ledger"),
-    RailLink("settings.index", lazy_gettext("Settings"), "gear"),
+    RailLink("settings.index", lazy_gettext("Settings"), "gear", "reply"),
 )
 
 

@@ -16,9 +16,13 @@ from inbox.web.desk import sidebar
 blueprint = Blueprint("profile", __name__)
 
 
+def time_zones() -> list[str]:
+    """The zones to choose from, by name."""
+    return sorted(zone for zone in zoneinfo.available_timezones() if "/" in zone or zone == "UTC")
+
+
 def _page(error: Invalid | None = None, status: int = 200) -> Any:
-    zones = sorted(zone for zone in zoneinfo.available_timezones() if "/" in zone or zone == "UTC")
-    return render_template("profile/page.html", agent=me(), zones=zones, error=error, place=None,
+    return render_template("profile/page.html", agent=me(), zones=time_zones(), error=error, place=None,
                            **sidebar()), status
 
 

@@ -1,0 +1,81 @@
+"""Settings of saved replies: one's own, those of a department, those of the desk."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import request
+from flask_babel import gettext
+from markupsafe import escape
+
+from inbox.core import departments, permissions, saved_replies
+from inbox.core.errors import Invalid
+from inbox.core.models import Department, SavedReply
+from inbox.web.auth import actor, me
+from inbox.web.settings import blueprint, page, require, saved
+
+
+@blueprint.get("/saved-replies")
+def saved_reply_list() -> Any:
+    """Every saved reply the agent can use."""
+    require("reply")
+    names = {each.id: each.name for each in departments.all_departments(active=None)}
+    return page("saved_replies", replies=saved_replies.available_to(me()), departments=names, may_change=_may_change)
+
+
+def _may_change(found: SavedReply) -> bool:
+    return found.agent_id == me().id or permissions.may(me(), "manage_saved_replies")
+
+
+@blueprint.route("/saved-replies/new", methods=["GET", "POST"])
+def new_saved_reply() -> Any:
+    """Another saved reply."""
+    return _edit(None)
+
+
+@blueprint.route("/saved-replies/<int:saved_reply_id>", methods=["GET", "POST"])
+def saved_reply(saved_reply_id: int) -> Any:
+    """One saved reply."""
+    require("reply")
+    return _edit(saved_replies.get(saved_reply_id, me()))
+
+
+def _edit(stored: SavedReply | None) -> Any:
+    require("reply")
+    if request.method == "GET":
+        whose = "me" if stored is None or stored.agent_id else str(stored.department_id or "desk")
+        return _page(stored, {"name": stored.name if stored else "", "text": stored.text if stored else "",
+                              "whose": whose})
+    form = request.form
+    text = form.get("text", "").replace("\r\n", "\n").strip()
+    html = stored.html if stored is not None and stored.text.strip() == text else as_html(text)
+    try:
+        saved_replies.save(by=actor(), name=form.get("name", ""), text=text, html=html, saved_reply=stored,
+                           personal=form.get("whose", "me") == "me", department=_department(form.get("whose", "")))
+    except Invalid as problem:
+        return _page(stored, form, problem, 422)
+    return saved("settings.saved_reply_list", gettext("The saved reply is stored."))
+
+
+def as_html(text: str) -> str:
+    """Plain text as paragraphs, for the editor."""
+    paragraphs = (str(escape(each.strip())) for each in text.split("\n\n") if each.strip())
+    return "".join(f"<p>{each.replace(chr(10), '<br>')}</p>" for each in paragraphs)
+
+
+def _department(whose: str) -> Department | None:
+    return departments.get(int(whose)) if whose.isdecimal() else None
+
+
+def _page(stored: SavedReply | None, values: Any, error: Invalid | None = None, status: int = 200) -> Any:
+    shared = [each for each in departments.all_departments() if permissions.sees(me(), each)]
+    return page("saved_reply", status, reply=stored, values=values, error=error, departments=shared,
+                may_change=stored is None or _may_change(stored))
+
+
+@blueprint.post("/saved-replies/<int:saved_reply_id>/delete")
+def delete_saved_reply(saved_reply_id: int) -> Any:
+    """Throw one away."""
+    require("reply")
+    saved_replies.delete(saved_replies.get(saved_reply_id, me()), by=actor())
+    return saved("settings.saved_reply_list", gettext("The saved reply is gone."))
