@@ -9,6 +9,7 @@ import datetime as dt
 import zoneinfo
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -41,9 +42,15 @@ def _name(value: str) -> str | None:
     return None if 0 < len(value.strip()) <= 100 else "Give the desk a name of at most 100 characters."
 
 
+@cache
+def time_zones() -> frozenset[str]:
+    """Every zone of the tz database; finding them walks through its files, so it is done once."""
+    return frozenset(zoneinfo.available_timezones())
+
+
 def is_time_zone(value: str) -> bool:
     """True for a zone of the tz database, like Europe/Oslo."""
-    return value in zoneinfo.available_timezones()
+    return value in time_zones()
 
 
 def _zone(value: str) -> str | None:

@@ -20,7 +20,7 @@ def all_tags(limit: int = 500) -> list[Tag]:
 def counts() -> dict[int, int]:
     """On how many tickets each tag is. One walk over the tags of tickets: for the page of settings."""
     rows = session().execute(sa.select(TicketTag.tag_id, sa.func.count()).group_by(TicketTag.tag_id))
-    return dict(rows.tuples().all())
+    return {row[0]: row[1] for row in rows}
 
 
 def change(tag: Tag, *, by: Actor, name: str | None = None, hue: int | None = None) -> None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import zoneinfo
 from typing import Any
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask_babel import gettext
 
-from inbox.core import agents
+from inbox.core import agents, settings
 from inbox.core.errors import Invalid, RateLimited
 from inbox.web.auth import actor, me, start_session
 from inbox.web.desk import sidebar
@@ -18,7 +17,7 @@ blueprint = Blueprint("profile", __name__)
 
 def time_zones() -> list[str]:
     """The zones to choose from, by name."""
-    return sorted(zone for zone in zoneinfo.available_timezones() if "/" in zone or zone == "UTC")
+    return sorted(zone for zone in settings.time_zones() if "/" in zone or zone == "UTC")
 
 
 def _page(error: Invalid | None = None, status: int = 200) -> Any:

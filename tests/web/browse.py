@@ -25,6 +25,7 @@ class Visitor:
         answer = contextvars.Context().run(self.client.open, path, method=method, **options)
         if has_app_context():
             session().rollback()  # the test sees what the request has stored
+            session().expire_all()
         return answer
 
     def token(self, path: str) -> str:
