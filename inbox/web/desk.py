@@ -90,10 +90,12 @@ def _title(place: Place, departments: list[Department] | None) -> str:
 
 
 def _show(place: Place) -> Any:
-    if request.args.get("part") == "rows":
-        return render_template("desk/_rows.html", **list_of(place))
+    part = request.args.get("part")
+    if part in ("rows", "queue"):
+        return render_template(f"desk/_{part}.html", builtin_views=views.BUILTIN, **list_of(place))
     rail = sidebar()
-    return render_template("desk/list.html", **rail, **list_of(place, rail["departments"]))
+    wide = me().preferences.get("layout") == "list"
+    return render_template("desk/list.html", wide=wide, **rail, **list_of(place, rail["departments"]))
 
 
 def _place(**where: Any) -> Place:

@@ -9,7 +9,7 @@ from flask_babel import gettext
 
 from inbox.core import agents, settings
 from inbox.core.errors import Invalid, RateLimited
-from inbox.web.auth import actor, me, start_session
+from inbox.web.auth import actor, me, safe_next, start_session
 from inbox.web.desk import sidebar
 
 blueprint = Blueprint("profile", __name__)
@@ -42,6 +42,14 @@ def save() -> Any:
         return _page(problem, 422)
     flash(gettext("Your profile is saved."))
     return redirect(url_for("profile.show"), 303)
+
+
+@blueprint.post("/profile/layout")
+def layout() -> Any:
+    """How lists are shown: `list` at full width, or `panes`, list and ticket side by side."""
+    chosen = "list" if request.form.get("layout") == "list" else "panes"
+    agents.update_profile(me(), by=actor(), preferences={"layout": chosen})
+    return redirect(safe_next(request.args.get("next")), 303)
 
 
 @blueprint.post("/profile/password")
