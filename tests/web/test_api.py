@@ -462,6 +462,18 @@ def test_a_database_that_does_not_answer(call: Caller, monkeypatch: pytest.Monke
     assert response.headers["Retry-After"] == "5" and "locked" not in response.text
 
 
+def test_a_plugin_that_refuses_says_why(call: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+    from inbox.core import intake
+    from inbox.plugin_host.call import Rejected
+
+    def refuse(*args: Any, **options: Any) -> None:
+        raise Rejected("Not on Sundays.")
+
+    monkeypatch.setattr(intake, "plan", refuse)
+    response = call("POST", "/tickets", {"subject": "x", "text": "y", "customer": {"email": "a@b.no"}})
+    assert check_problem(response, 422)["detail"] == "Not on Sundays."
+
+
 def test_too_many_tries_say_when_to_come_back(app: Flask, call: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
     from inbox.core import customers
     from inbox.core.errors import RateLimited

@@ -15,10 +15,11 @@ from sqlalchemy.exc import OperationalError
 from werkzeug.exceptions import HTTPException
 
 from inbox.core.errors import CoreError, Invalid, NotAllowed, NotFound, RateLimited, Stale
+from inbox.plugin_host.call import Rejected
 
 log = logging.getLogger(__name__)
 MEDIA_TYPE = "application/problem+json"
-STATUS = {NotFound: 404, NotAllowed: 403, Invalid: 422, Stale: 409, RateLimited: 429}
+STATUS = {NotFound: 404, NotAllowed: 403, Invalid: 422, Rejected: 422, Stale: 409, RateLimited: 429}
 CODES = (400, 401, 403, 404, 405, 406, 408, 409, 411, 412, 413, 414, 415, 422, 428, 429, 431, 500, 503)
 COMMON = (400, 401, 403, 404, 409, 413, 415, 422, 429)
 DETAILS = {
@@ -96,6 +97,7 @@ def statuses_of(method: str, path: str) -> tuple[int, ...]:
 def register(blueprint: Blueprint) -> None:
     """Let a blueprint answer every error with problem details; a page's own error handlers come after these."""
     blueprint.register_error_handler(CoreError, of_core)
+    blueprint.register_error_handler(Rejected, of_core)
     blueprint.register_error_handler(OperationalError, of_database)
     for code in CODES:
         blueprint.register_error_handler(code, of_http)
@@ -113,8 +115,8 @@ def cover(app: Flask, prefix: str) -> None:
         return problem(response.status_code, headers=kept)
 
 
-def of_core(error: CoreError) -> Response:
-    """What the core refuses."""
+def of_core(error: CoreError | Rejected) -> Response:
+    """What the core refuses, or a plugin."""
     status = next((code for kind, code in STATUS.items() if isinstance(error, kind)), 400)
     errors = [_of_field(error.field, str(error))] if isinstance(error, Invalid) else None
     headers = {"Retry-After": str(error.seconds)} if isinstance(error, RateLimited) else {}
