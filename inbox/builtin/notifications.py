@@ -11,7 +11,7 @@ LONGEST = 1000  # characters of a message in the mail
 
 @hookimpl
 def ticket_created(ticket: Ticket, message: Message, event: Event) -> None:
-    if ticket.assignee_id is None and not _is_away(ticket):
+    if ticket.assignee_id is None and event.actor_kind != "agent" and not _is_away(ticket):
         _mail(notifications.members(ticket), "new_ticket", ticket, message, event)
 
 

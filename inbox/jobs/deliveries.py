@@ -172,20 +172,20 @@ def let_go(owner: str) -> None:
 # --- delivering one ---------------------------------------------------------------------------------------------
 
 
-def deliver(app: Flask, plugin: str, task: Task) -> None:
-    """Tell one plugin of one event, in a work context of its own. A failure becomes a row; nothing is raised for it."""
+def deliver(app: Flask, plugin: str, task: Task) -> str | None:
+    """Tell one plugin of one event, in a work context of its own. A failure becomes a row and is returned."""
     with work_context(app):
         event = session().get(Event, task.event_id)
         row = session().get(Delivery, (task.event_id, plugin))
         if event is None or (row is not None) != task.is_retry:
-            return  # purged meanwhile, or somebody else sees to it
+            return None  # purged meanwhile, or somebody else sees to it
         state = call.state_of(plugin)
         if state in ("paused", "unloaded"):
             _note(plugin, event.id, "waiting", row.attempts if row else 0, "")
-            return
+            return None
         if not task.is_retry and _earlier_waits(plugin, event):
             _note(plugin, event.id, "failed", 0, "An earlier event of the ticket comes first.", utcnow())
-            return
+            return None
         problem = _tell(plugin, event)
     with work_context(app):
         if problem is not None:
@@ -194,6 +194,7 @@ def deliver(app: Flask, plugin: str, task: Task) -> None:
             with transaction() as current:
                 current.execute(sa.delete(Delivery).where(
                     Delivery.event_id == task.event_id, Delivery.plugin == plugin))
+    return problem
 
 
 def _tell(plugin: str, event: Event) -> str | None:

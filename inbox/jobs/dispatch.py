@@ -21,6 +21,8 @@ from inbox.db import work_context
 from inbox.jobs import deliveries
 from inbox.jobs.deliveries import Task
 from inbox.plugin_host import call, faults
+from inbox.plugin_host.faults import PluginFailure
+from inbox.plugin_host.registry import EXTENSION
 
 log = logging.getLogger(__name__)
 LOOK_SECONDS = 5.0  # at the latest, without any wake-up
@@ -38,7 +40,11 @@ def owner_name() -> str:
 
 
 def deliver_due(app: Flask) -> int:
-    """Deliver everything that is due, and what follows from it, in this thread. Returns how many calls were made."""
+    """Deliver everything that is due, and what follows from it, in this thread. Returns how many calls were made.
+
+    Where faults are to be seen at once (in tests), raises PluginFailure; the event is to be retried all the same.
+    """
+    host = app.extensions.get(EXTENSION)
     owner, count = owner_name(), 0
     done: list[int] = []
     while True:
@@ -50,7 +56,9 @@ def deliver_due(app: Flask) -> int:
             return count
         for task in tasks:
             for plugin in task.plugins:
-                deliveries.deliver(app, plugin, task)
+                problem = deliveries.deliver(app, plugin, task)
+                if problem is not None and host is not None and host.raise_faults:
+                    raise PluginFailure(plugin, task.kind, problem)
                 count += 1
 
 
@@ -239,7 +247,7 @@ class Dispatcher:
 
     def _watch(self) -> None:
         """Report calls that run for too long while they run."""
-        host = self.app.extensions.get("inbox_plugins")
+        host = self.app.extensions.get(EXTENSION)
         for lane in list(self._lanes.values()):
             task = lane.overdue()
             if task is not None and host is not None:

@@ -306,7 +306,7 @@ class Engine:
         return LOOK_SECONDS if due is None else min(max((due - utcnow()).total_seconds(), 0.0), LOOK_SECONDS)
 
     def _keep_leases(self) -> None:
-        while not self._stopping.wait(RENEW_SECONDS):
+        while not self._stopping.is_set():
             try:
                 with work_context(self._app):
                     renew(list(self._in_hand.values()))
@@ -314,3 +314,4 @@ class Engine:
                         self.wake()
             except SQLAlchemyError as error:
                 log.warning("The job queue cannot be reached (%s); trying again.", error)
+            self._stopping.wait(RENEW_SECONDS)

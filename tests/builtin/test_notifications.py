@@ -11,7 +11,7 @@ from inbox.core.messages import Body
 from inbox.core.models import Agent, Department, Event, Job, Notification, Ticket
 from inbox.db import transaction
 from inbox.jobs import dispatch
-from inbox.testing.factories import make_agent, make_department, make_mailbox, make_message, make_ticket
+from inbox.testing.factories import make_agent, make_customer, make_department, make_mailbox, make_message, make_ticket
 
 
 @pytest.fixture
@@ -49,6 +49,13 @@ def test_a_new_ticket_is_told_to_those_who_work_there(app, session, department, 
     make_agent("Ivy", role="admin")  # sees everything, works nowhere
     make_ticket("Printer", department=department)
     assert mails(app, session) == [("Ada", "New ticket #1: Printer"), ("Ben", "New ticket #1: Printer")]
+
+
+def test_a_ticket_an_agent_opened_is_not_told_as_a_customer_s(app, session, department, ada, ben) -> None:
+    make_mailbox(department=department)
+    messages.open_ticket(by=Actor.of(ben), department=department, customer=make_customer(), subject="Called",
+                         body=Body("She called."), mail_it=False)
+    assert mails(app, session) == []
 
 
 def test_the_mail_says_who_wrote_what_and_where(app, session, department, ada) -> None:

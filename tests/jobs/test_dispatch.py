@@ -17,6 +17,7 @@ from inbox.core.messages import Body
 from inbox.core.models import Delivery, Event, Ticket
 from inbox.db import db, in_transaction, transaction, utcnow, work_context
 from inbox.jobs import deliveries, dispatch
+from inbox.plugin_host.faults import PluginFailure
 from inbox.plugin_host.models import PluginFault
 from inbox.plugin_host.registry import PluginHost
 from inbox.testing.factories import make_agent, make_department, make_message, make_ticket
@@ -186,6 +187,17 @@ def _let_time_pass() -> None:
     with work_context(_app[0]), transaction() as current:
         current.execute(sa.update(Delivery).where(Delivery.state == "failed").values(
             next_try_at=utcnow() - dt.timedelta(seconds=1)))
+
+
+def test_in_tests_a_fault_raises_where_events_are_delivered(app, host) -> None:
+    def note_added(ticket):
+        raise ValueError("no")
+
+    plug(app, "bad", note_added)
+    add_note(make_ticket())
+    with pytest.raises(PluginFailure, match="Plugin bad, hook note_added: ValueError: no"):
+        dispatch.deliver_due(app)
+    assert [row[1:] for row in rows()] == [("bad", "failed", 1)]
 
 
 def test_after_many_tries_a_delivery_is_given_up_and_kept(app, host) -> None:
