@@ -86,7 +86,6 @@ def session() -> Session:
 # --- the only commit ------------------------------------------------------------------------------------------
 
 _writing: ContextVar[bool] = ContextVar("inbox_writing", default=False)
-_after_commit: ContextVar[list[Callable[[], None]] | None] = ContextVar("inbox_after_commit", default=None)
 _closing: ContextVar[bool] = ContextVar("inbox_closing", default=False)  # transaction() itself commits now
 _no_writes: ContextVar[str | None] = ContextVar("inbox_no_writes", default=None)  # why nothing may be written
 on_commit: list[Callable[[Flask], None]] = []
@@ -114,7 +113,7 @@ def transaction() -> Iterator[Session]:
     if current.new or current.dirty or current.deleted:
         raise RuntimeError("Objects were changed outside of transaction(); change them inside the block.")
     current.rollback()
-    mark, later = _writing.set(True), _after_commit.set([])
+    mark = _writing.set(True)
     try:
         try:
             root = current.get_transaction() or current.begin()
@@ -128,12 +127,8 @@ def transaction() -> Iterator[Session]:
         except BaseException:
             current.rollback()
             raise
-        todo = _after_commit.get() or []
     finally:
         _writing.reset(mark)
-        _after_commit.reset(later)
-    for call in todo:
-        call()
     app = current_app._get_current_object()  # type: ignore[attr-defined]
     for wake in on_commit:
         wake(app)
@@ -179,14 +174,6 @@ def _no_statement(state: sa.orm.ORMExecuteState) -> None:
 def _only_here(current: Session) -> None:
     if not _closing.get() and not current.in_nested_transaction():
         raise RuntimeError("Only inbox.db.transaction() commits; write inside `with transaction():`.")
-
-
-def after_commit(call: Callable[[], None]) -> None:
-    """Run `call` once the outermost transaction has been committed (never when it is rolled back)."""
-    waiting = _after_commit.get()
-    if waiting is None:
-        raise RuntimeError("after_commit() is only of use inside transaction().")
-    waiting.append(call)
 
 
 @contextmanager

@@ -269,12 +269,6 @@ def _note_attempt(keys: Iterable[str]) -> None:
         current.add_all(Attempt(key=key) for key in keys)
 
 
-def forget_attempts() -> None:
-    """Delete tries that no longer count; called by the schedule."""
-    with transaction() as current:
-        current.execute(sa.delete(Attempt).where(Attempt.at < utcnow() - WINDOW))
-
-
 def request_password_reset(email: str, link: str, remote: str = "") -> None:
     """Mail a link that sets a new password, if there is such an agent; the caller says the same either way.
 

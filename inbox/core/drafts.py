@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.orm import joinedload
 
 from inbox.core import messages, permissions
 from inbox.core.attachments import StoredFile
@@ -92,14 +91,3 @@ def discard(draft: Message, *, by: Actor) -> None:
 def _own(draft: Message, by: Actor) -> None:
     if by.agent is None or draft.state != "draft" or draft.agent_id != by.agent.id:
         raise NotFound("This draft has been sent or discarded already.")
-
-
-def with_tickets(agent: Agent, limit: int = 50) -> list[tuple[Message, Ticket | None]]:
-    """An agent's drafts with their tickets, those out of reach left out."""
-    drafts = all_of(agent, limit)
-    ids = [each.ticket_id for each in drafts if each.ticket_id is not None]
-    found = {ticket.id: ticket for ticket in session().scalars(
-        permissions.visible(sa.select(Ticket).where(Ticket.id.in_(ids)), agent)
-        .options(joinedload(Ticket.customer), joinedload(Ticket.department)))}
-    return [(each, found.get(each.ticket_id or 0)) for each in drafts
-            if each.ticket_id is None or each.ticket_id in found]

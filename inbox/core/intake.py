@@ -12,13 +12,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import sqlalchemy as sa
-
-from inbox.core import customers, events, messages, permissions, search, tickets
+from inbox.core import customers, events, messages, search, tickets
 from inbox.core.attachments import StoredFile
 from inbox.core.errors import Invalid
 from inbox.core.events import Actor
-from inbox.core.models import Agent, Department, Mailbox, Message, Reference, Ticket
+from inbox.core.models import Department, Mailbox, Message, Reference, Ticket
 from inbox.db import in_transaction, session, utcnow
 from inbox.plugin_host import call
 
@@ -145,53 +143,3 @@ def _move_on(ticket: Ticket, message: Message, by: Actor, *, is_new: bool) -> No
     elif ticket.status != "open":
         tickets.set_status(ticket, "open", by=by)
     session().flush()
-
-
-def place_of(message_ids: Sequence[str]) -> tuple[Ticket, Message] | None:
-    """The ticket and message that one of these Message-IDs names, the first that is known; merges are followed."""
-    for value in message_ids:
-        message = session().scalar(sa.select(Message).where(
-            Message.message_id == value, Message.ticket_id.is_not(None)).order_by(Message.id.desc()).limit(1))
-        ticket = survivor(message.ticket_id) if message is not None else None
-        if message is not None and ticket is not None:
-            return ticket, message
-    return None
-
-
-def sibling_of(message_ids: Sequence[str]) -> tuple[Ticket, str] | None:
-    """The ticket of another message that refers to the same (perhaps unknown) message."""
-    for value in message_ids:
-        ticket_id = session().scalar(sa.select(Reference.ticket_id).where(Reference.value == value)
-                                     .order_by(Reference.ticket_id.desc()).limit(1))
-        ticket = survivor(ticket_id) if ticket_id is not None else None
-        if ticket is not None:
-            return ticket, value
-    return None
-
-
-def survivor(ticket_id: int | None) -> Ticket | None:
-    """A ticket, or the one it was merged into."""
-    ticket = session().get(Ticket, ticket_id) if ticket_id is not None else None
-    while ticket is not None and ticket.merged_into_id is not None:
-        ticket = session().get(Ticket, ticket.merged_into_id)
-    return ticket
-
-
-def takes_part(ticket: Ticket, address: str) -> bool:
-    """True when an address belongs to the ticket's customer or has written in it or was written to."""
-    wanted = customers.normalise_address(address)
-    customer = customers.by_address(address)
-    if customer is not None and customer.id == ticket.customer_id:
-        return True
-    for message in messages.thread(ticket):
-        people = [message.from_address, *(each.address for each in message.recipients)]
-        people += [each["address"] for role in ("to", "cc") for each in message.addressed.get(role, [])]
-        if message.kind != "note" and wanted in map(customers.normalise_address, people):
-            return True
-    return False
-
-
-def is_agent(address: str) -> Agent | None:
-    """The active agent with this address, or None."""
-    agent = session().scalar(sa.select(Agent).where(Agent.email == customers.normalise_address(address)))
-    return agent if agent is not None and permissions.may(agent, "view") else None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import joinedload
@@ -250,8 +249,3 @@ def check_recipients(to: Sequence[Address]) -> list[Address]:
 def snippet(text: str) -> str:
     """The beginning of a text on one line."""
     return " ".join(text[:SNIPPET * 4].split())[:SNIPPET]
-
-
-def summary(message: Message) -> dict[str, Any]:
-    """Ids and kinds of a message, for events and the API."""
-    return {"id": message.id, "kind": message.kind, "state": message.state}

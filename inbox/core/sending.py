@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from inbox.core import events, permissions, queue, tickets
 from inbox.core.errors import Invalid
 from inbox.core.events import Actor
-from inbox.core.models import Customer, CustomerAddress, Message, Recipient, SendAttempt, Ticket
+from inbox.core.models import CustomerAddress, Message, Recipient, SendAttempt, Ticket
 from inbox.db import session, transaction, utcnow
 
 OUTCOMES = ("sent", "refused", "later", "unknown")
@@ -204,10 +204,3 @@ def bounced(message: Message, address: str, reason: str) -> bool:
 def recipients_left(message: Message) -> list[Recipient]:
     """Those who are still to get it."""
     return [each for each in message.recipients if each.state == "queued"]
-
-
-def customer_name(message: Message) -> str:
-    """The name of the customer of the message's ticket, for the quote line."""
-    ticket = session().get(Ticket, message.ticket_id)
-    customer = session().get(Customer, ticket.customer_id) if ticket else None
-    return customer.display_name if customer else ""

@@ -393,10 +393,3 @@ def _unpack(cursor: str) -> list[Any]:
     if not isinstance(values, list):
         raise ValueError("not a cursor")
     return values
-
-
-def row_of(ticket: Ticket, agent: Agent) -> Row | None:
-    """One ticket as a line of a list, or None when it is out of reach."""
-    rows = _rows(permissions.visible(_COLUMNS, agent).where(Ticket.id == ticket.id), agent)
-    _add_tags(rows)
-    return rows[0] if rows else None
