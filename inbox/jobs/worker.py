@@ -17,7 +17,6 @@ from flask import Flask
 from inbox.changes import ChangeWatcher
 from inbox.jobs import dispatch, engine
 from inbox.jobs.schedule import Schedule
-from inbox.mail.imap import Fetcher
 
 log = logging.getLogger(__name__)
 MODULES = ("inbox.jobs.schedule", "inbox.mail.receive", "inbox.mail.deliver")
@@ -38,7 +37,6 @@ class Worker:
         self._engine = engine.Engine(app)
         self._dispatcher = dispatch.Dispatcher(app)
         self._schedule = Schedule(app)
-        self._fetcher = Fetcher(app)
 
     def start(self) -> None:
         """Begin to work; returns at once."""
@@ -47,13 +45,11 @@ class Worker:
         self._engine.start()
         self._dispatcher.start()
         self._schedule.start()
-        self._fetcher.start()
         self._watcher.start()
 
     def stop(self, timeout: float = 20.0) -> bool:
         """Take nothing new, let what is in hand end. True when it all ended within `timeout` seconds."""
         end = time.monotonic() + timeout
-        self._fetcher.stop(5.0)
         self._schedule.stop(1.0)
         done = self._engine.stop(timeout)
         done = self._dispatcher.stop(max(1.0, end - time.monotonic())) and done
