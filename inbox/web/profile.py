@@ -5,14 +5,22 @@ from __future__ import annotations
 from typing import Any
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
-from flask_babel import gettext
+from flask_babel import gettext, lazy_gettext
 
-from inbox.core import agents, settings
+from inbox.core import agents, notifications, settings
 from inbox.core.errors import Invalid, RateLimited
 from inbox.web.auth import actor, me, safe_next, start_session
 from inbox.web.desk import sidebar
 
 blueprint = Blueprint("profile", __name__)
+
+WISHES = {
+    "new_ticket": lazy_gettext("Somebody opens a ticket in a department of mine"),
+    "assigned": lazy_gettext("A ticket is given to me"),
+    "answer": lazy_gettext("A customer writes in a ticket that is mine, or nobody’s"),
+    "note": lazy_gettext("A colleague leaves a note in a ticket of mine"),
+    "failed": lazy_gettext("A reply of mine could not be sent"),
+}
 
 
 def time_zones() -> list[str]:
@@ -21,8 +29,9 @@ def time_zones() -> list[str]:
 
 
 def _page(error: Invalid | None = None, status: int = 200) -> Any:
-    return render_template("profile/page.html", agent=me(), zones=time_zones(), error=error, place=None,
-                           **sidebar()), status
+    wishes = [(name, title, notifications.wants(me(), name)) for name, title in WISHES.items()]
+    return render_template("profile/page.html", agent=me(), zones=time_zones(), wishes=wishes, error=error,
+                           place=None, **sidebar()), status
 
 
 @blueprint.get("/profile")
@@ -40,6 +49,15 @@ def save() -> Any:
                               appearance=form.get("appearance"))
     except Invalid as problem:
         return _page(problem, 422)
+    flash(gettext("Your profile is saved."))
+    return redirect(url_for("profile.show"), 303)
+
+
+@blueprint.post("/profile/notifications")
+def notify() -> Any:
+    """What one is told of by mail."""
+    chosen = {name: name in request.form for name in WISHES}
+    agents.update_profile(me(), by=actor(), preferences={"notify": chosen})
     flash(gettext("Your profile is saved."))
     return redirect(url_for("profile.show"), 303)
 
