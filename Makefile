@@ -43,8 +43,9 @@ bench: $(VENV)/.dev ## measure speed and memory with 10,000 and 100,000 tickets
 screenshots: $(VENV)/.dev ## pictures of the main screens, light and dark, wide and narrow
 	$(VENV)/bin/python -m tests.browser.screenshots $(ARGS)
 
-corpus: $(VENV)/.dev ## score the reading of mail on a folder of real messages (ARGS=/path/to/messages)
+corpus: $(VENV)/.dev ## read a folder of real messages, score it, and send them through the intake (ARGS=/path/to/messages)
 	$(VENV)/bin/python -m tests.corpus.run $(ARGS)
+	$(VENV)/bin/python -m tests.corpus.intake $(ARGS)
 
 wheel: $(VENV)/.dev ## build dist/pluginbox-*.whl
 	$(VENV)/bin/python -m build --wheel --outdir dist .

@@ -218,7 +218,7 @@ def _place(incoming: Incoming, facts: Facts) -> tuple[Ticket | None, thread.Why]
         if ticket is not None:
             return ticket, {**why, "by": "bounce"}
     return thread.find_ticket(in_reply_to=in_reply_to, references=references, subject=incoming.subject,
-                              sender=incoming.from_address)
+                              sender=incoming.from_address, message_id=incoming.message_id)
 
 
 def _store(row: Waiting, plan: intake.Plan, facts: Facts, named: list[str], known: dict[str, Any]) -> str:
@@ -227,7 +227,7 @@ def _store(row: Waiting, plan: intake.Plan, facts: Facts, named: list[str], know
     if seen is not None:
         verdict, ticket_id = seen
         return _write_fate(row, verdict, ticket_id=ticket_id, **known)
-    if plan.target is None and thread.is_known(named):
+    if plan.target is None and thread.is_known(named, plan.incoming.message_id):
         raise _Overtaken  # what it answers was stored a moment ago
     message = intake.accept(plan, ledger_id=row.id)
     if facts.bounce is not None and facts.bounce.permanent and plan.why.get("message_pk"):

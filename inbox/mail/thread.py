@@ -1,14 +1,15 @@
 """Which ticket a message belongs to, and why. The reason is stored with the message and shown to people.
 
 Order: a Message-ID we know (In-Reply-To first, then References from the newest back); a Message-ID that another
-message named too, so that siblings meet though their parent never reached us; a ticket number in the subject, when
+message named too, so that siblings meet though their parent never reached us, and a question meets an answer that
+was faster; a ticket number in the subject, when
 the sender takes part in that ticket; else a new ticket.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -25,19 +26,18 @@ _NUMBER = re.compile(r"\[#(\d{1,15})\]")
 Why = dict[str, Any]
 
 
-def find_ticket(*, in_reply_to: Sequence[str], references: Sequence[str], subject: str,
-                sender: str) -> tuple[Ticket | None, Why]:
+def find_ticket(*, in_reply_to: Sequence[str], references: Sequence[str], subject: str, sender: str,
+                message_id: str | None = None) -> tuple[Ticket | None, Why]:
     """The ticket a message joins, or None for a new one; and why, for people (see `inbox.web.why`).
 
     `why["by"]` is one of in_reply_to, references, sibling, subject, new. `why["stranger_to"]` is the number of a
     ticket that the subject names and the sender has no part in. A ticket in the trash comes back with the answer.
     """
     named = candidates(in_reply_to, references)
-    for step in (_by_known_id, _by_sibling):
-        for ticket, reason in step(named, in_reply_to):
-            joined = survivor(ticket)
-            if joined is not None:
-                return joined, reason
+    for ticket, reason in _by_ids(named, in_reply_to, message_id):
+        joined = survivor(ticket)
+        if joined is not None:
+            return joined, reason
     return _by_subject(subject, sender)
 
 
@@ -68,7 +68,17 @@ def _by_known_id(named: list[str], in_reply_to: Sequence[str]) -> list[tuple[Tic
     return result
 
 
-def _by_sibling(named: list[str], _in_reply_to: Sequence[str]) -> list[tuple[Ticket, Why]]:
+def _by_ids(named: list[str], in_reply_to: Sequence[str], message_id: str | None) -> Iterator[tuple[Ticket, Why]]:
+    """Tickets that hold or name one of the ids, the most telling first; asked only as far as needed."""
+    yield from _by_known_id(named, in_reply_to)
+    yield from _by_sibling([*named, *_own(message_id)])
+
+
+def _own(message_id: str | None) -> list[str]:
+    return [message_id] if message_id else []
+
+
+def _by_sibling(named: list[str]) -> list[tuple[Ticket, Why]]:
     """Tickets with a message that names the same id as ours, though nobody has the message of that id."""
     if not named:
         return []
@@ -124,10 +134,9 @@ def takes_part(sender: str, ticket: Ticket) -> bool:
     return any(session().execute(query.limit(1)).first() is not None for query in (wrote, got))
 
 
-def is_known(named: Sequence[str]) -> bool:
-    """True when one of the Message-IDs is stored in a ticket or named by a message in one."""
-    if not named:
-        return False
+def is_known(named: Sequence[str], message_id: str | None = None) -> bool:
+    """True when `find_ticket` would find a ticket by these Message-IDs."""
     stored = sa.select(Message.id).where(Message.message_id.in_(named), Message.ticket_id.is_not(None))
-    told = sa.select(Reference.message_pk).where(Reference.value.in_(named))
-    return any(session().execute(query.limit(1)).first() is not None for query in (stored, told))
+    told = sa.select(Reference.message_pk).where(Reference.value.in_([*named, *_own(message_id)]))
+    asked = (stored, told) if named else (told,)
+    return any(session().execute(query.limit(1)).first() is not None for query in asked)

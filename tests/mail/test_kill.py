@@ -44,7 +44,7 @@ def fates(app):
     with work_context(app):
         rows = session().execute(sa.select(Ledger.fate, sa.func.count()).group_by(Ledger.fate)).all()
         db.session.remove()
-        return {fate: count for fate, count in rows}
+        return {row[0]: row[1] for row in rows}
 
 
 def wait_for(check, seconds):
