@@ -15,6 +15,8 @@ from babel.messages.extract import DEFAULT_KEYWORDS, extract_from_dir
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 
+from inbox.core import permissions
+
 ROOT = Path(__file__).parent
 FOLDER = ROOT / "translations"
 LOCALES = ("nb", "th", "ja", "zh_Hant")
@@ -29,6 +31,8 @@ WORDS = (
     "Owner", "Admin", "Agent", "Light agent", "open", "pending", "closed", "snoozed", "spam", "trash", "low", "normal",
     "high", "urgent", "Nobody waits.", "Nothing is assigned to you.", "You have no drafts.", "Nothing is snoozed.",
     "Nothing was closed yet.", "No spam.", "The trash is empty.", "No ticket yet.", "There is nothing here.",
+    "Choose light, dark or automatic.", "Give the desk a name of at most 100 characters.",
+    "There is no such time zone; write for example Europe/Oslo.", "Give a number of days, at least one.",
     "Your role does not allow this.", "Too many tries. Wait a moment, then try again.")
 
 
@@ -39,7 +43,7 @@ def collect() -> Catalog:
             ROOT, METHODS, options_map={"templates/**.html": {"silent": "false"}}, keywords=KEYWORDS):
         if message:
             catalog.add(message, context=context)
-    for word in WORDS:
+    for word in (*WORDS, *permissions.ABILITIES.values()):
         catalog.add(word)
     return catalog
 

@@ -46,7 +46,7 @@ def empty(address: str = "") -> Mailbox:
 
 def read(form: Mapping[str, str]) -> dict[str, Any]:
     """The columns that a form names, passwords aside. What is left empty gets its usual value. Raises Invalid."""
-    typed = {name: form[name].strip() for name in TEXTS if name in form}
+    typed: dict[str, Any] = {name: form[name].strip() for name in TEXTS if name in form}
     typed["address"] = normalise_address(typed.get("address", ""))
     for way in ("imap", "smtp"):
         typed[f"{way}_security"] = typed.get(f"{way}_security") or ("tls" if way == "imap" else "starttls")

@@ -47,9 +47,10 @@ def _edit_department(stored: Department | None) -> Any:
                                 {each.id for each in departments.members(stored)} if stored else {me().id})
     form = request.form
     chosen = {int(each) for each in form.getlist("members") if each.isdecimal()}
-    values = {"name": form.get("name", ""), "sender_name": form.get("sender_name", ""),
-              "signature": form.get("signature", "").replace("\r\n", "\n"), "hue": form.get("hue", 0, type=int) % 12,
-              "mailbox_id": form.get("mailbox_id", type=int)}
+    values: dict[str, Any] = {
+        "name": form.get("name", ""), "sender_name": form.get("sender_name", ""),
+        "signature": form.get("signature", "").replace("\r\n", "\n"),
+        "hue": form.get("hue", 0, type=int) % departments.HUES, "mailbox_id": form.get("mailbox_id", type=int)}
     try:
         with transaction():
             changed = stored or departments.create(by=actor(), name=values["name"])

@@ -1,6 +1,8 @@
 """Fetching by IMAP from a real server: nothing lost, nothing doubled, nothing marked as read."""
 
 import dataclasses
+import datetime as dt
+import imaplib
 import socket
 import threading
 import time
@@ -9,6 +11,8 @@ import pytest
 import sqlalchemy as sa
 
 from inbox import secrets
+from inbox.core import settings
+from inbox.core.events import Actor
 from inbox.core.models import Event, Ledger, Mailbox, Message, Ticket
 from inbox.db import session, transaction, work_context
 from inbox.mail import imap, imap_rows, receive
@@ -400,3 +404,42 @@ def test_something_else_on_the_port(account, listen, mailbox):
 
 def test_the_password_is_not_shown(account):
     assert "secret" not in repr(account)
+
+
+def start_from(app, box, day):
+    with work_context(app):
+        settings.put("mail.start", day, by=Actor.system("test"), scope=f"mailbox:{box}")
+
+
+def append_dated(dovecot, name, when):
+    connection = dovecot.connect()
+    assert connection.append("INBOX", None, imaplib.Time2Internaldate(when), letter(name))[0] == "OK"
+    connection.logout()
+
+
+def test_a_first_fetch_leaves_mail_from_before_the_start(app, dovecot, box, fetch):
+    for name, day in (("ancient", 5), ("old", 10), ("young", 20), ("new", 25)):
+        append_dated(dovecot, name, dt.datetime(2025, 3, day, 12, tzinfo=dt.UTC))
+    start_from(app, box, "2025-03-15")
+    assert (fetch(), fetch()) == (2, 0)
+    append_dated(dovecot, "late", dt.datetime(2025, 3, 1, 12, tzinfo=dt.UTC))  # arrived now, whatever its date
+    assert fetch() == 1
+
+
+def test_a_start_after_every_message_leaves_all_and_takes_the_next(app, dovecot, box, fetch):
+    append_dated(dovecot, "old", dt.datetime(2025, 3, 10, 12, tzinfo=dt.UTC))
+    start_from(app, box, "2025-03-15")
+    assert fetch() == 0
+    dovecot.append(letter("new"))
+    assert fetch() == 1
+
+
+def test_the_start_counts_for_an_empty_mailbox_and_only_once(app, dovecot, box, fetch):
+    start_from(app, box, "2999-01-01")
+    assert fetch() == 0
+    dovecot.append(letter("one"))
+    assert fetch() == 1
+    dovecot.empty()  # the folder begins anew, with new numbers: nothing of it may be left out now
+    time.sleep(1.1)  # UIDVALIDITY counts seconds
+    dovecot.append(letter("two"))
+    assert fetch() == 1
