@@ -7,6 +7,7 @@ import re
 from typing import NamedTuple
 
 from inscriptis import get_text
+from inscriptis.css_profiles import RELAXED_CSS_PROFILE, STRICT_CSS_PROFILE
 from inscriptis.model.config import ParserConfig
 from lxml.etree import LxmlError
 
@@ -22,7 +23,9 @@ _DECLARATION = re.compile(r"^\s*<\?xml[^>]{0,200}>")
 _DROPPED = re.compile(r"<(script|style|title|head)\b|<!--", re.I)
 _BREAK = re.compile(r"<(?:br|/p|/div|/tr|/li|/h[1-6]|/table|/blockquote)\b[^>]*>", re.I)
 _ANY = re.compile(r"<[^<>]{0,2000}>")
-_CONFIG = ParserConfig(display_images=False, display_links=False)
+# The relaxed profile indents what stands in a <div> by two blanks: in mail, where every line is one, that is all.
+_CONFIG = ParserConfig({**RELAXED_CSS_PROFILE, "div": STRICT_CSS_PROFILE["div"]}, display_images=False,
+                       display_links=False)
 
 
 class Shape(NamedTuple):

@@ -98,7 +98,7 @@ def test_what_the_editor_makes_is_sanitised(writer: Writer, ticket: Ticket) -> N
     writer.send({"kind": "reply", "html": "<div>Hi <b>Ola</b><script>alert(1)</script><a href='javascript:x'>l</a></div>"})
     reply = last(ticket)
     assert reply.html is not None and "<b>Ola</b>" in reply.html
-    assert "script" not in reply.html and reply.text.startswith("Hi Ola")
+    assert "script" not in reply.html and reply.text == "Hi Olal"
 
 
 def test_htmx_gets_the_thread_and_an_empty_composer(writer: Writer) -> None:
