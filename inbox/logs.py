@@ -30,7 +30,7 @@ class Readable(logging.Formatter):
 class Json(logging.Formatter):
     """One object a line; `at` is UTC."""
 
-    converter = time.gmtime
+    converter = staticmethod(time.gmtime)  # type: ignore[assignment]
 
     def __init__(self, process: str) -> None:
         super().__init__()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -36,9 +37,10 @@ def of_mailboxes(agent: Agent, since: dt.datetime) -> list[Health]:
     return [_health(each, counted.get(each.id)) for each in mine]
 
 
-def _health(mailbox: Mailbox, row: sa.Row[tuple[int | None, int, int, int]] | None) -> Health:
-    today, waiting, quarantined = (row[1], row[2], row[3]) if row is not None else (0, 0, 0)
-    return Health(mailbox, state_of(mailbox), today, waiting, quarantined)
+def _health(mailbox: Mailbox, row: Any) -> Health:
+    if row is None:
+        return Health(mailbox, state_of(mailbox), 0, 0, 0)
+    return Health(mailbox, state_of(mailbox), row.today, row.waiting, row.quarantined)
 
 
 def state_of(mailbox: Mailbox) -> str:

@@ -267,6 +267,7 @@ def upgrade() -> None:
     op.create_index('ix_ticket_customer_last', 'ticket', ['customer_id', 'last_message_at', 'id'], unique=False)
     op.create_index('ix_ticket_department_shelf_last', 'ticket', ['department_id', 'shelf', 'last_message_at', 'id'], unique=False)
     op.create_index('ix_ticket_last', 'ticket', ['last_message_at', 'id'], unique=False)
+    op.create_index('ix_ticket_updated', 'ticket', ['updated_at', 'id'], unique=False)
     op.create_index(op.f('ix_ticket_mailbox_id'), 'ticket', ['mailbox_id'], unique=False)
     op.create_index(op.f('ix_ticket_merged_into_id'), 'ticket', ['merged_into_id'], unique=False)
     op.create_index('ix_ticket_shelf_assignee_last', 'ticket', ['shelf', 'assignee_id', 'last_message_at', 'id'], unique=False)

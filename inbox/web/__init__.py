@@ -44,6 +44,7 @@ def _register_screens(app: Flask) -> None:
         ledger,
         live,
         messages,
+        new_ticket,
         outbox,
         profile,
         settings,
@@ -52,6 +53,6 @@ def _register_screens(app: Flask) -> None:
     )
 
     settings.load_pages()
-    for screen in (auth, setup, profile, desk, tickets, composer, messages, customers, settings, ledger, outbox, live,
-                   health):
+    for screen in (auth, setup, profile, desk, tickets, new_ticket, composer, messages, customers, settings, ledger,
+                   outbox, live, health):
         app.register_blueprint(screen.blueprint)

@@ -62,7 +62,8 @@ class Place:
 
     def ticket_url(self, number: int, **extra: str) -> str:
         """The address of a ticket with this list beside it; `part="pane"` for the ticket alone."""
-        return url_for("tickets.show", number=number, **self.query, **extra)
+        values: dict[str, Any] = {**self.query, **extra}
+        return url_for("tickets.show", number=number, **values)
 
 
 def sidebar() -> dict[str, Any]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from flask import Blueprint, render_template, request, url_for
+from flask import Blueprint, render_template, request
 from flask_babel import gettext
 
 from inbox.core import agents, customers, departments, events, messages, permissions, tags, tickets
@@ -264,29 +264,3 @@ def simple_act(number: int, act: str) -> Any:
     ticket = load(number)
     ACTS[act](ticket, by=actor())
     return leave(ticket) if act in ("trash", "spam") else answer(ticket)
-
-
-# --- a new one --------------------------------------------------------------------------------------------------
-
-
-@blueprint.route("/tickets/new", methods=["GET", "POST"])
-def new() -> Any:
-    """Open a ticket: with mail to a customer, or noted for one."""
-    from inbox.web.composer import body_from_form, files_from_form, recipients_from_form
-
-    rail = sidebar()
-    if request.method != "POST":
-        return render_template("ticket/new.html", place=None, error=None,
-                               form={"address": request.args.get("to", "")}, **rail)
-    form = request.form
-    try:
-        department = departments.get(form.get("department", 0, type=int))
-        permissions.require(actor(), "open_ticket", department)
-        customer = customers.find_or_create(form.get("address", "").strip(), form.get("name", ""), by=actor())
-        ticket = messages.open_ticket(
-            by=actor(), department=department, customer=customer, subject=form.get("subject", ""),
-            body=body_from_form(form), mail_it=form.get("way") != "note", files=files_from_form(),
-            to=recipients_from_form(form, customer) if form.get("way") != "note" else None)
-    except Invalid as problem:
-        return render_template("ticket/new.html", place=None, form=form, error=problem, **rail), 422
-    return go_to(url_for("tickets.show", number=ticket.number))

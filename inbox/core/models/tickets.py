@@ -32,6 +32,7 @@ class Ticket(Model):
         sa.Index("ix_ticket_department_shelf_last", "department_id", "shelf", "last_message_at", "id"),
         sa.Index("ix_ticket_customer_last", "customer_id", "last_message_at", "id"),
         sa.Index("ix_ticket_last", "last_message_at", "id"),
+        sa.Index("ix_ticket_updated", "updated_at", "id"),
         sa.Index("ix_ticket_snoozed_until", "snoozed_until", sqlite_where=sa.text("snoozed_until IS NOT NULL"),
                  postgresql_where=sa.text("snoozed_until IS NOT NULL")),
         sa.Index("ix_ticket_trashed_at", "trashed_at", sqlite_where=sa.text("trashed_at IS NOT NULL"),

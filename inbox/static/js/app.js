@@ -4,18 +4,13 @@ import "./frames.js";
 import { startKeys } from "./keys.js";
 import { startLive } from "./live.js";
 import { startPane } from "./pane.js";
+import { token } from "./post.js";
 
 document.body.classList.add("js");
 
-const token = document.querySelector("meta[name=csrf-token]").content;
 document.addEventListener("htmx:config:request", (event) => {
   event.detail.ctx.request.headers["X-CSRFToken"] = token;
 });
-
-export function post(url, values = {}, method = "POST") {
-  const body = values instanceof FormData ? values : new URLSearchParams(values);
-  return fetch(url, { method, body, headers: { "X-CSRFToken": token, "HX-Request": "true" }, keepalive: method === "PUT" });
-}
 
 // Menus are details elements: a click elsewhere and Escape close them.
 document.addEventListener("click", (event) => {

@@ -1,6 +1,6 @@
 // The editor: Squire over the textarea (which stays the fallback), drafts kept on the server while one types.
 import Squire from "../vendor/squire.js";
-import { post } from "./app.js";
+import { post } from "./post.js";
 
 const SAVE_AFTER = 1200;
 const RETRY_AFTER = 5000;

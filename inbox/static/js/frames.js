@@ -1,5 +1,5 @@
 // Mail bodies in frames: the frame grows to its content, and the height is remembered for the next time.
-import { post } from "./app.js";
+import { post } from "./post.js";
 
 class MailBody extends HTMLElement {
   connectedCallback() {

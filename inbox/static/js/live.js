@@ -1,6 +1,6 @@
 // Live updates. One tab of the browser (the one that holds the lock) keeps the stream and tells the others, since a
 // browser allows six connections a host. A page fetches only what it shows, at most once in two seconds.
-import { post } from "./app.js";
+import { post } from "./post.js";
 
 const LOCK = "pluginbox-live";
 const PAUSE = 2000;

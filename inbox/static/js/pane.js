@@ -1,5 +1,5 @@
 // The ticket's pane: which row is current, what is marked as seen, where the thread starts.
-import { post } from "./app.js";
+import { post } from "./post.js";
 
 function opened() {
   const pane = document.getElementById("pane");
