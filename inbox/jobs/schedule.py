@@ -49,7 +49,8 @@ def purge_trash(args: dict[str, Any]) -> None:
 @handler("blobs.sweep", every=DAY)
 def sweep_blobs(args: dict[str, Any]) -> None:
     """Delete files that no row names any more."""
-    log.info("%s files were deleted that nothing refers to.", attachments.sweep())
+    if count := attachments.sweep():
+        log.info("%s files were deleted that nothing refers to.", count)
 
 
 @handler("rows.sweep", every=DAY)

@@ -83,10 +83,11 @@ def _attempt(attempt: SendAttempt, mailbox: Mailbox | None) -> None:
     if mailbox is None:
         raise CannotSend(NO_MAILBOX)
     message = session().get_one(Message, attempt.message_pk)
-    composed = compose.compose(letter_for(message, mailbox))
+    letter = letter_for(message, mailbox)
+    composed = compose.compose(letter)
     recipients = [each.address for each in sending.recipients_left(message)]
     if mailbox.outgoing == "catcher":
-        catcher.catch(composed.data, sender=mailbox.address, recipients=recipients, subject=message.subject,
+        catcher.catch(composed.data, sender=mailbox.address, recipients=recipients, subject=letter.subject,
                       message=message, attempt=attempt)
         return
     account = account_of(mailbox)

@@ -1,5 +1,6 @@
 """The real program as a subprocess: its own INBOX_HOME, free ports, `kill -9` when a test wants it."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -67,7 +68,11 @@ class Program:
         self.log = home / "program.log"
         self.process = self._start()
         if wait:
-            self.wait_until_ready()
+            try:
+                self.wait_until_ready()
+            except RuntimeError:
+                self.kill()
+                raise
 
     def _start(self) -> subprocess.Popen[bytes]:
         ports: list[str] = []
@@ -88,7 +93,7 @@ class Program:
         """Return everything printed so far, over all starts."""
         return self.log.read_text(errors="replace")
 
-    def wait_until_ready(self, seconds: float = 60) -> None:
+    def wait_until_ready(self, seconds: float = 180) -> None:
         """Wait until /readyz answers 200. Raises RuntimeError with the output otherwise."""
         end = time.monotonic() + seconds
         last = "no answer"
@@ -117,7 +122,8 @@ class Program:
 
     def kill(self) -> None:
         """`kill -9` the program and its children, as a power cut would."""
-        os.killpg(self.process.pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):  # it ended by itself
+            os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait(20)
 
     def kill_parent(self) -> None:

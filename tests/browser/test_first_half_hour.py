@@ -1,0 +1,100 @@
+"""The tutorial, done by a newcomer: demo desk, mail in, answer out, answer to the answer, in a real browser.
+
+The messages are sent by the very lines that docs/tutorial/first-half-hour.md tells people to paste.
+"""
+
+import re
+import smtplib
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.support.browser import WHY_NOT, chromium, find_chromium
+from tests.support.program import Program
+
+pytestmark = pytest.mark.once
+
+TUTORIAL = Path(__file__).parents[2] / "docs" / "tutorial" / "first-half-hour.md"
+SOON = 2.0  # seconds within which an open page shows a new message
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
+    """The demo desk, started as a newcomer starts it."""
+    with Program(tmp_path_factory.mktemp("demo"), "run", "--demo") as program:
+        program.wait_for_output("Ctrl-C ends it.", 120)
+        yield program
+
+
+@pytest.fixture(scope="module")
+def desk(demo: Program) -> Iterator[Page]:
+    """A page signed in with the login that the program printed. It lasts for all tests of this file."""
+    if find_chromium() is None:
+        pytest.skip(WHY_NOT)
+    printed = re.search(r"Sign in +(\S+) +password: (\S+)", demo.output())
+    assert printed
+    with chromium() as browser:
+        page = browser.new_context(viewport={"width": 1440, "height": 900}).new_page()
+        page.set_default_timeout(15_000)
+        page.goto(demo.url)
+        page.get_by_label("Mail address").fill(printed[1])
+        page.get_by_label("Password").fill(printed[2])
+        page.get_by_role("button", name="Sign in").click()
+        expect(page.get_by_role("link", name=re.compile("Unassigned")).first).to_be_visible()
+        yield page
+
+
+def customer_writes(demo: Program, number: int) -> float:
+    """Run the tutorial's nth piece of Python; return when the message was accepted (time.monotonic)."""
+    code = re.findall(r"<<'END'\n(.*?)^END$", TUTORIAL.read_text("utf-8"), re.M | re.S)[number]
+    exec(code.replace("2525", str(demo.smtp_port)), {"smtplib": smtplib})
+    return time.monotonic()
+
+
+def test_a_message_appears_in_the_open_list_within_two_seconds(demo: Program, desk: Page) -> None:
+    desk.goto(f"{demo.url}/")
+    desk.wait_for_timeout(1000)  # the live stream opens after the page is drawn
+    accepted = customer_writes(demo, 0)
+    desk.get_by_text("The lamp is broken").first.wait_for()
+    assert time.monotonic() - accepted < SOON
+
+
+def test_the_answer_is_in_the_outbox_and_names_the_question(demo: Program, desk: Page) -> None:
+    desk.get_by_text("The lamp is broken").first.click()
+    expect(desk.get_by_text("the glass is broken").first).to_be_visible()
+    desk.get_by_role("textbox", name="Message", exact=True).fill("We send you a new one today.")
+    desk.get_by_role("button", name="Send", exact=True).click()
+    expect(desk.get_by_text("We send you a new one today.").first).to_be_visible()
+    expect(desk.locator(".chip", has_text=re.compile("^sent$")).last).to_be_visible(timeout=30_000)
+    ticket = desk.url
+
+    outbox = desk.context.new_page()
+    outbox.goto(f"{demo.url}/outbox")
+    outbox.get_by_role("link", name="Re: The lamp is broken").first.click()
+    for name in ("In-Reply-To", "References"):
+        row = outbox.get_by_role("row", name=re.compile(rf"^{name} "))
+        expect(row).to_contain_text("<lamp-1@example.com>")
+    outbox.close()
+    assert desk.url == ticket
+
+
+def test_her_answer_joins_the_same_open_ticket(demo: Program, desk: Page) -> None:
+    accepted = customer_writes(demo, 1)
+    desk.get_by_text("Thank you!").last.wait_for()
+    assert time.monotonic() - accepted < SOON
+    expect(desk.get_by_text("the glass is broken").first).to_be_visible()
+
+
+def test_search_finds_it(demo: Program, desk: Page) -> None:
+    desk.goto(f"{demo.url}/search?q=lamp")
+    expect(desk.get_by_text("The lamp is broken").first).to_be_visible()
+
+
+def test_the_second_start_keeps_the_data(demo: Program, desk: Page) -> None:
+    demo.stop()
+    demo.restart()
+    desk.goto(f"{demo.url}/search?q=lamp")
+    expect(desk.get_by_text("The lamp is broken").first).to_be_visible()
