@@ -60,7 +60,7 @@ class Place:
     def first_page(self, **change: Any) -> str:
         return self.url(after=None, before=None, **change)
 
-    def ticket_url(self, number: int, **extra: str) -> str:
+    def ticket_url(self, number: int, **extra: Any) -> str:
         """The address of a ticket with this list beside it; `part="pane"` for the ticket alone."""
         values: dict[str, Any] = {**self.query, **extra}
         return url_for("tickets.show", number=number, **values)
