@@ -1,9 +1,9 @@
 """Which ticket a message belongs to, and why. The reason is stored with the message and shown to people.
 
-Order: a Message-ID we know (In-Reply-To first, then References from the newest back); a Message-ID that another
-message named too, so that siblings meet though their parent never reached us, and a question meets an answer that
-was faster; a ticket number in the subject, when
-the sender takes part in that ticket; else a new ticket.
+Order: a Message-ID we know (In-Reply-To first, then References from the newest back); one that we have signed; a
+Message-ID that another message named too, so that siblings meet though their parent never reached us, and a question
+meets an answer that was faster; a ticket number in the subject, when the sender takes part in that ticket; else a new
+ticket.
 """
 
 from __future__ import annotations
@@ -14,10 +14,13 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from inbox import secrets
+from inbox.config import ConfigError
 from inbox.core import customers
 from inbox.core.customers import normalise_address
 from inbox.core.models import Message, Recipient, Reference, Ticket
 from inbox.db import session
+from inbox.mail import compose
 
 MAX_IDS = 60  # of a long References field: the first one and the newest
 MAX_MERGES = 20
@@ -34,7 +37,7 @@ def find_ticket(*, in_reply_to: Sequence[str], references: Sequence[str], subjec
     ticket that the subject names and the sender has no part in. A ticket in the trash comes back with the answer.
     """
     named = candidates(in_reply_to, references)
-    for ticket, reason in _by_ids(named, in_reply_to, message_id):
+    for ticket, reason in _by_ids(named, in_reply_to, sender, message_id):
         joined = survivor(ticket)
         if joined is not None:
             return joined, reason
@@ -68,14 +71,31 @@ def _by_known_id(named: list[str], in_reply_to: Sequence[str]) -> list[tuple[Tic
     return result
 
 
-def _by_ids(named: list[str], in_reply_to: Sequence[str], message_id: str | None) -> Iterator[tuple[Ticket, Why]]:
+def _by_ids(named: list[str], in_reply_to: Sequence[str], sender: str,
+            message_id: str | None) -> Iterator[tuple[Ticket, Why]]:
     """Tickets that hold or name one of the ids, the most telling first; asked only as far as needed."""
     yield from _by_known_id(named, in_reply_to)
+    yield from _by_signature(named, in_reply_to, sender)
     yield from _by_sibling([*named, *_own(message_id)])
 
 
 def _own(message_id: str | None) -> list[str]:
     return [message_id] if message_id else []
+
+
+def _by_signature(named: list[str], in_reply_to: Sequence[str], sender: str) -> Iterator[tuple[Ticket, Why]]:
+    """Tickets that stand in a Message-ID we have signed, though the message itself is not here: a backup was restored
+    that is older than our reply. A ticket may have got the same id since, so the sender must take part in it."""
+    for each in named:
+        try:
+            looks_ours = compose.OURS.fullmatch(each) is not None
+            place = compose.read_message_id(each, secrets.derived_key("message-id")) if looks_ours else None
+        except ConfigError:  # no key: nothing can be ours
+            return
+        ticket = session().get(Ticket, place[0]) if place else None
+        if ticket is not None and takes_part(sender, ticket):
+            yield ticket, {"by": "in_reply_to" if each in in_reply_to else "references", "message_id": each,
+                           "signed": True}
 
 
 def _by_sibling(named: list[str]) -> list[tuple[Ticket, Why]]:

@@ -2,12 +2,13 @@
 
 import pytest
 
+from inbox import secrets
 from inbox.core import messages, tickets
 from inbox.core.events import Actor
 from inbox.core.messages import Address, Body
 from inbox.core.models import Ledger, Ticket
 from inbox.db import transaction
-from inbox.mail import ledger, receive, thread
+from inbox.mail import compose, ledger, receive, thread
 from inbox.testing.factories import make_agent
 from tests.mail.conftest import letter
 
@@ -46,6 +47,18 @@ def test_the_newest_reference_wins(take):
 def test_an_unknown_in_reply_to_falls_back_to_references(take):
     one = take(message_id="1@x")
     assert find(in_reply_to=["unknown@x"], references=["1@x", "unknown@x"])[0] == one
+
+
+def test_a_message_id_we_signed_leads_to_its_ticket_though_the_reply_is_lost(take, config):
+    secrets.ensure_key(config)
+    one = take(message_id="1@x")
+    key = secrets.derived_key("message-id", config)
+    ours = compose.signed_message_id(one, 99, "support@desk.example", key)
+    found, why = find(references=["nobody@x", ours], sender="kari@example.com")
+    assert (found, why["by"], why["signed"]) == (one, "references", True)
+    forged = compose.signed_message_id(one, 99, "support@desk.example", b"another key")
+    assert find(in_reply_to=[forged], sender="kari@example.com")[0] is None
+    assert find(in_reply_to=[ours], sender="stranger@example.com")[0] is None
 
 
 def test_siblings_meet_though_nobody_has_their_parent(take):
