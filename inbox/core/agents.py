@@ -17,7 +17,7 @@ from inbox.core import events, permissions, queue, settings
 from inbox.core.customers import is_address, normalise_address
 from inbox.core.errors import Invalid, NotAllowed, NotFound, RateLimited
 from inbox.core.events import Actor
-from inbox.core.models import Agent, ApiToken, Attempt, Department, Membership, OneTimeToken, Role
+from inbox.core.models import Agent, ApiToken, Attempt, Department, Mailbox, Membership, OneTimeToken, Role
 from inbox.db import session, transaction, utcnow
 
 MIN_PASSWORD = 10
@@ -291,10 +291,15 @@ def request_password_reset(email: str, link: str, remote: str = "") -> None:
 
 
 def invite(agent: Agent, link: str, *, by: Actor) -> None:
-    """Mail an agent a link to choose a password with, good for three days. `link` holds `{token}`."""
+    """Mail an agent a link to choose a password with, good for three days. `link` holds `{token}`.
+
+    Raises Invalid when it could not reach them: they are deactivated, or no mailbox can send it.
+    """
     _may_manage(by, agent)
     if not agent.is_active:
         raise Invalid("agent", "This agent is deactivated. Activate them first.")
+    if session().scalar(sa.select(Mailbox.id).where(Mailbox.is_active).limit(1)) is None:
+        raise Invalid("password", "No mailbox can send a link yet, so give the password here.")
     with transaction():
         token = _one_time("reset", INVITATION_LIFE, agent)
         desk = settings.get("desk.name")

@@ -126,7 +126,7 @@ def agent(agent_id: int) -> Any:
     """One agent's name, role and departments."""
     found = _agent(agent_id)
     if request.method == "GET":
-        return _agent_page(found, {"name": found.name, "role": found.role.name}, set(found.department_ids))
+        return _same(found)
     form, chosen = request.form, _chosen_departments()
     try:
         agents.change(found, by=actor(), name=form.get("name"), role=form.get("role"), departments=chosen)
@@ -135,6 +135,12 @@ def agent(agent_id: int) -> Any:
     if not permissions.may(me(), "manage_agents"):  # somebody took their own role away
         return redirect(url_for("desk.first"), 303)
     return saved("settings.agent_list", gettext("The agent is saved."))
+
+
+def _same(found: Agent, error: Invalid | None = None) -> Any:
+    """An agent's page with what is stored."""
+    return _agent_page(found, {"name": found.name, "role": found.role.name}, set(found.department_ids), error,
+                       422 if error else 200)
 
 
 def _chosen_departments() -> list[Department]:
@@ -168,7 +174,10 @@ def _link() -> str:
 def invite_agent(agent_id: int) -> Any:
     """Mail a link to choose a new password with."""
     found = _agent(agent_id)
-    agents.invite(found, _link(), by=actor())
+    try:
+        agents.invite(found, _link(), by=actor())
+    except Invalid as problem:
+        return _same(found, Invalid("agent", str(problem)))
     return saved("settings.agent", gettext("A link to choose a password is on its way."), agent_id=found.id)
 
 
@@ -179,7 +188,6 @@ def switch_agent(agent_id: int) -> Any:
     try:
         (agents.activate if request.form.get("on") == "1" else agents.deactivate)(found, by=actor())
     except Invalid as problem:
-        return _agent_page(found, {"name": found.name, "role": found.role.name}, set(found.department_ids), problem,
-                           422)
+        return _same(found, problem)
     return saved("settings.agent_list", gettext("The agent can sign in again.") if found.is_active else
                  gettext("The agent is deactivated; every session of theirs has ended."))

@@ -269,6 +269,7 @@ def test_a_department_is_retired_once_nothing_hangs_on_it(admin: Visitor, suppor
 
 
 def test_a_new_agent_gets_a_link_that_works(admin: Visitor, app: Flask, session: Session, support: Department) -> None:
+    make_mailbox(department=support)
     admin.post("/settings/agents/new", {"name": "Kari", "email": "Kari@desk.example", "role": "agent",
                                         "departments": [str(support.id)]})
     kari = agents.by_email("kari@desk.example")
@@ -279,6 +280,23 @@ def test_a_new_agent_gets_a_link_that_works(admin: Visitor, app: Flask, session:
     path = link.partition("8000")[2]
     Visitor(app).post(path, {"password": PASSWORD, "again": PASSWORD})
     assert agents.authenticate("kari@desk.example", PASSWORD) is not None
+
+
+def test_a_link_is_not_promised_where_no_mailbox_could_send_it(admin: Visitor, session: Session) -> None:
+    answer = admin.post("/settings/agents/new", {"name": "Kari", "email": "kari@desk.example", "role": "agent"})
+    assert answer.status_code == 422 and "No mailbox can send a link yet" in answer.text
+    assert agents.by_email("kari@desk.example") is None
+    path = f"/settings/agents/{make_agent('Ole').id}"
+    assert "No mailbox can send a link yet" in admin.post(f"{path}/invite", page=path).text
+    assert session.scalar(sa.select(Job.id)) is None
+
+
+def test_a_link_for_a_forgotten_password_is_mailed(admin: Visitor, support: Department, session: Session) -> None:
+    make_mailbox(department=support)
+    kari = make_agent("Kari")
+    path = f"/settings/agents/{kari.id}"
+    admin.post(f"{path}/invite", page=path)
+    assert session.scalars(sa.select(Job).where(Job.kind == "mail.system")).one().args["to"] == kari.email
 
 
 def test_a_new_agent_can_be_given_a_password(admin: Visitor, session: Session) -> None:
