@@ -78,6 +78,11 @@ def at_time(moment: dt.datetime) -> Iterator[None]:
         _clock.reset(mark)
 
 
+def fixed(value: str) -> sa.BindParameter[str]:
+    """A value written into the statement itself: a partial index is used only where its condition can be read."""
+    return sa.literal(value, literal_execute=True)
+
+
 def session() -> Session:
     """The session of the current work context (a request, a job, a command)."""
     return db.session()

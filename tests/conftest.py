@@ -61,7 +61,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def uses_database(item: pytest.Item) -> bool:
     """Tell whether a test has to run on each database."""
-    fixtures = {"database_url", "postgres", "postgres_template"} & set(getattr(item, "fixturenames", ()))
+    fixtures = {"database_url", "database_in", "postgres", "postgres_template"} & set(getattr(item, "fixturenames", ()))
     return bool(fixtures) and not item.get_closest_marker("once")
 
 
@@ -169,6 +169,24 @@ def database_url(home: Path, request: pytest.FixtureRequest) -> Iterator[str]:
     url = server.new_database()
     yield url
     server.drop_database(url)
+
+
+@pytest.fixture(scope="session")
+def database_in(request: pytest.FixtureRequest) -> Iterator[Callable[[Path], str]]:
+    """For fixtures that live longer than a test: makes a migrated, empty database for a home, as `database_url`."""
+    template = request.getfixturevalue(f"{'sqlite' if TEST_DB == 'sqlite' else 'postgres'}_template")
+    made: list[str] = []
+
+    def make(home: Path) -> str:
+        if TEST_DB == "sqlite":
+            shutil.copy(template, home / "inbox.db")
+            return ""
+        made.append(template.new_database())
+        return made[-1]
+
+    yield make
+    for url in made:
+        template.drop_database(url)
 
 
 @pytest.fixture

@@ -13,19 +13,20 @@ from inbox.core.errors import Invalid, NotFound, Stale
 from inbox.core.events import Actor
 from inbox.core.messages import Body
 from inbox.core.models import Agent, Message, Ticket
-from inbox.db import session, transaction, utcnow
+from inbox.db import fixed, session, transaction, utcnow
 
 
 def of(ticket: Ticket, agent: Agent, kind: str) -> Message | None:
     """An agent's draft of a kind in a ticket, or None."""
     return session().scalar(sa.select(Message).where(
-        Message.ticket_id == ticket.id, Message.agent_id == agent.id, Message.kind == kind, Message.state == "draft"))
+        Message.ticket_id == ticket.id, Message.agent_id == agent.id, Message.kind == kind,
+        Message.state == fixed("draft")))
 
 
 def all_of(agent: Agent, limit: int = 100) -> list[Message]:
     """An agent's drafts, newest first, those of new tickets among them."""
     return list(session().scalars(
-        sa.select(Message).where(Message.agent_id == agent.id, Message.state == "draft")
+        sa.select(Message).where(Message.agent_id == agent.id, Message.state == fixed("draft"))
         .order_by(Message.at.desc()).limit(limit)))
 
 

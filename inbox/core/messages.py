@@ -64,7 +64,7 @@ def thread(ticket: Ticket, drafts_of: Agent | None = None) -> list[Message]:
         shown = sa.or_(shown, Message.agent_id == drafts_of.id)
     query = (sa.select(Message).where(Message.ticket_id == ticket.id, shown)
              .order_by(Message.at, Message.id).options(joinedload(Message.agent).lazyload(Agent.memberships),
-                      joinedload(Message.customer).lazyload(Customer.addresses)))
+                      joinedload(Message.customer).lazyload(Customer.addresses), joinedload(Message.recipients)))
     return list(session().scalars(query).unique())
 
 

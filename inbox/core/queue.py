@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from inbox.core.models import Job
-from inbox.db import in_transaction, session, utcnow
+from inbox.db import fixed, in_transaction, session, utcnow
 
 
 def enqueue(kind: str, args: dict[str, Any] | None = None, *, key: str | None = None,
@@ -17,7 +17,8 @@ def enqueue(kind: str, args: dict[str, Any] | None = None, *, key: str | None = 
     if not in_transaction():
         raise RuntimeError("A job is queued in the transaction of the change it follows from.")
     if key is not None:
-        waiting = session().scalar(sa.select(Job).where(Job.key == key, Job.state.in_(("queued", "running"))))
+        waiting = session().scalar(sa.select(Job).where(
+            Job.key == key, Job.state.in_((fixed("queued"), fixed("running")))))
         if waiting is not None:
             return waiting
     job = Job(kind=kind, args=args or {}, key=key, run_at=run_at or utcnow())

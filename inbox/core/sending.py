@@ -14,7 +14,7 @@ from inbox.core import events, permissions, queue, tickets
 from inbox.core.errors import Invalid
 from inbox.core.events import Actor
 from inbox.core.models import CustomerAddress, Message, Recipient, SendAttempt, Ticket
-from inbox.db import session, transaction, utcnow
+from inbox.db import fixed, session, transaction, utcnow
 
 OUTCOMES = ("sent", "refused", "later", "unknown")
 
@@ -145,7 +145,7 @@ def tries(message: Message) -> int:
 def forgotten(before: dt.datetime, limit: int = 200) -> list[int]:
     """Messages that should have been sent before that time and still wait or hang, whatever became of their jobs."""
     return list(session().scalars(
-        sa.select(Message.id).where(Message.state.in_(("queued", "sending")), Message.send_after < before)
+        sa.select(Message.id).where(Message.state.in_((fixed("queued"), fixed("sending"))), Message.send_after < before)
         .order_by(Message.send_after).limit(limit)))
 
 

@@ -35,7 +35,7 @@ def get(number: int, agent: Agent) -> Ticket:
     """A ticket by its number, with what its page shows. Raises NotFound when the agent may not see it."""
     query = (sa.select(Ticket).where(Ticket.number == number)
              .options(joinedload(Ticket.customer).joinedload(Customer.addresses), joinedload(Ticket.department),
-                      joinedload(Ticket.assignee).lazyload(Agent.memberships), joinedload(Ticket.tags)))
+                      joinedload(Ticket.assignee).lazyload(Agent.memberships)))
     ticket = session().scalars(permissions.visible(query, agent)).unique().one_or_none()
     if ticket is None or not permissions.may(agent, "view"):
         raise NotFound()

@@ -12,12 +12,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from inbox.core import permissions, search
-from inbox.core.customers import normalise_address
+from inbox.core import permissions, scope, search
 from inbox.core.errors import Invalid, NotFound
 from inbox.core.models import (
     Agent,
-    Attachment,
     Customer,
     CustomerAddress,
     Department,
@@ -27,14 +25,12 @@ from inbox.core.models import (
     TicketSeen,
     TicketTag,
 )
+from inbox.core.scope import Scope
 from inbox.db import session
 
 PAGE = 50
 COUNT_CAP = 1000
-LIVE = ("open", "pending", "snoozed", "closed")  # shelves of tickets that are neither spam nor thrown away
 WINDOWS = (200, 1000, 5000, 20000)  # how many hits a search looks through at a time
-
-Where = Callable[[Agent], "sa.ColumnElement[bool]"]
 
 
 @dataclass(frozen=True)
@@ -43,29 +39,28 @@ class BuiltinView:
 
     slug: str
     title: str
-    where: Where
+    scope: Callable[[Agent], Scope]
     counted: bool = False
     empty: str = "Nothing here."
 
 
-def _drafts(agent: Agent) -> sa.ColumnElement[bool]:
-    return Ticket.id.in_(sa.select(Message.ticket_id).where(
-        Message.agent_id == agent.id, Message.state == "draft", Message.ticket_id.is_not(None)))
+def _shelves(*names: str) -> Callable[[Agent], Scope]:
+    return lambda agent: Scope(frozenset(names))
 
 
 BUILTIN: dict[str, BuiltinView] = {view.slug: view for view in (
     BuiltinView("unassigned", "Unassigned",
-                lambda agent: sa.and_(Ticket.shelf == "open", Ticket.assignee_id.is_(None)), True, "Nobody waits."),
+                lambda agent: Scope(frozenset(("open",)), assignees=frozenset((None,))), True, "Nobody waits."),
     BuiltinView("mine", "Mine",
-                lambda agent: sa.and_(Ticket.shelf.in_(("open", "pending")), Ticket.assignee_id == agent.id), True,
+                lambda agent: Scope(frozenset(("open", "pending")), assignees=frozenset((agent.id,))), True,
                 "Nothing is assigned to you."),
-    BuiltinView("drafts", "Drafts", _drafts, True, "You have no drafts."),
-    BuiltinView("open", "All open", lambda agent: Ticket.shelf == "open", True, "Nobody waits."),
-    BuiltinView("snoozed", "Snoozed", lambda agent: Ticket.shelf == "snoozed", True, "Nothing is snoozed."),
-    BuiltinView("closed", "Closed", lambda agent: Ticket.shelf == "closed", False, "Nothing was closed yet."),
-    BuiltinView("spam", "Spam", lambda agent: Ticket.shelf == "spam", False, "No spam."),
-    BuiltinView("trash", "Trash", lambda agent: Ticket.shelf == "trash", False, "The trash is empty."),
-    BuiltinView("all", "All tickets", lambda agent: Ticket.shelf.in_(LIVE), False, "No ticket yet."),
+    BuiltinView("drafts", "Drafts", scope.drafted_by, True, "You have no drafts."),
+    BuiltinView("open", "All open", _shelves("open"), True, "Nobody waits."),
+    BuiltinView("snoozed", "Snoozed", _shelves("snoozed"), True, "Nothing is snoozed."),
+    BuiltinView("closed", "Closed", _shelves("closed"), False, "Nothing was closed yet."),
+    BuiltinView("spam", "Spam", _shelves("spam"), False, "No spam."),
+    BuiltinView("trash", "Trash", _shelves("trash"), False, "The trash is empty."),
+    BuiltinView("all", "All tickets", _shelves(*scope.LIVE), False, "No ticket yet."),
 )}
 
 
@@ -113,12 +108,16 @@ class Page:
 _mail = (sa.select(CustomerAddress.value).where(CustomerAddress.customer_id == Customer.id,
                                                 CustomerAddress.kind == "mail")
          .order_by(CustomerAddress.id).limit(1).correlate(Customer).scalar_subquery())
+RECORD, UNIT = "\x1e", "\x1f"  # no tag has them in its name
+_joined_tags = (sa.select(sa.func.aggregate_strings(Tag.name + UNIT + sa.cast(Tag.hue, sa.Text), RECORD))
+                .join(TicketTag, TicketTag.tag_id == Tag.id).where(TicketTag.ticket_id == Ticket.id)
+                .correlate(Ticket).scalar_subquery())
 _COLUMNS = sa.select(
     Ticket.id, Ticket.number, Ticket.subject, Ticket.snippet, Ticket.status, Ticket.shelf, Ticket.priority,
     Ticket.customer_id, sa.func.coalesce(sa.func.nullif(Customer.name, ""), _mail, "").label("customer_name"),
     Ticket.department_id, Department.name.label("department_name"), Department.hue.label("department_hue"),
     Ticket.assignee_id, Agent.name.label("assignee_name"), Ticket.last_message_at, Ticket.waiting_since,
-    Ticket.snoozed_until, Ticket.message_count, Ticket.version, TicketSeen.seen_at,
+    Ticket.snoozed_until, Ticket.message_count, Ticket.version, TicketSeen.seen_at, _joined_tags.label("tags"),
 ).join(Customer, Customer.id == Ticket.customer_id).join(Department, Department.id == Ticket.department_id).outerjoin(
     Agent, Agent.id == Ticket.assignee_id).outerjoin(
     TicketSeen, sa.and_(TicketSeen.ticket_id == Ticket.id, TicketSeen.agent_id == sa.bindparam("viewer")))
@@ -126,62 +125,61 @@ _COLUMNS = sa.select(
 
 def page(agent: Agent, *, view: str | None = None, department_id: int | None = None, q: str = "",
          after: str | None = None, before: str | None = None, limit: int = PAGE, oldest_first: bool = False,
-         where: Sequence[sa.ColumnElement[bool]] = ()) -> Page:
+         within: Scope | None = None) -> Page:
     """A page of tickets the agent may see, by last message.
 
     Without `view` and `department_id`: all live tickets; a department shows its open ones. `q` is the language of
     the search box; a query with words comes newest match first, and only `after` pages it. `after` and `before` are
-    cursors of an earlier page. `where` narrows it further. Raises NotFound (no such view or department),
+    cursors of an earlier page. `within` narrows it further. Raises NotFound (no such view or department),
     Invalid (cursor).
     """
-    conditions = [*_conditions(agent, view, department_id, q), *where]
+    wanted = _scope(agent, view, department_id, q)
+    if within is not None:
+        wanted = wanted.within(within)
     query = search.parse_query(q)
     if query.phrases:
-        return _search(agent, query, conditions, after, limit)
-    return _walk(agent, conditions, after, before, limit, oldest_first)
+        return _search(query, wanted, agent, after, limit)
+    return _walk(agent, wanted, after, before, limit, oldest_first)
 
 
-def _conditions(agent: Agent, view: str | None, department_id: int | None, q: str) -> list[sa.ColumnElement[bool]]:
+def _scope(agent: Agent, view: str | None, department_id: int | None, q: str) -> Scope:
     if view is not None and view not in BUILTIN:
         raise NotFound("There is no such view.")
     departments = permissions.reach(agent)
     if department_id is not None and departments is not None and department_id not in departments:
         raise NotFound()
-    found = _filters(agent, search.parse_query(q))
-    if view is not None:
-        found.append(BUILTIN[view].where(agent))
-    elif not q and department_id is not None:
-        found.append(Ticket.shelf == "open")
-    elif not _names_a_shelf(q):
-        found.append(Ticket.shelf.in_(LIVE))
+    query = search.parse_query(q)
+    found = scope.of_filters(agent, query).within(Scope(departments=departments))
     if department_id is not None:
-        found.append(Ticket.department_id == department_id)
-    return found
+        found = found.within(Scope(departments=frozenset((department_id,))))
+    if view is not None:
+        return found.within(BUILTIN[view].scope(agent))
+    if not q and department_id is not None:
+        return found.within(Scope(frozenset(("open",))))
+    return found if scope.names_a_shelf(query) else found.within(Scope(scope.LIVE))
 
 
-def _walk(agent: Agent, conditions: Sequence[sa.ColumnElement[bool]], after: str | None, before: str | None,
-          limit: int, oldest_first: bool) -> Page:
+def _walk(agent: Agent, wanted: Scope, after: str | None, before: str | None, limit: int, oldest_first: bool) -> Page:
     back = before is not None
     key = _decode(before or after)
     descending = oldest_first == back  # newest first going on, or oldest first going back
-    statement = permissions.visible(_COLUMNS, agent).where(*conditions)
     place = sa.tuple_(Ticket.last_message_at, Ticket.id)
+    edge = []
     if key is not None:
-        edge = sa.tuple_(sa.literal(key[0], Ticket.last_message_at.type), sa.literal(key[1]))
-        statement = statement.where(place < edge if descending else place > edge)
+        there = sa.tuple_(sa.literal(key[0], Ticket.last_message_at.type), sa.literal(key[1]))
+        edge = [place < there if descending else place > there]
+    ids = wanted.page_of_ids(*edge, descending=descending, limit=limit + 1)
     order = (Ticket.last_message_at.desc(), Ticket.id.desc()) if descending else (Ticket.last_message_at, Ticket.id)
-    rows = _rows(statement.order_by(*order).limit(limit + 1), agent)
+    rows = _rows(_COLUMNS.where(Ticket.id.in_(ids)).order_by(*order), agent)
     more, rows = len(rows) > limit, rows[:limit]
     if back:
         rows.reverse()
-    _add_tags(rows)
     has_next, has_previous = (True, more) if back else (more, key is not None)
     return Page(rows, _encode(rows[-1]) if rows and has_next else None,
                 _encode(rows[0]) if rows and has_previous else None)
 
 
-def _search(agent: Agent, query: search.Query, conditions: Sequence[sa.ColumnElement[bool]], after: str | None,
-            limit: int) -> Page:
+def _search(query: search.Query, wanted: Scope, agent: Agent, after: str | None, limit: int) -> Page:
     """Newest matching messages first, one row a ticket; looks through growing windows until the page is full.
 
     The cursor is the id of the message the page ended with. A ticket shown on an earlier page because of a newer
@@ -194,7 +192,7 @@ def _search(agent: Agent, query: search.Query, conditions: Sequence[sa.ColumnEle
     for window in WINDOWS:
         hits = search.newest(query.phrases, below=below, limit=window)
         exhausted = len(hits) < window
-        for ticket_id, message_pk in _tickets_of(agent, hits, conditions):
+        for ticket_id, message_pk in _tickets_of(hits, wanted):
             order.setdefault(ticket_id, message_pk)
         if hits:
             below = hits[-1]
@@ -205,7 +203,6 @@ def _search(agent: Agent, query: search.Query, conditions: Sequence[sa.ColumnEle
     shown = list(order)[:limit]
     rows = {row.id: row for row in _rows(_COLUMNS.where(Ticket.id.in_(shown)), agent)} if shown else {}
     page = Page([rows[ticket_id] for ticket_id in shown if ticket_id in rows])
-    _add_tags(page.rows)
     if len(order) > limit:
         page.next = _encode_search(order[shown[-1]])
     elif not exhausted and below is not None:
@@ -213,13 +210,13 @@ def _search(agent: Agent, query: search.Query, conditions: Sequence[sa.ColumnEle
     return page
 
 
-def _tickets_of(agent: Agent, hits: list[int], conditions: Sequence[sa.ColumnElement[bool]]) -> list[tuple[int, int]]:
+def _tickets_of(hits: list[int], wanted: Scope) -> list[tuple[int, int]]:
     found: list[tuple[int, int]] = []
+    theirs = sa.select(Ticket.id).where(Ticket.id == Message.ticket_id, *wanted.conditions())
     for start in range(0, len(hits), 1000):
-        part = hits[start:start + 1000]
-        statement = (sa.select(Ticket.id, Message.id).join(Message, Message.ticket_id == Ticket.id)
-                     .where(Message.id.in_(part), *conditions))
-        found += [(row[0], row[1]) for row in session().execute(permissions.visible(statement, agent))]
+        part = hits[start:start + 1000]  # the hits come first: EXISTS keeps the database from beginning with tickets
+        statement = sa.select(Message.ticket_id, Message.id).where(Message.id.in_(part), theirs.exists())
+        found += [(row[0], row[1]) for row in session().execute(statement) if row[0] is not None]
     return sorted(found, key=lambda pair: -pair[1])
 
 
@@ -238,74 +235,13 @@ def _not_shown_before(query: search.Query, order: dict[int, int], first_below: i
 
 
 def _rows(statement: sa.Select[*tuple[Any, ...]], agent: Agent) -> list[Row]:
-    return [Row(**row) for row in session().execute(statement, {"viewer": agent.id}).mappings()]
+    return [Row(**{**row, "tags": _tags(row["tags"])})
+            for row in session().execute(statement, {"viewer": agent.id}).mappings()]
 
 
-def _add_tags(rows: list[Row]) -> None:
-    """Tags for a whole page, in one query."""
-    if not rows:
-        return
-    by_id = {row.id: row for row in rows}
-    tags = (sa.select(TicketTag.ticket_id, Tag.name, Tag.hue).join(Tag, Tag.id == TicketTag.tag_id)
-            .where(TicketTag.ticket_id.in_(by_id)).order_by(Tag.name))
-    for ticket_id, name, hue in session().execute(tags):
-        by_id[ticket_id].tags.append((name, hue))
-
-
-# --- filters of the search box ----------------------------------------------------------------------------------
-
-_IS: dict[str, Where] = {
-    "open": lambda agent: Ticket.shelf == "open",
-    "pending": lambda agent: Ticket.shelf == "pending",
-    "closed": lambda agent: Ticket.shelf == "closed",
-    "snoozed": lambda agent: Ticket.shelf == "snoozed",
-    "spam": lambda agent: Ticket.shelf == "spam",
-    "trash": lambda agent: Ticket.shelf == "trash",
-    "unassigned": lambda agent: Ticket.assignee_id.is_(None),
-    "assigned": lambda agent: Ticket.assignee_id.is_not(None),
-    "mine": lambda agent: Ticket.assignee_id == agent.id,
-    "waiting": lambda agent: Ticket.waiting_since.is_not(None),
-}
-
-
-def _names_a_shelf(q: str) -> bool:
-    return any(name == "is" and value in ("spam", "trash") for name, value in search.parse_query(q).filters)
-
-
-def _filters(agent: Agent, query: search.Query) -> list[sa.ColumnElement[bool]]:
-    return [_filter(agent, name, value) for name, value in query.filters]
-
-
-def _filter(agent: Agent, name: str, value: str) -> sa.ColumnElement[bool]:
-    if name == "is":
-        return _IS[value](agent) if value in _IS else sa.false()
-    if name == "tag":
-        return Ticket.id.in_(sa.select(TicketTag.ticket_id).join(Tag, Tag.id == TicketTag.tag_id)
-                             .where(Tag.name == " ".join(value.casefold().split())))
-    if name == "from":
-        return Ticket.customer_id.in_(sa.select(CustomerAddress.customer_id).where(
-            CustomerAddress.kind == "mail", CustomerAddress.normalised == normalise_address(value)))
-    if name == "assigned":
-        return _assigned(agent, value)
-    if name == "department":
-        return Ticket.department_id.in_(sa.select(Department.id).where(
-            sa.func.lower(Department.name) == value.lower()))
-    if name == "has":
-        files = sa.select(Attachment.id).join(Message, Message.id == Attachment.message_pk).where(
-            Message.ticket_id == Ticket.id)
-        return files.exists() if value in ("attachment", "attachments", "file") else sa.false()
-    day = search.parse_day(value)
-    if day is None:
-        raise Invalid("q", "Write a day as year-month-day, for example before:2026-11-22.")
-    return Ticket.last_message_at < day if name == "before" else Ticket.last_message_at >= day
-
-
-def _assigned(agent: Agent, value: str) -> sa.ColumnElement[bool]:
-    if value in ("me", "none", "nobody"):
-        return Ticket.assignee_id == agent.id if value == "me" else Ticket.assignee_id.is_(None)
-    folded = value.lower()
-    return Ticket.assignee_id.in_(sa.select(Agent.id).where(
-        sa.or_(Agent.email == normalise_address(value), sa.func.lower(Agent.name).startswith(folded, autoescape=True))))
+def _tags(joined: str | None) -> list[tuple[str, int]]:
+    pairs = [each.split(UNIT) for each in joined.split(RECORD)] if joined else []
+    return sorted((name, int(hue)) for name, hue in pairs)
 
 
 # --- counts -----------------------------------------------------------------------------------------------------
@@ -321,20 +257,20 @@ class Counts:
 
 def counts(agent: Agent, departments: Sequence[Department]) -> Counts:
     """All of them in one query; each stops at the cap, so that they cost the same at any size."""
-    parts = []
+    parts, reach = [], Scope(departments=permissions.reach(agent))
     for view in BUILTIN.values():
         if view.counted:
-            parts.append(_capped(agent, view.slug, view.where(agent)))
+            parts.append(_capped(view.slug, view.scope(agent).within(reach)))
     for department in departments:
-        parts.append(_capped(agent, f"department:{department.id}", sa.and_(
-            Ticket.department_id == department.id, Ticket.shelf == "open")))
+        parts.append(_capped(f"department:{department.id}", Scope(
+            frozenset(("open",)), frozenset((department.id,))).within(reach)))
     found = {row[0]: row[1] for row in session().execute(sa.union_all(*parts))}
     return Counts({key: value for key, value in found.items() if not key.startswith("department:")},
                   {int(key.partition(":")[2]): value for key, value in found.items() if key.startswith("department:")})
 
 
-def _capped(agent: Agent, name: str, where: sa.ColumnElement[bool]) -> sa.Select[str, int]:
-    inside = permissions.visible(sa.select(sa.literal(1)).select_from(Ticket).where(where), agent).limit(COUNT_CAP + 1)
+def _capped(name: str, wanted: Scope) -> sa.Select[str, int]:
+    inside = sa.select(sa.literal(1)).select_from(Ticket).where(*wanted.conditions()).limit(COUNT_CAP + 1)
     return sa.select(sa.literal(name).label("name"), sa.func.count().label("n")).select_from(inside.subquery())
 
 

@@ -27,7 +27,7 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from inbox.core import queue
 from inbox.core.models import Job
-from inbox.db import session, transaction, utcnow, work_context
+from inbox.db import fixed, session, transaction, utcnow, work_context
 
 log = logging.getLogger(__name__)
 LEASE = dt.timedelta(seconds=30)  # how long a job of a process that was killed waits for another
@@ -182,7 +182,7 @@ def ensure_repeating() -> None:
     for kind in REPEATING:
         key = f"every:{kind}"
         if session().scalar(sa.select(Job.id).where(
-                Job.key == key, Job.state.in_(("queued", "running")))) is not None:
+                Job.key == key, Job.state.in_((fixed("queued"), fixed("running"))))) is not None:
             continue
         try:
             with transaction():

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import sqlalchemy as sa
 from flask import Blueprint, render_template, request
 from flask_babel import gettext
+from sqlalchemy.orm.util import identity_key
 
 from inbox.core import agents, customers, departments, events, messages, permissions, tags, tickets
 from inbox.core.errors import Invalid
@@ -70,19 +72,33 @@ def timeline(ticket: Ticket, thread: list[Message]) -> list[Line]:
 
 
 def _names(found: list[Event]) -> dict[tuple[str, int], str]:
-    """Names of the agents and departments that events speak of; mostly loaded already."""
-    names: dict[tuple[str, int], str] = {}
+    """Names of the agents and departments that events speak of: mostly loaded already, the others in one query."""
+    wanted: set[tuple[str, int]] = set()
     for each in found:
         data = each.data or {}
-        people = [each.actor_id] if each.actor_kind == "agent" else []
-        if each.kind == "ticket_assigned":
-            people.append(data.get("agent"))
-        for agent_id in filter(None, people):
-            if ("agent", agent_id) not in names and (agent := session().get(Agent, agent_id)) is not None:
-                names["agent", agent_id] = agent.name
-        department_id = data.get("department") if each.kind == "ticket_moved" else None
-        if department_id and (department := session().get(Department, department_id)) is not None:
-            names["department", department_id] = department.name
+        if each.actor_kind == "agent" and each.actor_id:
+            wanted.add(("agent", each.actor_id))
+        if each.kind == "ticket_assigned" and data.get("agent"):
+            wanted.add(("agent", data["agent"]))
+        if each.kind == "ticket_moved" and data.get("department"):
+            wanted.add(("department", data["department"]))
+    return names_of(wanted)
+
+
+def names_of(wanted: set[tuple[str, int]]) -> dict[tuple[str, int], str]:
+    """Names by (`agent` or `department`, id). What the session holds already is not asked for again."""
+    models: dict[str, type[Agent] | type[Department]] = {"agent": Agent, "department": Department}
+    names, missing = {}, []
+    for kind, number in wanted:
+        held = session().identity_map.get(identity_key(models[kind], number))
+        if held is not None:
+            names[kind, number] = held.name  # type: ignore[attr-defined]
+        else:
+            missing.append((kind, number))
+    if missing:
+        parts = [sa.select(sa.literal(kind).label("kind"), model.id, model.name).where(
+            model.id.in_([number for each, number in missing if each == kind])) for kind, model in models.items()]
+        names |= {(row.kind, row.id): row.name for row in session().execute(sa.union_all(*parts))}
     return names
 
 

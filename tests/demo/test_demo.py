@@ -1,11 +1,11 @@
 """The demo desk: seeded once for all tests of this file, through the real intake, at the times its stories say."""
 
 import datetime as dt
-import shutil
 import tomllib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib.resources import files
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -31,27 +31,20 @@ from inbox.core.models import (
 )
 from inbox.db import db, utcnow, work_context
 from inbox.demo import letters, story
-from tests.conftest import TEST_DB
 
 NOW = dt.datetime(2026, 11, 22, 9, 0, tzinfo=dt.UTC)
 
 
 @pytest.fixture(scope="module")
-def desk(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Flask]:
+def desk(tmp_path_factory: pytest.TempPathFactory, database_in: Callable[[Path], str]) -> Iterator[Flask]:
     """A seeded demo desk."""
-    home, url = tmp_path_factory.mktemp("demo"), ""
-    if TEST_DB == "sqlite":
-        shutil.copy(request.getfixturevalue("sqlite_template"), home / "inbox.db")
-    else:
-        url = request.getfixturevalue("postgres_template").new_database()
-    app = create_app(Config(home=home, database_url=url, demo=True, testing=True))
+    home = tmp_path_factory.mktemp("demo")
+    app = create_app(Config(home=home, database_url=database_in(home), demo=True, testing=True))
     demo.seed(app)
     yield app
     with work_context(app):
         db.session.remove()
         db.engine.dispose()
-    if url:
-        request.getfixturevalue("postgres_template").drop_database(url)
 
 
 @pytest.fixture

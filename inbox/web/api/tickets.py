@@ -10,10 +10,11 @@ from flask import Response
 from marshmallow import fields
 from sqlalchemy.orm import joinedload, selectinload
 
-from inbox.core import intake, messages, permissions, tickets, views
+from inbox.core import intake, messages, permissions, scope, tickets, views
 from inbox.core.errors import Invalid, Stale
 from inbox.core.events import Actor
-from inbox.core.models import PRIORITIES, STATUSES, Agent, Customer, Department, Mailbox, Tag, Ticket, TicketTag
+from inbox.core.models import PRIORITIES, STATUSES, Agent, Customer, Department, Mailbox, Ticket
+from inbox.core.scope import Scope
 from inbox.core.tickets import clean_tag
 from inbox.db import session, transaction
 from inbox.web.api import base, idempotency, lookup, schemas
@@ -82,27 +83,28 @@ def list_tickets(query: dict[str, Any]) -> dict[str, Any]:
     Spam and trash are left out unless `q` asks for them with `is:spam` or `is:trash`.
     """
     found = views.page(agent(), q=query["q"], after=query.get("cursor"), limit=query["limit"],
-                       where=_conditions(query, agent()))
+                       within=_scope(query, agent()))
     return {"items": _loaded([row.id for row in found.rows]), "next": found.next}
 
 
-def _conditions(query: dict[str, Any], asker: Agent) -> list[sa.ColumnElement[bool]]:
-    found: list[sa.ColumnElement[bool]] = []
+def _scope(query: dict[str, Any], asker: Agent) -> Scope:
+    found = Scope()
     if "status" in query:
-        found.append(Ticket.status == query["status"])
+        shelves = frozenset((query["status"], *(() if query["status"] == "closed" else ("snoozed", "spam", "trash"))))
+        found = found.within(Scope(shelves, where=(Ticket.status == query["status"],)))
     if "department" in query:
-        found.append(Ticket.department_id == lookup.department(query["department"], asker).id)
+        found = found.within(Scope(departments=frozenset((lookup.department(query["department"], asker).id,))))
     if "assignee" in query:
-        found.append(Ticket.assignee_id.is_(None) if query["assignee"] == "none"
-                     else Ticket.assignee_id == lookup.agent(query["assignee"], asker).id)
+        assignee = None if query["assignee"] == "none" else lookup.agent(query["assignee"], asker).id
+        found = found.within(Scope(assignees=frozenset((assignee,))))
     if "tag" in query:
-        found.append(Ticket.id.in_(sa.select(TicketTag.ticket_id).join(Tag, Tag.id == TicketTag.tag_id)
-                                   .where(Tag.name == clean_tag(query["tag"]))))
+        found = found.within(scope.tagged(clean_tag(query["tag"])))
     if "customer" in query:
         customer = lookup.customer(query["customer"], asker)
-        found.append(sa.false() if customer is None else Ticket.customer_id == customer.id)
+        found = found.within(scope.NOTHING if customer is None else Scope(
+            where=(Ticket.customer_id == customer.id,), is_narrow=True))
     if "updated_since" in query:
-        found.append(Ticket.updated_at >= query["updated_since"])
+        found = found.within(Scope(where=(Ticket.updated_at >= query["updated_since"],), is_narrow=True))
     return found
 
 
