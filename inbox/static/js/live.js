@@ -8,6 +8,7 @@ const channel = "BroadcastChannel" in window ? new BroadcastChannel(LOCK) : null
 let waiting = null;
 let pending = { all: false, tickets: new Set() };
 let lastFetch = 0;
+let leading = false;
 
 function heard(hint) {
   if (hint.all) pending.all = true;
@@ -49,6 +50,7 @@ function mark(pane) {
 }
 
 function listen() {
+  leading = true; // the stream begins with "look at everything", so this tab misses nothing
   return new Promise((closed) => {
     const stream = new EventSource("/live");
     stream.onmessage = (event) => {
@@ -67,4 +69,6 @@ export function startLive() {
   channel?.addEventListener("message", (event) => heard(event.data));
   const keep = async () => { for (;;) await listen(); };
   if (navigator.locks) navigator.locks.request(LOCK, keep); else keep();
+  // Another tab has the stream: what was committed between drawing this page and listening was told to nobody here.
+  setTimeout(() => { if (!leading) heard({ all: true }); }, 300);
 }
