@@ -41,7 +41,7 @@ from inbox.core.models import (
     TicketTag,
 )
 
-VERSION = 1  # moves when what is seeded changes
+VERSION = 2  # moves when what is seeded changes
 DEPARTMENTS = ("Support", "Returns", "Sales", "Wholesale")
 AGENTS = 20
 TAGS = 40
@@ -55,7 +55,7 @@ class Size:
     """How much to seed. `length` is that of a message in characters, on average."""
 
     tickets: int
-    length: int = 1200
+    length: int = 700
     customers: int = 0  # 0: one for five tickets
 
 

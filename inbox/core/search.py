@@ -100,11 +100,10 @@ def text_of(subject: str, body: str, *people: str) -> str:
     return fold(" \n ".join((subject, *people, body)))
 
 
-def index(message_pk: int, folded: str, *, again: bool = False) -> None:
-    """Put folded text of a message into the index, in the transaction that stores it; `again`: it is there already."""
+def index(message_pk: int, folded: str) -> None:
+    """Put folded text of a message into the index, in the transaction that stores the message."""
     if is_sqlite():
-        if again:
-            session().execute(sa.text("DELETE FROM search_index WHERE rowid = :pk"), {"pk": message_pk})
+        session().execute(sa.text("DELETE FROM search_index WHERE rowid = :pk"), {"pk": message_pk})
         session().execute(sa.text("INSERT INTO search_index (rowid, body) VALUES (:pk, :body)"),
                           {"pk": message_pk, "body": folded})
         return
@@ -162,6 +161,5 @@ def reindex(batch: int = 500, *, above: int = 0) -> int:
                   Message.from_address)
         .where(Message.id > above, Message.state != "draft").order_by(Message.id).limit(batch)).all()
     for row in rows:
-        index(row.id, text_of(row.subject, f"{row.text}\n{row.text_quoted}", row.from_name, row.from_address),
-              again=True)
+        index(row.id, text_of(row.subject, f"{row.text}\n{row.text_quoted}", row.from_name, row.from_address))
     return rows[-1].id if rows else 0

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 
-from flask import Blueprint, redirect, render_template, request, url_for
+from flask import Blueprint, g, redirect, render_template, request, url_for
 from flask_babel import gettext
 
 from inbox.core import views
@@ -62,8 +63,10 @@ class Place:
 
     def ticket_url(self, number: int, **extra: Any) -> str:
         """The address of a ticket with this list beside it; `part="pane"` for the ticket alone."""
-        values: dict[str, Any] = {**self.query, **extra}
-        return url_for("tickets.show", number=number, **values)
+        if "ticket_stem" not in g:  # asked for a hundred times a page: the router is asked once
+            g.ticket_stem = url_for("tickets.show", number=0).removesuffix("0")
+        query = urlencode({**self.query, **extra})
+        return f"{g.ticket_stem}{number}?{query}" if query else f"{g.ticket_stem}{number}"
 
 
 def sidebar() -> dict[str, Any]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 import time
+from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from babel import negotiate_locale
+from babel import dates, negotiate_locale
 from flask import Flask, current_app, g, has_request_context, request
-from flask_babel import Babel, format_date, format_datetime, format_time, get_locale, get_timezone, gettext
+from flask_babel import Babel, format_time, get_locale, get_timezone, gettext
 from flask_login import current_user
 
 from inbox.core import settings
@@ -83,10 +84,15 @@ def when(at: dt.datetime | None) -> str:
         return ""
     local, today = _local(at), _local(utcnow()).date()
     if local.date() == today:
-        return str(format_time(at, "H:mm"))
-    if dt.timedelta() < today - local.date() < dt.timedelta(days=7):
-        return str(format_datetime(at, "EEE"))
-    return str(format_date(local, "d MMM" if local.year == today.year else "d MMM yyyy", rebase=False))
+        return f"{local.hour}:{local.minute:02}"
+    return _day(local.date(), today, str(get_locale() or "en"))
+
+
+@lru_cache(maxsize=4096)
+def _day(day: dt.date, today: dt.date, locale: str) -> str:
+    if dt.timedelta() < today - day < dt.timedelta(days=7):
+        return str(dates.format_date(day, "EEE", locale))
+    return str(dates.format_date(day, "d MMM" if day.year == today.year else "d MMM yyyy", locale))
 
 
 def moment(at: dt.datetime | None) -> str:
@@ -102,7 +108,13 @@ def moment(at: dt.datetime | None) -> str:
 
 def exactly(at: dt.datetime | None) -> str:
     """Date and time in full, for titles."""
-    return "" if at is None else str(format_datetime(at, "full"))
+    return "" if at is None else _exactly(at, str(get_timezone()), str(get_locale() or "en"))
+
+
+@lru_cache(maxsize=8192)
+def _exactly(at: dt.datetime, zone: str, locale: str) -> str:
+    """Formatted once: a list shows fifty, mostly the same as a moment ago, and Babel takes its time."""
+    return str(dates.format_datetime(at, "full", ZoneInfo(zone), locale))
 
 
 def ago(at: dt.datetime | None) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import zlib
+from functools import lru_cache
 
 from flask import Flask
 from markupsafe import Markup, escape
@@ -45,7 +46,11 @@ def initials(name: str) -> str:
 
 def language_of(text: str) -> str:
     """The language tag that gives a text its own glyphs, judged by its script; empty for Latin letters."""
-    sample = text[:400]
+    return _language_of(text[:400])
+
+
+@lru_cache(maxsize=4096)
+def _language_of(sample: str) -> str:
     return next((tag for tag, script in _SCRIPTS if script.search(sample)), "")
 
 
@@ -60,6 +65,7 @@ def hue_of(text: str) -> int:
     return zlib.crc32(text.encode()) % HUES
 
 
+@lru_cache(maxsize=4096)
 def avatar(name: str, small: bool = False) -> Markup:
     """A round face with initials. The name stands beside it, so it is hidden from screen readers."""
     return Markup('<span class="avatar hue-{}{}" aria-hidden="true">{}</span>').format(

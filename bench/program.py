@@ -1,0 +1,90 @@
+"""The running program, measured from outside: how soon it answers, how much memory it holds, what a page takes."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.support.ports import free_port
+
+
+@dataclass
+class Running:
+    """A started `inbox run`."""
+
+    pid: int
+    port: int
+    cold_start: float  # seconds from the start of the process to the first answered page
+
+    def get(self, path: str, cookie: str = "") -> tuple[int, bytes]:
+        """One request over a connection of its own."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        try:
+            connection.request("GET", path, headers={"Cookie": cookie} if cookie else {})
+            answer = connection.getresponse()
+            return answer.status, answer.read()
+        finally:
+            connection.close()
+
+    def memory(self) -> float:
+        """Proportional set size of all its processes in MB (shared pages are counted once)."""
+        total = 0
+        for pid in _family(self.pid):
+            try:
+                lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+            except (FileNotFoundError, ProcessLookupError, PermissionError):
+                continue
+            total += sum(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
+        return total / 1024
+
+
+@contextmanager
+def running(home: Path) -> Iterator[Running]:
+    """`inbox run` on a home, until the end of the block."""
+    port, begun = free_port(), time.perf_counter()
+    command = [sys.executable, "-m", "inbox", "run", "--home", str(home), "--port", str(port),
+               "--smtp-port", str(free_port())]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("INBOX_")}
+    with (home / "program.log").open("wb") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log, env=environment, start_new_session=True)
+    found = Running(process.pid, port, 0.0)
+    try:
+        while True:
+            if process.poll() is not None or time.perf_counter() - begun > 60:
+                raise RuntimeError(f"The program did not start: {(home / 'program.log').read_text()[-2000:]}")
+            try:
+                if found.get("/sign-in")[0] == 200:
+                    break
+            except OSError:
+                time.sleep(0.02)
+        found.cold_start = time.perf_counter() - begun
+        yield found
+    finally:
+        process.send_signal(signal.SIGINT)
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+
+
+def _family(pid: int) -> list[int]:
+    """A process and all below it."""
+    children: dict[int, list[int]] = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rpartition(")")[2].split()
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        children.setdefault(int(fields[1]), []).append(int(stat.parent.name))
+    found = [pid]
+    for each in found:
+        found += children.get(each, [])
+    return found
