@@ -77,6 +77,8 @@ def sees(agent: Agent, subject: object) -> bool:
     if isinstance(subject, Message):
         if subject.ticket_id is None:
             return subject.agent_id == agent.id
+        if subject.state == "draft" and subject.agent_id != agent.id:
+            return False  # what a colleague has not said yet is nobody else's
         subject = session().get(Ticket, subject.ticket_id)
     if departments is None:
         return subject is not None

@@ -167,3 +167,16 @@ def test_every_role_has_only_known_abilities(session):
 def test_agents_are_loaded_with_their_reach_in_few_queries(session, desk):
     agent = session.get(Agent, make_agent(role="agent", departments=[desk["ours"]]).id)
     assert permissions.reach(agent) == frozenset({desk["ours"].id})
+
+
+def test_a_colleague_reads_neither_text_nor_files_of_a_draft(session, desk):
+    mine, other = (make_agent(departments=[desk["ours"]]) for _ in range(2))
+    ticket = make_ticket(department=desk["ours"])
+    draft = drafts.save(by=Actor.of(mine), kind="reply", body=Body("secret"), ticket=ticket)
+    drafts.add_files(draft, [make_file()], by=Actor.of(mine))
+    assert messages.get(draft.id, mine) is draft
+    for agent in (other, make_agent(role="owner")):
+        with pytest.raises(NotFound):
+            messages.get(draft.id, agent)
+        with pytest.raises(NotFound):
+            attachments.get(draft.attachments[0].id, agent)
