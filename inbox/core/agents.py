@@ -145,6 +145,7 @@ def deactivate(agent: Agent, *, by: Actor) -> None:
             _leave_one_owner(agent)
         agent.is_active = False
         agent.session_version += 1
+        _forget_links(agent)
         events.record("agent_deactivated", by=by, agent=agent.id)
 
 
@@ -226,6 +227,7 @@ def set_password(agent: Agent, password: str, *, by: Actor) -> None:
     with transaction():
         agent.password_hash = hashed
         agent.session_version += 1
+        _forget_links(agent)
         events.record("agent_changed", by=by, agent=agent.id, password=True)
 
 
@@ -323,10 +325,18 @@ def reset_password(token: str, password: str) -> Agent:
     hashed = hash_password(password)
     with transaction():
         use_token("reset", token)
+        _forget_links(agent)
         agent.password_hash = hashed
         agent.session_version += 1
         events.record("agent_changed", by=Actor.of(agent), agent=agent.id, password=True)
     return agent
+
+
+def _forget_links(agent: Agent) -> None:
+    """Links mailed earlier set no password any more: a mail that somebody else read is worth nothing now."""
+    session().execute(sa.update(OneTimeToken).where(
+        OneTimeToken.agent_id == agent.id, OneTimeToken.purpose == "reset", OneTimeToken.used_at.is_(None))
+        .values(used_at=utcnow()))
 
 
 # --- one-time and API tokens ------------------------------------------------------------------------------------

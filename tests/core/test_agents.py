@@ -175,3 +175,22 @@ def test_a_wrong_profile_is_refused(session, ola, column, value):
 def test_profiles_are_ones_own(session, ola):
     with pytest.raises(NotAllowed):
         agents.update_profile(ola, by=Actor.of(make_agent(role="owner")), name="Not Ola")
+
+
+@pytest.mark.parametrize("end", [
+    lambda ola: agents.set_password(ola, "another good one", by=CLI), lambda ola: agents.deactivate(ola, by=CLI)])
+def test_a_new_password_or_deactivation_ends_links_mailed_before(session, ola, end):
+    agents.request_password_reset("ola@desk.example", "https://desk/{token}")
+    token = reset_token(session)
+    end(ola)
+    assert agents.reset_agent(token) is None
+
+
+def test_a_used_link_ends_the_others(session, ola):
+    tokens = []
+    for _ in range(2):
+        agents.request_password_reset("ola@desk.example", "https://desk/{token}")
+        tokens.append(session.scalars(sa.select(Job).order_by(Job.id.desc())).first().args["text"]
+                      .split("https://desk/")[1].split()[0])
+    agents.reset_password(tokens[1], "another good one")
+    assert agents.reset_agent(tokens[0]) is None
