@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
+from werkzeug.routing import IntegerConverter, Map
 
 from inbox.config import Config
+
+
+class Id(IntegerConverter):
+    """`<int:…>` in our addresses: a number a database can hold; a longer one names nothing and is a 404."""
+
+    def __init__(self, map: Map, **options: Any) -> None:
+        super().__init__(map, **{"max": 2**63 - 1, **options})
 
 
 def init_web(app: Flask, config: Config) -> None:
@@ -13,6 +23,7 @@ def init_web(app: Flask, config: Config) -> None:
     from inbox.web import assets, auth, errors, forms, htmx, i18n, icons, live, security
 
     app.template_folder = "templates"
+    app.url_map.converters["int"] = Id
     app.config.update(
         SESSION_COOKIE_NAME="pluginbox", SESSION_COOKIE_HTTPONLY=True, SESSION_COOKIE_SAMESITE="Lax",
         SESSION_COOKIE_SECURE=config.is_https, PERMANENT_SESSION_LIFETIME=config.session_days * 86400,

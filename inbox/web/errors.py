@@ -8,7 +8,7 @@ from typing import Any
 from flask import Flask, render_template, request
 from flask_babel import gettext
 from flask_wtf.csrf import CSRFError
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DataError, OperationalError
 from werkzeug.exceptions import HTTPException
 
 from inbox.core.errors import CoreError, Invalid, NotAllowed, NotFound, RateLimited, Stale
@@ -57,6 +57,12 @@ def _busy(error: OperationalError) -> Any:
     return _page(503, words, **{"Retry-After": "5"})
 
 
+def _out_of_range(error: OverflowError | DataError) -> Any:
+    """Somebody typed an id or a time into an address or a form that no database can hold."""
+    log.warning("A value was out of range: %s %s: %s", request.method, request.path, error)
+    return _page(422, gettext("A number or a time in this request is out of range. Nothing was changed."))
+
+
 def _unexpected(error: Exception) -> Any:
     log.exception("A page failed: %s %s", request.method, request.path)
     return _page(500, gettext("Something in the program failed. It was written to the log; "
@@ -68,6 +74,8 @@ def init(app: Flask) -> None:
     app.register_error_handler(Rejected, _core)
     app.register_error_handler(CSRFError, _csrf)
     app.register_error_handler(OperationalError, _busy)
+    app.register_error_handler(OverflowError, _out_of_range)
+    app.register_error_handler(DataError, _out_of_range)
     app.register_error_handler(HTTPException, _http)
     if not app.testing:
         app.register_error_handler(Exception, _unexpected)

@@ -126,3 +126,18 @@ def test_a_database_that_does_not_answer_is_503(visitor: Visitor, monkeypatch: p
     answer = visitor.get("/tickets/1")
     assert answer.status_code == 503 and answer.headers["Retry-After"] == "5"
     assert "busy" in answer.text and "locked" not in answer.text
+
+
+HUGE = "9" * 23
+
+
+@pytest.mark.parametrize("path", [
+    f"/tickets/{HUGE}", f"/messages/{HUGE}/body", f"/attachments/{HUGE}/x", f"/customers/{HUGE}", f"/outbox/{HUGE}"])
+def test_an_address_with_a_number_no_database_holds_is_not_there(visitor: Visitor, path: str) -> None:
+    assert visitor.get(path).status_code == 404
+
+
+def test_a_number_no_database_holds_in_a_form_is_refused(visitor: Visitor, session: Session) -> None:
+    ticket = make_ticket()
+    answer = visitor.post(f"/tickets/{ticket.number}/assignee", {"agent": HUGE}, page="/views/all")
+    assert answer.status_code == 422 and "out of range" in answer.text
