@@ -68,12 +68,19 @@ def thread(ticket: Ticket, drafts_of: Agent | None = None) -> list[Message]:
     return list(session().scalars(query).unique())
 
 
-def recipients_for_reply(ticket: Ticket) -> list[Address]:
-    """Whom a plain reply goes to: who wrote last (their Reply-To, if any), else the customer's first address."""
-    last = session().scalar(
-        sa.select(Message).where(Message.ticket_id == ticket.id, Message.kind == "received",
-                                 Message.from_address != "", Message.is_automatic.is_(False))
-        .order_by(Message.at.desc(), Message.id.desc()).limit(1))
+def recipients_for_reply(ticket: Ticket, among: Sequence[Message] | None = None) -> list[Address]:
+    """Whom a plain reply goes to: who wrote last (their Reply-To, if any), else the customer's first address.
+
+    `among` is the ticket's thread where it is loaded already; a page needs no query then.
+    """
+    if among is not None:
+        last = next((each for each in reversed(among) if each.kind == "received" and each.from_address
+                     and not each.is_automatic), None)
+    else:
+        last = session().scalar(
+            sa.select(Message).where(Message.ticket_id == ticket.id, Message.kind == "received",
+                                     Message.from_address != "", Message.is_automatic.is_(False))
+            .order_by(Message.at.desc(), Message.id.desc()).limit(1))
     if last is not None:
         given = [Address("to", each["address"], each.get("name", "")) for each in last.addressed.get("reply_to", [])]
         return given or [Address("to", last.from_address, last.from_name)]
@@ -114,9 +121,18 @@ def reply(ticket: Ticket, body: Body, *, by: Actor, to: Sequence[Address] | None
 
 def forward(ticket: Ticket, body: Body, *, by: Actor, to: Sequence[Address], files: Sequence[StoredFile] = (),
             draft: Message | None = None) -> Message:
-    """Send the matter to somebody else; their answer joins this ticket."""
+    """Send the matter to somebody else; their answer joins this ticket. The files of what is passed on go along."""
     permissions.require(by, "reply", ticket)
-    return _send(ticket, "forward", body, by=by, to=to, files=files, draft=draft)
+    return _send(ticket, "forward", body, by=by, to=to, files=[*files, *_files_to_pass_on(ticket)], draft=draft)
+
+
+def _files_to_pass_on(ticket: Ticket) -> list[StoredFile]:
+    """The files of the message a forward quotes: the last received one."""
+    last = session().scalar(
+        sa.select(Message).where(Message.ticket_id == ticket.id, Message.kind == "received")
+        .order_by(Message.at.desc(), Message.id.desc()).limit(1))
+    return [StoredFile(each.filename, each.content_type, each.size, each.sha256, each.is_inline, each.content_id)
+            for each in (last.attachments if last is not None else ())]
 
 
 def _send(ticket: Ticket, kind: str, body: Body, *, by: Actor, to: Sequence[Address], files: Sequence[StoredFile],

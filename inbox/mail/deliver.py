@@ -174,7 +174,8 @@ def letter_for(message: Message, mailbox: Mailbox) -> compose.Letter:
     department = session().get_one(Department, ticket.department_id)
     parent = _parent(message)
     is_forward = message.kind == "forward"
-    in_reply_to = parent.message_id if parent is not None and not is_forward else None
+    answered = _parent(message, with_id=True) if not is_forward else None
+    in_reply_to = answered.message_id if answered is not None else None
     subject = message.subject or ticket.subject
     if is_forward:
         subject = compose.forward_subject(subject)
@@ -185,7 +186,7 @@ def letter_for(message: Message, mailbox: Mailbox) -> compose.Letter:
         sender=(name, mailbox.address), to=_addresses(message.recipients, "to"), subject=subject,
         cc=_addresses(message.recipients, "cc"), message_id=message.message_id or "", date=message.at,
         text=message.text, html=show_remote(message.html) if message.html else None, in_reply_to=in_reply_to,
-        references=compose.references(_references(parent), in_reply_to) if parent and in_reply_to else (),
+        references=compose.references(_references(answered), in_reply_to) if answered and in_reply_to else (),
         signature="" if message.is_automatic else department.signature.strip() or name,
         quote=quote.for_message(message, parent, ticket), files=_files(message),
         automatic="auto-replied" if message.is_automatic else "")
@@ -195,13 +196,17 @@ def _addresses(recipients: Sequence[Recipient], role: str) -> list[tuple[str, st
     return [(each.name, each.address) for each in recipients if each.role == role]
 
 
-def _parent(message: Message) -> Message | None:
-    """What a message answers: the last received one before it, else our own last one."""
+def _parent(message: Message, *, with_id: bool = False) -> Message | None:
+    """What a message answers: the last received one before it, else our own last one.
+
+    `with_id` leaves out those that came without a Message-ID: they are quoted, but nothing can refer to them.
+    """
     before = (sa.select(Message).where(Message.ticket_id == message.ticket_id, Message.at <= message.at,
-                                       Message.id != message.id, Message.message_id.is_not(None))
+                                       Message.id != message.id)
               .order_by(Message.at.desc(), Message.id.desc()).limit(1))
-    return (session().scalar(before.where(Message.kind == "received"))
-            or session().scalar(before.where(Message.kind == "reply")))
+    has_id = Message.message_id.is_not(None)
+    received = before.where(Message.kind == "received", *([has_id] if with_id else []))
+    return session().scalar(received) or session().scalar(before.where(Message.kind == "reply", has_id))
 
 
 def _references(parent: Message) -> list[str]:

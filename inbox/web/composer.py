@@ -14,7 +14,7 @@ from inbox.core import attachments, drafts, messages, permissions, saved_replies
 from inbox.core.attachments import StoredFile
 from inbox.core.errors import Invalid, NotFound, Stale
 from inbox.core.messages import Address, Body
-from inbox.core.models import Customer, Message, Ticket
+from inbox.core.models import Message, Ticket
 from inbox.mail import filenames
 from inbox.mail.body import from_agent_html
 from inbox.web.auth import actor, me
@@ -48,11 +48,12 @@ def addresses(text: str, role: str) -> list[Address]:
     return found
 
 
-def recipients_from_form(form: Mapping[str, str], customer: Customer | None = None) -> list[Address] | None:
-    """Every recipient of a form, or None when none was typed (then the core chooses)."""
+def recipients_from_form(form: Mapping[str, str], ticket: Ticket | None = None) -> list[Address] | None:
+    """Every recipient of a form, or None when none was typed (then the core chooses). Only Cc or Bcc typed: those
+    come beside whoever a plain reply goes to."""
     found = [each for role in ("to", "cc", "bcc") for each in addresses(form.get(role, ""), role)]
-    if found and not any(each.role == "to" for each in found) and customer is not None and customer.email:
-        found.insert(0, Address("to", customer.email, customer.name))
+    if found and not any(each.role == "to" for each in found) and ticket is not None:
+        found = [*messages.recipients_for_reply(ticket), *found]
     return found or None
 
 
@@ -92,6 +93,8 @@ def send(number: int) -> Any:
         raise Invalid("kind", "A message is a reply, a note or a forward.")
     body, files = body_from_form(form), files_from_form()
     draft = drafts.of(ticket, me(), kind)
+    if draft is None and form.get("version", 0, type=int) > 0:  # a second click, or another tab was faster
+        raise Stale("This draft has been sent or discarded already.")
     if draft is None and not body.text.strip():
         raise Invalid("text", "Write something first.")
     if kind == "note":
@@ -100,7 +103,7 @@ def send(number: int) -> Any:
         messages.forward(ticket, body, by=actor(), to=recipients_from_form(form) or [], files=files, draft=draft)
     else:
         status = form.get("status") if form.get("status") in ("open", "pending", "closed") else None
-        messages.reply(ticket, body, by=actor(), to=recipients_from_form(form, ticket.customer), files=files,
+        messages.reply(ticket, body, by=actor(), to=recipients_from_form(form, ticket), files=files,
                        status=status, draft=draft)
         if status == "closed":
             return go_to(Place.from_request().url())
@@ -119,7 +122,7 @@ def composer_part(ticket: Ticket) -> str:
     found = {kind: draft for kind in KINDS if (draft := drafts.of(ticket, me(), kind)) is not None}
     can = {name: permissions.may(me(), name) for name in permissions.ABILITIES}
     return render_template("ticket/_composer.html", ticket=ticket, drafts=found, place=Place.from_request(), can=can,
-                           oob=True)
+                           reply_to=messages.recipients_for_reply(ticket), oob=True)
 
 
 @blueprint.get("/tickets/<int:number>/recipients")

@@ -58,7 +58,8 @@ def pane(ticket: Ticket) -> dict[str, Any]:
     thread = messages.thread(ticket, drafts_of=me())
     drafts = {each.kind: each for each in thread if each.state == "draft"}
     return {"ticket": ticket, "timeline": timeline(ticket, [each for each in thread if each.state != "draft"]),
-            "drafts": drafts, "others": customers.tickets_of(ticket.customer, me(), limit=6),
+            "reply_to": messages.recipients_for_reply(ticket, thread), "drafts": drafts,
+            "others": customers.tickets_of(ticket.customer, me(), limit=6),
             "can": {name: permissions.may(me(), name) for name in permissions.ABILITIES}}
 
 

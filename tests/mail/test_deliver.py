@@ -376,3 +376,16 @@ def test_system_mail_is_tried_again_only_when_it_cannot_have_arrived(mailbox: Ma
     smtp_sink.behaviour.drop_after_data = True
     deliver.send_system(("", "kari@example.com"), "s", "t")
     assert len(smtp_sink.messages) == 1
+
+
+def test_what_came_without_a_message_id_is_quoted_and_passed_on(
+        ticket: Ticket, agent: Agent, smtp_sink: SmtpSink, session: Session) -> None:
+    asked = messages.thread(ticket)[0]
+    with transaction():
+        asked.message_id = None
+    deliver.send(answer(ticket, agent).id)
+    passed_on = messages.forward(ticket, Body("Please look."), by=Actor.of(agent), to=[Address("to", "x@y.example")])
+    deliver.send(passed_on.id)
+    reply, forward = (kept.message for kept in smtp_sink.messages)
+    assert reply["Subject"] == "Re: Boots" and reply["In-Reply-To"] is None
+    assert all("Where are they?" in each.get_body(("plain",)).get_content() for each in (reply, forward))

@@ -12,7 +12,15 @@ from inbox.core import drafts, messages, saved_replies, tickets
 from inbox.core.events import Actor
 from inbox.core.messages import Body
 from inbox.core.models import Agent, Message, Ticket
-from inbox.testing.factories import make_agent, make_customer, make_department, make_mailbox, make_ticket
+from inbox.testing.factories import (
+    make_agent,
+    make_customer,
+    make_department,
+    make_file,
+    make_mailbox,
+    make_message,
+    make_ticket,
+)
 from tests.web.browse import Visitor
 
 PNG = bytes.fromhex("89504e470d0a1a0a0000000d49484452000000010000000108060000001f15c489")
@@ -205,3 +213,28 @@ def test_a_reply_that_failed_shows_the_servers_words_and_is_sent_again(
     writer.post(f"/messages/{reply.id}/retry", page="/views/all")
     session.refresh(reply)
     assert reply.state == "queued" and tickets.get(ticket.number, kari).id == reply.ticket_id
+
+
+def test_a_reply_with_only_cc_goes_to_who_wrote_last_not_to_whom_the_ticket_is_of(
+        writer: Writer, ticket: Ticket, session: Session) -> None:
+    office = {"address": "office@example.no", "name": ""}
+    make_message(ticket, "Write to my office, please.", addressed={"reply_to": [office]})
+    page = writer.get(writer.base).text
+    assert 'placeholder="office@example.no"' in page and "To office@example.no" in page
+    writer.send({"kind": "reply", "text": "We will.", "cc": "kim@example.no"})
+    assert [(each.role, each.address) for each in last(ticket).recipients] == [
+        ("to", "office@example.no"), ("cc", "kim@example.no")]
+
+
+def test_a_draft_sent_with_a_second_click_goes_out_once(writer: Writer, ticket: Ticket) -> None:
+    version = writer.save("On their way.", 0).json["version"]  # type: ignore[index]
+    form = {"kind": "reply", "text": "On their way.", "version": str(version)}
+    assert writer.send(form).status_code == 303
+    assert writer.send(form).status_code == 409
+    assert [each.kind for each in messages.thread(ticket)].count("reply") == 1
+
+
+def test_a_forward_takes_the_files_along(writer: Writer, ticket: Ticket) -> None:
+    make_message(ticket, "The receipt.", files=[make_file(b"%PDF-1.4 receipt", "receipt.pdf")])
+    writer.send({"kind": "forward", "text": "For you.", "to": "works@example.no"})
+    assert [each.filename for each in last(ticket).attachments] == ["receipt.pdf"]

@@ -20,7 +20,8 @@ class MailComposer extends HTMLElement {
     this.makeEditor();
     this.show(this.kind);
     this.addEventListener("click", (event) => this.clicked(event));
-    this.form.addEventListener("submit", () => this.fill(), true);
+    this.addEventListener("submit", (event) => this.submitted(event), true);
+    this.form.addEventListener("htmx:finally:request", () => { this.isOnItsWay = false; });
     this.form.addEventListener("htmx:config:request", () => this.fill());
     this.form.addEventListener("input", () => this.changed());
     this.form.elements.files.addEventListener("change", () => this.upload(this.form.elements.files.files));
@@ -96,6 +97,13 @@ class MailComposer extends HTMLElement {
     this.timer = null;
     this.sending = true;
     setTimeout(() => { this.sending = false; }, 1500);
+  }
+
+  // A second click must not send it twice: nothing goes until the first one is answered.
+  submitted(event) {
+    if (this.isOnItsWay) { event.preventDefault(); event.stopImmediatePropagation(); return; }
+    this.isOnItsWay = true;
+    this.fill();
   }
 
   changed() {
@@ -176,10 +184,23 @@ class MailComposer extends HTMLElement {
     const at = (selector) => event.target.closest(selector);
     if (at("[data-tab]")) return this.switchTo(at("[data-tab]").dataset.tab);
     if (at("[data-toggle-recipients]")) { const box = this.querySelector(".recipients"); box.hidden = !box.hidden; if (!box.hidden) box.querySelector("input").focus(); return; }
+    if (at("[data-add-others]")) return this.addOthers(at("[data-add-others]"));
     if (at("[data-format]")) return this.format(at("[data-format]"));
     if (at("[data-insert]")) { const chosen = at("[data-insert]"); this.editor.insertHTML(chosen.dataset.insert || escapeHtml(chosen.dataset.insertText).replaceAll("\n", "<br>")); at("details").open = false; this.editor.focus(); return; }
     if (at("[data-remove-file]")) { const answer = await post(at("[data-remove-file]").dataset.removeFile); if (answer.ok) this.swapFiles(await answer.text()); return; }
     if (at("[data-discard]")) { await post(at("[data-discard]").dataset.discard, { kind: this.kind }); delete this.stored[this.kind]; this.put(); this.saved.textContent = ""; at("[data-discard]").hidden = true; this.swapFiles("<div class=files data-files></div>"); }
+  }
+
+  // Reply to all: whom the last message went to beside us and its sender.
+  async addOthers(button) {
+    const answer = await fetch(button.dataset.addOthers, { headers: { Accept: "application/json" } });
+    if (!answer.ok) return;
+    const { cc } = this.form.elements;
+    const there = cc.value.toLowerCase();
+    const fresh = (await answer.json()).others.map((each) => each.address).filter((each) => !there.includes(each.toLowerCase()));
+    cc.value = [cc.value.trim(), ...fresh].filter(Boolean).join(", ");
+    this.changed();
+    cc.focus();
   }
 
   format(button) {
