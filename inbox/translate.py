@@ -1,12 +1,14 @@
 """Collects, updates and compiles the translations: `python -m inbox.translate extract|update|compile`.
 
-Marked strings are found as usual (`gettext`, `_`); so are the messages of core errors and the titles of views and
-roles, which the core writes as plain English and the edges translate when they show them.
+Marked strings are found as usual (`gettext`, `_`); so are the messages of core errors, the titles of views and roles
+and the sentences about a message, which are written as plain English and translated when they are shown.
 """
 
 from __future__ import annotations
 
+import ast
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -16,6 +18,7 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 
 from inbox.core import permissions
+from inbox.core.models import FATES
 
 ROOT = Path(__file__).parent
 FOLDER = ROOT / "translations"
@@ -23,17 +26,20 @@ LOCALES = ("nb", "th", "ja", "zh_Hant")
 KEYWORDS = {
     **DEFAULT_KEYWORDS, "_": None, "lazy_gettext": None,
     "NotFound": None, "NotAllowed": None, "Stale": None, "Invalid": (2,), "BuiltinView": (2,), "empty": (1,),
+    "_translated": (2,),
 }
 METHODS = [("demo/**", "ignore"), ("migrations/**", "ignore"), ("scaffold/**", "ignore"), ("translate.py", "ignore"),
            ("**.py", "python"), ("templates/**.html", "jinja2")]
+# Files whose sentences ("The message is empty.") are kept in the database and translated when they are shown.
+SPOKEN = ("core/errors.py", "core/settings.py", "mail/catcher.py", "mail/charsets.py", "mail/deliver.py",
+          "mail/headers.py", "mail/imap.py", "mail/imap_client.py", "mail/parse.py", "mail/parts.py", "mail/receive.py",
+          "mail/repair.py", "mail/smtp_client.py")
 # What is shown but stands nowhere as a marked string: words stored in the database, columns, defaults.
 WORDS = (
     "Owner", "Admin", "Agent", "Light agent", "open", "pending", "closed", "snoozed", "spam", "trash", "low", "normal",
     "high", "urgent", "Nobody waits.", "Nothing is assigned to you.", "You have no drafts.", "Nothing is snoozed.",
     "Nothing was closed yet.", "No spam.", "The trash is empty.", "No ticket yet.", "There is nothing here.",
-    "Choose light, dark or automatic.", "Give the desk a name of at most 100 characters.",
-    "There is no such time zone; write for example Europe/Oslo.", "Give a number of days, at least one.",
-    "Your role does not allow this.", "Too many tries. Wait a moment, then try again.")
+    "Choose light, dark or automatic.")
 
 
 def collect() -> Catalog:
@@ -43,9 +49,35 @@ def collect() -> Catalog:
             ROOT, METHODS, options_map={"templates/**.html": {"silent": "false"}}, keywords=KEYWORDS):
         if message:
             catalog.add(message, context=context)
-    for word in (*WORDS, *permissions.ABILITIES.values()):
+    for word in (*WORDS, *FATES, *permissions.ABILITIES.values()):
         catalog.add(word)
+    for name in SPOKEN:
+        for sentence in sentences((ROOT / name).read_text(encoding="utf-8")):
+            catalog.add(sentence)
     return catalog
+
+
+def sentences(source: str) -> Iterator[str]:
+    """The whole sentences among the strings of a program; not its docstrings, nor what only programmers are told."""
+    pending: list[ast.AST] = [ast.parse(source)]
+    while pending:
+        node = pending.pop()
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            if node.value[:1].isupper() and node.value.endswith(".") and " " in node.value:
+                yield node.value
+        elif not (isinstance(node, ast.JoinedStr) or _is_docstring(node) or _is_for_programmers(node)):
+            pending.extend(ast.iter_child_nodes(node))
+
+
+def _is_docstring(node: ast.AST) -> bool:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+
+
+def _is_for_programmers(node: ast.AST) -> bool:
+    """An error that is a fault of the program, or a line of its log."""
+    return isinstance(node, ast.Call) and (
+        (isinstance(node.func, ast.Name) and node.func.id.endswith("Error"))
+        or (isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Name) and node.func.value.id == "log"))
 
 
 def update() -> None:
