@@ -7,6 +7,7 @@ and the sentences about a message, which are written as plain English and transl
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,6 +31,8 @@ KEYWORDS = {
 }
 METHODS = [("demo/**", "ignore"), ("migrations/**", "ignore"), ("scaffold/**", "ignore"), ("translate.py", "ignore"),
            ("**.py", "python"), ("templates/**.html", "jinja2")]
+# "The message is empty.", "{1} cannot be reached on port {2}: {3}"
+_SENTENCE = re.compile(r"(?:[A-Z]|\{\d\} [a-z])[^\n]* [^\n]*(?:[.?]|: \{\d\}|\(\{\d\}\))\Z")
 # Files whose sentences ("The message is empty.") are kept in the database and translated when they are shown.
 SPOKEN = ("core/errors.py", "core/settings.py", "mail/catcher.py", "mail/charsets.py", "mail/deliver.py",
           "mail/headers.py", "mail/imap.py", "mail/imap_client.py", "mail/parse.py", "mail/parts.py", "mail/receive.py",
@@ -39,7 +42,9 @@ WORDS = (
     "Owner", "Admin", "Agent", "Light agent", "open", "pending", "closed", "snoozed", "spam", "trash", "low", "normal",
     "high", "urgent", "Nobody waits.", "Nothing is assigned to you.", "You have no drafts.", "Nothing is snoozed.",
     "Nothing was closed yet.", "No spam.", "The trash is empty.", "No ticket yet.", "There is nothing here.",
-    "Choose light, dark or automatic.")
+    "Choose light, dark or automatic.",
+    "Only the header of this message was fetched: it has {1} MB, and this desk takes {2} MB. It is still on the mail "
+    "server, and is fetched when max_message_bytes is raised.")
 
 
 def collect() -> Catalog:
@@ -58,15 +63,25 @@ def collect() -> Catalog:
 
 
 def sentences(source: str) -> Iterator[str]:
-    """The whole sentences among the strings of a program; not its docstrings, nor what only programmers are told."""
+    """The whole sentences among the strings of a program; not its docstrings, nor what only programmers are told.
+
+    What an f-string fills in becomes `{1}`, `{2}` …; `inbox.core.words.say` finds the values again.
+    """
     pending: list[ast.AST] = [ast.parse(source)]
     while pending:
         node = pending.pop()
-        if isinstance(node, ast.Constant) and isinstance(node.value, str):
-            if node.value[:1].isupper() and node.value.endswith(".") and " " in node.value:
-                yield node.value
-        elif not (isinstance(node, ast.JoinedStr) or _is_docstring(node) or _is_for_programmers(node)):
+        if isinstance(node, (ast.Constant, ast.JoinedStr)):
+            if _SENTENCE.match(text := _text(node)):
+                yield text
+        elif not (_is_docstring(node) or _is_for_programmers(node)):
             pending.extend(ast.iter_child_nodes(node))
+
+
+def _text(node: ast.Constant | ast.JoinedStr) -> str:
+    if isinstance(node, ast.Constant):
+        return node.value if isinstance(node.value, str) else ""
+    parts = [each.value if isinstance(each, ast.Constant) else None for each in node.values]
+    return "".join("{%d}" % (parts[:at].count(None) + 1) if part is None else str(part) for at, part in enumerate(parts))
 
 
 def _is_docstring(node: ast.AST) -> bool:

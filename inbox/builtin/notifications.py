@@ -61,7 +61,7 @@ def _mail(agents: Iterable[Agent], wish: str, ticket: Ticket, message: Message |
 def _words(_: Callable[[str], str], wish: str, ticket: Ticket, message: Message | None,
            error: str) -> tuple[str, str]:
     """The subject and the first line."""
-    facts = {"number": ticket.number, "subject": ticket.subject, "error": error,
+    facts = {"number": ticket.number, "subject": ticket.subject, "error": error and _(error),
              "customer": ticket.customer.display_name,
              "author": message.agent.name if message is not None and message.agent else ""}
     subject, first = {

@@ -13,7 +13,7 @@ from flask import Flask, current_app, g, has_request_context, request
 from flask_babel import Babel, format_time, get_locale, get_timezone, gettext
 from flask_login import current_user
 
-from inbox.core import settings
+from inbox.core import settings, words
 from inbox.db import utcnow
 
 ALIASES = {"no": "nb", "nn": "nb", "zh": "zh_Hant"}  # by language: those we have in another form only
@@ -132,8 +132,13 @@ def ago(at: dt.datetime | None) -> str:
     return gettext("1 day") if days == 1 else gettext("%(n)s days", n=days)
 
 
+def said(text: str | None) -> str:
+    """A sentence that is kept in English, such as why a message was not sent, in the reader's language."""
+    return words.say(text or "", str(get_locale()))
+
+
 def init(app: Flask) -> None:
     app.config.setdefault("BABEL_TRANSLATION_DIRECTORIES", "translations")
     babel.init_app(app, locale_selector=choose_locale, timezone_selector=choose_zone)
     app.jinja_env.globals.update(html_lang=html_lang, desk_settings=desk, language_names=NAMES)
-    app.jinja_env.filters.update(when=when, moment=moment, exactly=exactly, ago=ago)
+    app.jinja_env.filters.update(when=when, moment=moment, exactly=exactly, ago=ago, said=said)

@@ -120,7 +120,7 @@ def describe(event: Event, names: dict[tuple[str, int], str]) -> str:
                                 name=names.get(("department", data.get("department") or 0), "?")),
         "ticket_subject_changed": gettext("%(who)s changed the subject", who=who),
         "ticket_priority_changed": gettext("%(who)s set the priority to %(name)s", who=who,
-                                           name=data.get("priority", "")),
+                                           name=gettext(data.get("priority") or "normal")),
         "ticket_tagged": gettext("%(who)s added the tag %(name)s", who=who, name=data.get("tag", "")),
         "ticket_untagged": gettext("%(who)s took off the tag %(name)s", who=who, name=data.get("tag", "")),
         "ticket_snoozed": gettext("%(who)s snoozed it", who=who),
