@@ -7,9 +7,11 @@ and the sentences about a message, which are written as plain English and transl
 from __future__ import annotations
 
 import ast
+import datetime as dt
 import re
 import sys
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 from typing import BinaryIO
 
@@ -23,6 +25,7 @@ from inbox.core.models import FATES
 
 ROOT = Path(__file__).parent
 FOLDER = ROOT / "translations"
+WHEN = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)  # a date that changed would make every update a conflict
 LOCALES = ("nb", "th", "ja", "zh_Hant")
 KEYWORDS = {
     **DEFAULT_KEYWORDS, "_": None, "lazy_gettext": None,
@@ -80,8 +83,8 @@ def sentences(source: str) -> Iterator[str]:
 def _text(node: ast.Constant | ast.JoinedStr) -> str:
     if isinstance(node, ast.Constant):
         return node.value if isinstance(node.value, str) else ""
-    parts = [each.value if isinstance(each, ast.Constant) else None for each in node.values]
-    return "".join("{%d}" % (parts[:at].count(None) + 1) if part is None else str(part) for at, part in enumerate(parts))
+    number = count(1)
+    return "".join(str(each.value) if isinstance(each, ast.Constant) else f"{{{next(number)}}}" for each in node.values)
 
 
 def _is_docstring(node: ast.AST) -> bool:
@@ -90,25 +93,31 @@ def _is_docstring(node: ast.AST) -> bool:
 
 def _is_for_programmers(node: ast.AST) -> bool:
     """An error that is a fault of the program, or a line of its log."""
-    return isinstance(node, ast.Call) and (
-        (isinstance(node.func, ast.Name) and node.func.id.endswith("Error"))
-        or (isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Name) and node.func.value.id == "log"))
+    called = ast.unparse(node.func) if isinstance(node, ast.Call) else ""
+    return called.endswith("Error") or called.startswith("log.")
 
 
 def update() -> None:
-    """Bring every catalogue up to date: new strings empty, strings that are gone dropped."""
+    """Bring every catalogue up to date: new strings empty, strings that are gone dropped. Idempotent."""
     template = collect()
     for locale in LOCALES:
         path = _path(locale)
         path.parent.mkdir(parents=True, exist_ok=True)
-        catalog = Catalog(locale, project="Pluginbox", charset="utf-8")
-        if path.exists():
-            with path.open("rb") as file:
-                catalog = read_po(file, locale)
-        catalog.update(template, no_fuzzy_matching=True)
-        catalog.obsolete.clear()
+        catalog = Catalog(locale, project="Pluginbox", version="1", charset="utf-8", fuzzy=False,
+                          msgid_bugs_address="-", last_translator="-", language_team="-", creation_date=WHEN,
+                          revision_date=WHEN, header_comment="# Translation of Pluginbox.")
+        known = _read(path) if path.exists() else catalog
+        for each in template:
+            if each.id:
+                found = known.get(each.id, each.context)
+                catalog.add(each.id, found.string if found else "", context=each.context)
         with path.open("wb") as file:
             _write(file, catalog)
+
+
+def _read(path: Path) -> Catalog:
+    with path.open("rb") as file:
+        return read_po(file, path.parent.parent.name)
 
 
 def _write(file: BinaryIO, catalog: Catalog) -> None:
@@ -122,8 +131,8 @@ def _path(locale: str) -> Path:
 def compile_all() -> None:
     """Write the files that the program reads."""
     for locale in LOCALES:
-        with _path(locale).open("rb") as source, _path(locale).with_suffix(".mo").open("wb") as target:
-            write_mo(target, read_po(source, locale))
+        with _path(locale).with_suffix(".mo").open("wb") as target:
+            write_mo(target, _read(_path(locale)))
 
 
 def main(what: str) -> None:

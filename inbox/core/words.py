@@ -48,11 +48,11 @@ _VALUE = re.compile(r"\{(\w+)\}")
 
 @lru_cache(maxsize=32)
 def _shapes(locale: str) -> list[tuple[re.Pattern[str], list[str], str]]:
-    """The sentences of a catalogue that have values in them: what they look like, the values' names, the translation."""
+    """The sentences of a catalogue that have values in them: their look, the values' names, the translation."""
     path = gettext.find("messages", FOLDER, languages=[locale])
     if path is None:
         return []
-    with open(path, "rb") as file:
+    with Path(path).open("rb") as file:
         found = [(each.id, each.string) for each in read_mo(file) if isinstance(each.id, str) and each.string]
     return [(_pattern(text), _VALUE.findall(text), str(words)) for text, words in found if _VALUE.search(text)]
 
