@@ -87,6 +87,15 @@ def test_her_answer_joins_the_same_open_ticket(demo: Program, desk: Page) -> Non
     expect(desk.get_by_text("the glass is broken").first).to_be_visible()
 
 
+def test_two_clicks_on_send_mail_it_once(demo: Program, desk: Page) -> None:
+    desk.get_by_role("textbox", name="Message", exact=True).fill("You are welcome.")
+    desk.get_by_role("button", name="Send", exact=True).dblclick()
+    expect(desk.locator("article .card", has_text="You are welcome.").first).to_be_visible()
+    desk.wait_for_timeout(1500)  # a second one would have been answered by then
+    desk.reload()
+    expect(desk.locator("article .card", has_text="You are welcome.")).to_have_count(1)
+
+
 def test_search_finds_it(demo: Program, desk: Page) -> None:
     desk.goto(f"{demo.url}/search?q=lamp")
     expect(desk.get_by_text("The lamp is broken").first).to_be_visible()
