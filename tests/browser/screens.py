@@ -1,0 +1,105 @@
+"""The screens a person meets first, for the pictures in the documents and for the test of their accessibility."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from playwright.sync_api import Browser, Page
+
+from inbox.demo import LOGIN
+from tests.support.program import Program
+
+SIZES = {1440: 900, 390: 844}
+SCHEMES = ("light", "dark")
+TICKET = "Wrong size, can I swap order #10482?"
+
+
+@dataclass(frozen=True)
+class Screen:
+    """A screen of the demo desk: what its pictures are called, and where it is."""
+
+    name: str
+    path: str
+    wide_list: bool = False
+    signed_in: bool = True
+    pictured: bool = True
+
+
+def screens(ticket: str) -> list[Screen]:
+    """All of the demo desk; `ticket` is the address of the ticket to show."""
+    return [
+        Screen("sign-in", "/sign-in", signed_in=False, pictured=False),
+        Screen("list", "/views/open", wide_list=True),
+        Screen("panes", "/views/unassigned"),
+        Screen("ticket", ticket),
+        Screen("new-ticket", "/tickets/new", pictured=False),
+        Screen("search", "/search?q=size", pictured=False),
+        Screen("quarantine", "/ledger?fate=quarantined"),
+        Screen("outbox", "/outbox"),
+        Screen("profile", "/profile", pictured=False),
+    ]
+
+
+@contextmanager
+def running(home: Path, *arguments: str) -> Iterator[Program]:
+    """The real program; the demo desk is written on its first start, which takes its time on a busy machine."""
+    with Program(home, "run", *arguments, wait=False) as program:
+        program.wait_until_ready(240)
+        yield program
+
+
+def sign_in(page: Page, program: Program) -> None:
+    """Sign in as the owner of the demo desk."""
+    page.goto(f"{program.url}/sign-in")
+    page.get_by_label("Mail address").fill(LOGIN.email)
+    page.get_by_label("Password").fill(LOGIN.password)
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url("**/views/**")
+
+
+def ticket_path(page: Page, program: Program) -> str:
+    """The address of the ticket that the pictures show."""
+    page.goto(f"{program.url}/search?q=10482+is:open")
+    found = page.locator("#rows a", has_text=TICKET).first.get_attribute("href")
+    assert found is not None
+    number = re.search(r"/tickets/(\d+)", found)
+    assert number is not None
+    return f"/tickets/{number[1]}?in=open"
+
+
+def choose_list(page: Page, program: Program, wide: bool) -> None:
+    """Lists at full width, or beside the ticket. On a wide screen: the choice is not offered on a phone."""
+    page.goto(f"{program.url}/views/open")
+    with page.expect_navigation():
+        page.get_by_role("button", name="List" if wide else "List and ticket", exact=True).click()
+
+
+def settled(page: Page) -> None:
+    """Wait until what a page loads by itself is there."""
+    page.wait_for_load_state("load")
+    page.wait_for_timeout(700)
+
+
+@contextmanager
+def view(browser: Browser, width: int, scheme: str, state: Path | None = None) -> Iterator[Page]:
+    """A page in a context of its own, of a size and colour scheme; `state` holds the cookies of a session."""
+    context = browser.new_context(viewport={"width": width, "height": SIZES.get(width, 800)}, color_scheme=scheme,
+                                  locale="en-GB", storage_state=state, reduced_motion="reduce")
+    context.set_default_timeout(15_000)
+    yield context.new_page()
+    context.close()
+
+
+def setup_address(program: Program) -> str:
+    """The printed address of a new desk, with its one-time code."""
+    end = time.monotonic() + 15
+    while time.monotonic() < end:
+        if found := re.search(r"\S+/setup\?code=\S+", program.output()):
+            return found[0]
+        time.sleep(0.2)
+    raise AssertionError(program.output())

@@ -1,0 +1,98 @@
+"""`make screenshots`: pictures of the main screens, light and dark, wide and narrow, into docs/screenshots.
+
+Starts the real program with its demo desk, and a second, new one for the set-up.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from pathlib import Path
+
+from playwright.sync_api import Browser, Page
+
+from tests.browser.screens import (
+    SCHEMES,
+    SIZES,
+    choose_list,
+    running,
+    screens,
+    settled,
+    setup_address,
+    sign_in,
+    ticket_path,
+    view,
+)
+from tests.support.browser import chromium
+from tests.support.program import ROOT, Program
+
+FOLDER = ROOT / "docs" / "screenshots"
+
+
+def take(page: Page, name: str, scheme: str, width: int, folder: Path) -> None:
+    """One picture, called `ticket.png`, `ticket-dark.png`, `ticket-390.png` or `ticket-390-dark.png`."""
+    settled(page)
+    parts = [name, "390" if width == 390 else "", "dark" if scheme == "dark" else ""]
+    page.screenshot(path=folder / ("-".join(filter(None, parts)) + ".png"))
+
+
+def demo_desk(browser: Browser, program: Program, folder: Path, scratch: Path) -> None:
+    """Every screen of the demo desk."""
+    state = scratch / "session.json"
+    with view(browser, 1440, "light") as page:
+        sign_in(page, program)
+        page.context.storage_state(path=state)
+        wanted = [each for each in screens(ticket_path(page, program)) if each.pictured]
+        for wide in (False, True):
+            choose_list(page, program, wide)
+            for screen in (each for each in wanted if each.wide_list == wide):
+                for width in SIZES:
+                    for scheme in SCHEMES:
+                        with view(browser, width, scheme, state if screen.signed_in else None) as shown:
+                            shown.goto(program.url + screen.path)
+                            take(shown, screen.name, scheme, width, folder)
+
+
+def new_desk(browser: Browser, program: Program, folder: Path, scratch: Path) -> None:
+    """The set-up: the first step, and the mailbox."""
+    state = scratch / "setup.json"
+    with view(browser, 1440, "light") as page:
+        page.goto(setup_address(program))
+        page.context.storage_state(path=state)
+        for width in SIZES:
+            for scheme in SCHEMES:
+                with view(browser, width, scheme, state) as shown:
+                    shown.goto(f"{program.url}/setup")
+                    take(shown, "setup", scheme, width, folder)
+        page.get_by_label("Your name").fill("Ingrid Solberg")
+        page.get_by_label("Mail address").fill("ingrid@fjordthread.example")
+        page.get_by_label("Password").fill("warm wool from bergen")
+        page.get_by_role("button", name="Continue").click()
+        page.get_by_label("Name", exact=True).fill("Fjord & Thread")
+        page.get_by_role("button", name="Continue").click()
+        page.wait_for_url("**/setup/mailbox")
+        page.context.storage_state(path=state)
+        for width in SIZES:
+            for scheme in SCHEMES:
+                with view(browser, width, scheme, state) as shown:
+                    shown.goto(f"{program.url}/setup/mailbox")
+                    take(shown, "setup-mailbox", scheme, width, folder)
+
+
+def main() -> None:
+    """Take them all."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, default=FOLDER, help="the folder for the pictures")
+    folder = parser.parse_args().out
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as name, chromium() as browser:
+        scratch = Path(name)
+        with running(scratch / "demo", "--demo") as program:
+            demo_desk(browser, program, folder, scratch)
+        with running(scratch / "new") as program:
+            new_desk(browser, program, folder, scratch)
+    print(f"{len(list(folder.glob('*.png')))} pictures in {folder}")
+
+
+if __name__ == "__main__":
+    main()
