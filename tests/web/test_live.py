@@ -1,0 +1,161 @@
+"""The live stream: who is told of what, how soon, and what ends it."""
+
+import json
+import queue
+import time
+from collections.abc import Iterator
+
+import pytest
+from flask import Flask
+from sqlalchemy.orm import Session
+
+from inbox.core import agents, tickets
+from inbox.core.events import Actor
+from inbox.core.models import Agent, Department
+from inbox.db import work_context
+from inbox.testing.factories import SYSTEM, make_agent, make_department, make_message, make_ticket
+from inbox.web import live
+from tests.web.browse import Visitor
+
+
+@pytest.fixture
+def support(session: Session) -> Department:
+    return make_department("Support")
+
+
+@pytest.fixture
+def kari(support: Department) -> Agent:
+    return make_agent("Kari", departments=[support])
+
+
+@pytest.fixture
+def hub(app: Flask, session: Session) -> Iterator[live.Hub]:
+    found: live.Hub = app.extensions[live.EXTENSION]
+    yield found
+    found.stop()
+
+
+def told(stream: live.Stream, seconds: float = 3.0) -> set[int]:
+    """The numbers of the tickets a stream hears of until nothing more comes; waits for the first."""
+    numbers: set[int] = set()
+    wait = seconds
+    while True:
+        try:
+            hint = stream.hints.get(timeout=wait)
+        except queue.Empty:
+            return numbers
+        assert hint is not None
+        numbers |= set(hint["tickets"])
+        wait = 0.4
+
+
+def test_an_agent_hears_of_a_new_message_at_once(hub: live.Hub, kari: Agent, support: Department) -> None:
+    ticket = make_ticket(department=support)
+    stream = hub.open(kari)
+    began = time.monotonic()
+    make_message(ticket, "One more thing")
+    hint = stream.hints.get(timeout=2)
+    assert hint == {"tickets": [ticket.number]} and time.monotonic() - began < 2
+
+
+def test_nobody_hears_of_tickets_out_of_reach(hub: live.Hub, kari: Agent, support: Department) -> None:
+    mine, theirs = hub.open(kari), hub.open(make_agent(role="admin"))
+    foreign = make_ticket(department=make_department("Staff"))
+    ours = make_ticket(department=support)
+    assert told(mine) == {ours.number}
+    assert told(theirs) == {ours.number, foreign.number}
+
+
+def test_who_loses_sight_of_a_ticket_is_told_once_to_drop_it(hub: live.Hub, kari: Agent, support: Department) -> None:
+    ticket, staff = make_ticket(department=support), make_department("Staff")
+    stream = hub.open(kari)
+    tickets.move(ticket, staff, by=SYSTEM)
+    assert told(stream) == {ticket.number}
+    make_message(ticket, "secret")
+    assert told(stream, 0.6) == set()
+
+
+def test_what_happened_while_nobody_listened_is_not_told_again(hub: live.Hub, kari: Agent, support: Department) -> None:
+    hub.close(hub.open(kari))
+    ticket = make_ticket(department=support)
+    time.sleep(0.3)  # the watcher has seen the commits by now
+    stream = hub.open(kari)
+    make_message(ticket, "now")
+    assert told(stream) == {ticket.number}
+    assert told(stream, 0.3) == set()
+
+
+def test_a_burst_longer_than_one_read_is_told_whole(
+        hub: live.Hub, kari: Agent, support: Department, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "BATCH", 5)
+    monkeypatch.setattr(live, "OVERLAP", 2)
+    stream = hub.open(kari)
+    made = {make_ticket(department=support).number for _ in range(6)}
+    assert told(stream) == made
+
+
+def test_a_stream_that_cannot_keep_up_is_told_to_look_at_everything() -> None:
+    stream = live.Stream(1, None)
+    for number in range(live.BEHIND + 1):
+        stream.put({"tickets": [number]})
+    assert stream.hints.qsize() == 1 and stream.hints.get_nowait() == {"all": True}
+
+
+# --- by HTTP ----------------------------------------------------------------------------------------------------
+
+
+def test_the_stream_speaks_server_sent_events(app: Flask, hub: live.Hub, kari: Agent, support: Department) -> None:
+    ticket = make_ticket(department=support)
+    answer = Visitor(app).sign_in(kari).get("/live", buffered=False)
+    assert answer.mimetype == "text/event-stream" and answer.headers["X-Accel-Buffering"] == "no"
+    lines = answer.response
+    assert next(iter(lines)) == b'retry: 3000\ndata: {"all": true}\n\n'
+    make_message(ticket, "hi")
+    assert json.loads(next(iter(lines)).removeprefix(b"data: ")) == {"tickets": [ticket.number]}
+    answer.close()
+    assert hub.count() == 0
+
+
+def test_strangers_get_no_stream(app: Flask, hub: live.Hub) -> None:
+    make_agent(role="owner")
+    assert Visitor(app).get("/live").status_code in (303, 401)
+    assert hub.count() == 0
+
+
+def test_beyond_the_allowance_a_stream_comes_later(app: Flask, hub: live.Hub, kari: Agent) -> None:
+    hub._allowance = 1
+    first = hub.open(kari)
+    refused = Visitor(app).sign_in(kari).get("/live")
+    assert refused.status_code == 503 and int(refused.headers["Retry-After"]) > 0
+    hub.close(first)
+    assert hub.open(kari) is not None
+
+
+def test_a_stream_ends_with_the_session_it_belongs_to(
+        app: Flask, hub: live.Hub, kari: Agent, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "PING_SECONDS", 0.05)
+    agents.set_password(kari, "another long password", by=Actor.system("test"))
+    stream = hub.open(kari)
+    lines = live._lines(app, stream, kari.session_version)
+    next(lines)
+    assert next(lines) == ": here\n\n"
+    agents.set_password(kari, "yet another password", by=Actor.system("test"))
+    assert list(lines) == []
+
+
+def test_a_stream_ends_after_ten_minutes(
+        app: Flask, hub: live.Hub, kari: Agent, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "LONGEST_SECONDS", 0.1)
+    monkeypatch.setattr(live, "PING_SECONDS", 0.05)
+    assert len(list(live._lines(app, hub.open(kari), kari.session_version))) < 10
+
+
+def test_a_stream_holds_no_connection_to_the_database(app: Flask, hub: live.Hub, kari: Agent) -> None:
+    from inbox.db import db
+
+    with work_context(app):
+        before = db.engine.pool.checkedout()
+    answer = Visitor(app).sign_in(kari).get("/live", buffered=False)
+    next(iter(answer.response))
+    assert db.engine.pool.checkedout() <= before + 1  # the watcher's own
+    answer.close()
