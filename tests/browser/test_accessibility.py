@@ -1,6 +1,7 @@
 """axe finds nothing on the main screens, light and dark, wide and narrow, and nothing is wider than a small phone."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,6 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
 
 from tests.browser.screens import (
-    SCHEMES,
     Screen,
     choose_list,
     running,
@@ -22,7 +22,8 @@ from tests.browser.screens import (
 from tests.support.program import Program
 
 pytestmark = pytest.mark.once
-WIDTHS = (1440, 390, 320)
+SIGHTS = ((1440, "light"), (1440, "dark"), (390, "light"), (390, "dark"), (320, "light"))
+NAMES = [each.name for each in screens("")]
 
 
 def complaints(page: Page, where: str) -> list[str]:
@@ -34,34 +35,53 @@ def complaints(page: Page, where: str) -> list[str]:
     return [*found, f"{where}: {beyond} px wider than the screen"] if beyond > 0 else found
 
 
+@dataclass(frozen=True)
+class Desk:
+    """A running demo desk, the cookies of its owner, and its screens by name."""
+
+    program: Program
+    state: Path
+    screens: dict[str, Screen]
+
+
 @pytest.fixture(scope="module")
-def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
-    with running(tmp_path_factory.mktemp("demo"), "--demo") as program:
-        yield program
+def desk(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    folder = tmp_path_factory.mktemp("demo")
+    with running(folder / "home", "--demo") as program:
+        with view(browser, 1440, "light") as page:
+            sign_in(page, program)
+            page.context.storage_state(path=folder / "session.json")
+            found = screens(ticket_path(page, program))
+        yield Desk(program, folder / "session.json", {each.name: each for each in found})
 
 
 def check(browser: Browser, program: Program, screen: Screen, state: Path) -> list[str]:
+    """All complaints about one screen, in every size and scheme."""
     found = []
-    for width in WIDTHS:
-        for scheme in SCHEMES:
-            with view(browser, width, scheme, state if screen.signed_in else None) as page:
-                page.goto(program.url + screen.path)
-                found += complaints(page, f"{screen.name} at {width} px, {scheme}")
+    for width, scheme in SIGHTS:
+        with view(browser, width, scheme, state if screen.signed_in else None) as page:
+            page.goto(program.url + screen.path)
+            found += complaints(page, f"{screen.name} at {width} px, {scheme}")
     return found
 
 
-def test_the_demo_desk(browser: Browser, desk: Program, tmp_path: Path) -> None:
-    state, found = tmp_path / "session.json", []
-    with view(browser, 1440, "light") as page:
-        sign_in(page, desk)
-        page.context.storage_state(path=state)
-        wanted = screens(ticket_path(page, desk))
-        for wide in (False, True):
-            choose_list(page, desk, wide)
-            for screen in (each for each in wanted if each.wide_list == wide):
-                found += check(browser, desk, screen, state)
-        page.set_viewport_size({"width": 1440, "height": 900})
-        page.goto(desk.url + next(each.path for each in wanted if each.name == "ticket"))
+@pytest.mark.parametrize("name", NAMES)
+def test_a_screen_of_the_demo_desk(browser: Browser, desk: Desk, name: str) -> None:
+    screen = desk.screens[name]
+    if screen.wide_list:
+        with view(browser, 1440, "light", desk.state) as page:
+            choose_list(page, desk.program, wide=True)
+    found = check(browser, desk.program, screen, desk.state)
+    if screen.wide_list:
+        with view(browser, 1440, "light", desk.state) as page:
+            choose_list(page, desk.program, wide=False)
+    assert not found, "\n".join(found)
+
+
+def test_the_menus_of_a_ticket(browser: Browser, desk: Desk) -> None:
+    found = []
+    with view(browser, 1440, "dark", desk.state) as page:
+        page.goto(desk.program.url + desk.screens["ticket"].path)
         for menu in page.locator("#ticket-head details.menu").all():
             menu.locator("summary").click()
             found += complaints(page, f"the menu {menu.inner_text()[:20]!r}")
@@ -69,10 +89,8 @@ def test_the_demo_desk(browser: Browser, desk: Program, tmp_path: Path) -> None:
 
 
 def test_the_set_up(browser: Browser, tmp_path: Path) -> None:
-    found = []
     with running(tmp_path / "new") as program, view(browser, 1440, "light") as page:
         page.goto(setup_address(program))
-        state = tmp_path / "setup.json"
-        page.context.storage_state(path=state)
-        found += check(browser, program, Screen("setup", "/setup"), state)
+        page.context.storage_state(path=tmp_path / "setup.json")
+        found = check(browser, program, Screen("setup", "/setup"), tmp_path / "setup.json")
     assert not found, "\n".join(found)

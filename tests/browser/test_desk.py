@@ -1,0 +1,213 @@
+"""The desk as a person uses it: addresses, Back, keys, drafts, live updates that move nothing, no JavaScript at all."""
+
+import re
+import smtplib
+from collections.abc import Iterator
+from email.message import EmailMessage
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.browser.screens import running, sign_in, ticket_path, view
+from tests.support.program import Program
+
+pytestmark = pytest.mark.once
+
+
+@pytest.fixture(scope="module")
+def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
+    with running(tmp_path_factory.mktemp("demo"), "--demo") as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def state(program: Program, browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The cookies of a signed-in agent."""
+    path = tmp_path_factory.mktemp("state") / "session.json"
+    with view(browser, 1440, "light") as page:
+        sign_in(page, program)
+        page.context.storage_state(path=path)
+    return path
+
+
+@pytest.fixture
+def desk(program: Program, browser: Browser, state: Path) -> Iterator[Page]:
+    """A signed-in page; it fails the test when a script breaks or the policy of the page is violated."""
+    with view(browser, 1440, "light", state) as page:
+        said: list[str] = []
+        page.on("pageerror", lambda error: said.append(str(error)))
+        page.on("console", lambda message: said.append(message.text) if "Content Security" in message.text else None)
+        page.goto(f"{program.url}/views/unassigned")
+        yield page
+        assert not said, said
+
+
+def write(program: Program, subject: str, text: str, **headers: str) -> None:
+    """A customer sends mail to the desk's own listener."""
+    mail = EmailMessage()
+    mail["From"], mail["To"], mail["Subject"] = "Vera Holm <vera@holm.example>", "support@fjordthread.example", subject
+    for name, value in headers.items():
+        mail[name.replace("_", "-")] = value
+    mail.set_content(text)
+    with smtplib.SMTP("127.0.0.1", program.smtp_port, timeout=20) as server:
+        server.send_message(mail)
+
+
+def opened(desk: Page, position: int) -> str:
+    """Click a row of the list; returns the ticket's number."""
+    row = desk.locator("#rows .tickets a").nth(position)
+    number = row.get_attribute("data-number")
+    assert number is not None
+    row.click()
+    expect(desk.locator(f"#pane[data-number='{number}']")).to_be_visible()
+    return number
+
+
+def test_every_step_has_an_address_that_back_and_reload_keep(desk: Page, program: Program) -> None:
+    desk.evaluate("window.untouched = true")
+    first = opened(desk, 0)
+    assert re.search(rf"/tickets/{first}\?in=unassigned$", desk.url)
+    second = opened(desk, 1)
+    assert desk.evaluate("window.untouched") is True  # only the pane was swapped
+    expect(desk.locator(f"#row-{second} a[aria-current=true]")).to_be_visible()
+    desk.go_back()
+    expect(desk.locator(f"#pane[data-number='{first}']")).to_be_visible()
+    desk.go_back()
+    expect(desk.locator("#pane[data-number]")).to_have_count(0)
+    assert desk.url == f"{program.url}/views/unassigned"
+    desk.go_forward()
+    expect(desk.locator(f"#pane[data-number='{first}']")).to_be_visible()
+    desk.reload()
+    expect(desk.locator(f"#pane[data-number='{first}']")).to_be_visible()
+    expect(desk.locator(f"#row-{first} a[aria-current=true]")).to_be_visible()
+
+
+def test_keys_do_what_they_say(desk: Page, program: Program) -> None:
+    expect(desk.locator("body.js")).to_be_attached()
+    desk.keyboard.press("j")
+    expect(desk.locator("#pane[data-number]")).to_be_visible()
+    at = desk.locator("#pane").get_attribute("data-number")
+    desk.keyboard.press("j")
+    expect(desk.locator(f"#pane:not([data-number='{at}'])")).to_be_visible()
+    desk.keyboard.press("k")
+    expect(desk.locator(f"#pane[data-number='{at}']")).to_be_visible()
+    desk.keyboard.press("n")
+    expect(desk.locator("[data-tab=note][aria-pressed=true]")).to_be_visible()
+    desk.keyboard.type("jkc/")  # words, not commands
+    expect(desk.locator(".editor")).to_have_text("jkc/")
+    desk.locator("h1").last.click()
+    desk.keyboard.press("/")
+    expect(desk.locator("#search")).to_be_focused()
+    desk.locator("#search").blur()
+    desk.keyboard.press("c")
+    desk.wait_for_url("**/tickets/new")
+
+
+def test_a_new_message_moves_nothing_that_is_read(desk: Page, program: Program) -> None:
+    write(program, "A long story", "\n".join(f"Line {n} of it." for n in range(80)), Message_ID="<story@holm.example>")
+    desk.locator("#rows a", has_text="A long story").click(timeout=15_000)
+    expect(desk.locator("#thread")).to_contain_text("Line 79 of it.")
+    desk.locator("#thread").evaluate("box => { box.scrollTop = 300 }")
+    desk.locator(".editor").click()
+    desk.keyboard.type("I am writing")
+    desk.locator("#thread").evaluate("box => { box.scrollTop = 300 }")
+    write(program, "Re: A long story", "And there is more.", In_Reply_To="<story@holm.example>")
+    expect(desk.locator("#thread")).to_contain_text("And there is more.", timeout=15_000)
+    assert desk.locator("#thread").evaluate("box => box.scrollTop") == 300
+    expect(desk.locator(".editor")).to_have_text("I am writing")
+    expect(desk.locator(".editor")).to_be_focused()
+
+
+def test_an_open_fold_stays_open_while_the_ticket_is_refreshed(desk: Page, program: Program) -> None:
+    text = "New words.\n\nOn Monday Ola wrote:\n> Old words."
+    write(program, "With a quote", text, Message_ID="<quote@holm.example>")
+    desk.locator("#rows a", has_text="With a quote").click(timeout=15_000)
+    desk.locator("#thread summary[title='Quoted text']").click()
+    expect(desk.get_by_text("Old words.")).to_be_visible()
+    write(program, "Re: With a quote", "One more.", In_Reply_To="<quote@holm.example>")
+    expect(desk.locator("#thread")).to_contain_text("One more.", timeout=15_000)
+    expect(desk.get_by_text("Old words.")).to_be_visible()
+
+
+def test_a_draft_survives_a_reload_and_two_tabs_do_not_overwrite_each_other(
+        desk: Page, program: Program, browser: Browser, state: Path) -> None:
+    write(program, "A draft, please", "Hello")
+    desk.locator("#rows a", has_text="A draft, please").click(timeout=15_000)
+    expect(desk.locator("#thread")).to_contain_text("Hello")
+    desk.locator(".editor").click()
+    desk.keyboard.type("Half a sentence")
+    expect(desk.locator("[data-saved]")).to_contain_text("Draft saved")
+    desk.reload()
+    expect(desk.locator(".editor")).to_have_text("Half a sentence")
+    with view(browser, 1440, "light", state) as other:
+        other.goto(desk.url)
+        other.locator(".editor").click()
+        other.keyboard.press("End")
+        other.keyboard.type(" more")
+        expect(other.locator("[data-saved]")).to_contain_text("Draft saved")
+    desk.locator(".editor").click()
+    desk.keyboard.type("Mine: ")
+    conflict = desk.locator("[data-conflict]")
+    expect(conflict).to_contain_text("A newer version of this draft is stored.")
+    expect(conflict).to_contain_text("Half a sentence")
+    expect(desk.locator(".editor")).to_contain_text("Mine:")
+    conflict.get_by_role("button", name="Keep what is here").click()
+    expect(desk.locator("[data-saved]")).to_contain_text("Draft saved")
+    desk.reload()
+    expect(desk.locator(".editor")).to_contain_text("Mine:")
+    desk.get_by_role("button", name="Discard the draft").click()
+    expect(desk.locator(".editor")).to_have_text("")
+
+
+def test_a_file_is_attached_and_the_words_stay(desk: Page, program: Program) -> None:
+    write(program, "A file, please", "Hello")
+    desk.locator("#rows a", has_text="A file, please").click(timeout=15_000)
+    expect(desk.locator("#thread")).to_contain_text("Hello")
+    desk.locator(".editor").click()
+    desk.keyboard.type("See the file")
+    desk.locator("input[type=file]").set_input_files(
+        {"name": "label.pdf", "mimeType": "application/pdf", "buffer": b"%PDF-1.4"})
+    expect(desk.locator(".composer .file")).to_contain_text("label.pdf")
+    expect(desk.locator(".editor")).to_have_text("See the file")
+    desk.keyboard.type(", please")
+    expect(desk.locator("[data-saved]")).to_contain_text("Draft saved")
+    expect(desk.locator("[data-conflict]")).to_be_hidden()
+    desk.get_by_role("button", name="Discard the draft").click()
+    expect(desk.locator(".composer .file")).to_have_count(0)
+
+
+def test_seven_tabs_do_not_freeze_the_browser(desk: Page, program: Program) -> None:
+    tabs = [desk.context.new_page() for _ in range(6)]
+    for tab in tabs:
+        tab.goto(f"{program.url}/views/unassigned")
+        expect(tab.locator("#rows")).to_be_visible()
+    write(program, "To every tab", "Hello")
+    desk.bring_to_front()
+    expect(desk.locator("#rows")).to_contain_text("To every tab", timeout=15_000)
+    tabs[-1].bring_to_front()
+    expect(tabs[-1].locator("#rows")).to_contain_text("To every tab", timeout=15_000)
+
+
+def test_an_error_stands_beside_the_work_and_loses_no_words(desk: Page) -> None:
+    opened(desk, 1)
+    desk.locator("[data-tab=forward]").click()
+    desk.locator(".editor").click()
+    desk.keyboard.type("For the factory")
+    desk.locator("[data-send]").click()
+    expect(desk.locator("#problem")).to_contain_text("nobody to write to")
+    expect(desk.locator(".editor")).to_have_text("For the factory")
+
+
+def test_a_reply_can_be_sent_without_javascript(program: Program, browser: Browser, state: Path, desk: Page) -> None:
+    address = program.url + ticket_path(desk, program)
+    context = browser.new_context(storage_state=state, java_script_enabled=False, locale="en-GB")
+    page = context.new_page()
+    page.goto(address)
+    page.get_by_label("Message", exact=True).fill("Written without a script.")
+    page.get_by_role("button", name="Send", exact=True).click()
+    expect(page.locator("#thread")).to_contain_text("Written without a script.")
+    page.locator("#ticket-head summary", has_text="Open").click()
+    page.get_by_role("button", name="Pending, waiting for the customer").click()
+    expect(page.locator("#ticket-head")).to_contain_text("Pending")
+    context.close()
