@@ -82,7 +82,7 @@ def choose_list(page: Page, program: Program, wide: bool) -> None:
 def settled(page: Page) -> None:
     """Wait until what a page loads by itself is there."""
     page.wait_for_load_state("load")
-    page.wait_for_timeout(700)
+    page.wait_for_timeout(350)
 
 
 @contextmanager
