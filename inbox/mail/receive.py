@@ -14,13 +14,14 @@ import logging
 import threading
 import traceback
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from inbox.core import arrivals, attachments, intake, purge, sending
+from inbox.core import arrivals, attachments, intake, mailboxes, purge, sending
 from inbox.core.attachments import StoredFile
 from inbox.core.customers import normalise_address
 from inbox.core.errors import NotFound
@@ -80,11 +81,12 @@ class Waiting:
 @dataclass(frozen=True)
 class Facts:
     """What the guards found. `quiet`: it joins its ticket without reopening it; `unanswerable`: no machine may
-    answer, and why ('' when one may)."""
+    answer, and why ('' when one may); `dated`: it has a date, so that a second one alike is the same one."""
 
     quiet: bool
     unanswerable: str
     bounce: guards.Bounce | None
+    dated: bool = True
 
 
 @dataclass(frozen=True)
@@ -223,11 +225,12 @@ def _place(incoming: Incoming, facts: Facts) -> tuple[Ticket | None, thread.Why]
 
 def _store(row: Waiting, plan: intake.Plan, facts: Facts, named: list[str], known: dict[str, Any]) -> str:
     """The one transaction: the message with all that hangs on it, and the fate."""
-    seen = _seen_before(row, plan.incoming)
+    seen = _seen_before(row, plan.incoming, facts)
     if seen is not None:
         verdict, ticket_id = seen
         return _write_fate(row, verdict, ticket_id=ticket_id, **known)
-    if plan.target is None and thread.is_known(named, plan.incoming.message_id):
+    if (plan.target is None and thread.is_known(named, plan.incoming.message_id)
+            and _place(plan.incoming, facts)[0] is not None):
         raise _Overtaken  # what it answers was stored a moment ago
     message = intake.accept(plan, ledger_id=row.id)
     if facts.bounce is not None and facts.bounce.permanent and plan.why.get("message_pk"):
@@ -237,18 +240,24 @@ def _store(row: Waiting, plan: intake.Plan, facts: Facts, named: list[str], know
     return fate
 
 
-def _seen_before(row: Waiting, incoming: Incoming) -> tuple[_Verdict, int | None] | None:
+def _seen_before(row: Waiting, incoming: Incoming, facts: Facts) -> tuple[_Verdict, int | None] | None:
     """What we sent ourselves and got back, what was deleted for good, and what is in a ticket already: by Message-ID
-    and fingerprint, or by its bytes when it has no id. Also the ticket it belongs to, if there is one."""
+    and fingerprint, or by its bytes when it has no id. Also the ticket it belongs to, if there is one.
+
+    A script that sends neither id nor date says the same thing twice when it happens twice ("disk full"): by SMTP and
+    pipe such a message is never a second copy. From a folder it is: renumbering shows every message again.
+    """
     if incoming.message_id is None:
-        return _same_bytes(row)
+        return _same_bytes(row) if facts.dated or row.source == "imap" else None
     if purge.is_buried(incoming.message_id):
         return _Verdict("ignored", BURIED), None
     for other in session().execute(sa.select(
             Message.kind, Message.fingerprint, Message.ticket_id, Message.ledger_id).where(
             Message.message_id == incoming.message_id)):
         if other.kind in ("reply", "forward"):
-            return _Verdict("ignored", OUR_OWN), other.ticket_id
+            if normalise_address(incoming.from_address) in mailboxes.own_addresses():
+                return _Verdict("ignored", OUR_OWN), other.ticket_id
+            continue  # somebody else's message that bears an id of ours is read, not dropped
         if other.fingerprint == incoming.fingerprint:
             words = f"The same message as number {other.ledger_id} of the ledger."
             return _Verdict("duplicate", words), other.ticket_id
@@ -294,7 +303,7 @@ def _facts(parsed: ParsedMessage, row: Waiting, ours: set[str]) -> Facts:
     submitted = (parsed.header("auto-submitted") or "no").lower().split(";")[0].strip()
     quiet = (bounce is not None or guards.is_out_of_office(parsed) or guards.is_feedback_report(parsed)
              or guards.is_read_receipt(parsed) or submitted not in ("", "no") or row.envelope_from == "")
-    return Facts(quiet=quiet, unanswerable="" if allowed else reason, bounce=bounce)
+    return Facts(quiet=quiet, unanswerable="" if allowed else reason, bounce=bounce, dated=parsed.date is not None)
 
 
 # --- what the core is given --------------------------------------------------------------------------------------
@@ -343,10 +352,17 @@ def _files(parsed: ParsedMessage) -> list[StoredFile]:
 
 
 def _at(row: Waiting, parsed: ParsedMessage) -> Any:
-    """When it arrived; mail that lay in an IMAP folder before we looked keeps its own date, if that is earlier."""
-    if row.source == "imap" and parsed.date is not None and parsed.date.year >= 1990:
-        return min(parsed.date, row.arrived_at)
-    return row.arrived_at
+    """When it arrived. Mail that lay in an IMAP folder before we looked arrived when its server took it in: the date of
+    the topmost Received line (RFC 5321, 4.4), never the sender's own clock."""
+    if row.source != "imap":
+        return row.arrived_at
+    stamp = (parsed.header("received") or "").rpartition(";")[2].strip()
+    try:
+        taken = parsedate_to_datetime(stamp) if stamp else row.arrived_at
+    except ValueError:
+        return row.arrived_at
+    taken = taken if taken.tzinfo else taken.replace(tzinfo=dt.UTC)
+    return min(taken.astimezone(dt.UTC), row.arrived_at)
 
 
 def _message_id(parsed: ParsedMessage) -> str | None:

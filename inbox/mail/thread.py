@@ -76,7 +76,10 @@ def _by_ids(named: list[str], in_reply_to: Sequence[str], sender: str,
     """Tickets that hold or name one of the ids, the most telling first; asked only as far as needed."""
     yield from _by_known_id(named, in_reply_to)
     yield from _by_signature(named, in_reply_to, sender)
-    yield from _by_sibling([*named, *_own(message_id)])
+    yield from _by_sibling(_own(message_id))  # somebody answered this very message before it came
+    for ticket, why in _by_sibling(named):
+        if takes_part(sender, ticket) or was_addressed(sender, ticket):
+            yield ticket, why  # two strangers who answer the same newsletter are not in one conversation
 
 
 def _own(message_id: str | None) -> list[str]:
@@ -154,8 +157,17 @@ def takes_part(sender: str, ticket: Ticket) -> bool:
     return any(session().execute(query.limit(1)).first() is not None for query in (wrote, got))
 
 
+def was_addressed(sender: str, ticket: Ticket) -> bool:
+    """True when an address stands in To or Cc of a message that came into the ticket."""
+    wanted = normalise_address(sender)
+    addressed = session().scalars(sa.select(Message.addressed).where(
+        Message.ticket_id == ticket.id, Message.kind == "received").limit(MAX_IDS))
+    return any(normalise_address(each["address"]) == wanted
+               for people in addressed for role in ("to", "cc") for each in people.get(role, []))
+
+
 def is_known(named: Sequence[str], message_id: str | None = None) -> bool:
-    """True when `find_ticket` would find a ticket by these Message-IDs."""
+    """True when these Message-IDs stand in some ticket: quick, for `find_ticket` to be asked again only then."""
     stored = sa.select(Message.id).where(Message.message_id.in_(named), Message.ticket_id.is_not(None))
     told = sa.select(Reference.message_pk).where(Reference.value.in_([*named, *_own(message_id)]))
     asked = (stored, told) if named else (told,)

@@ -381,3 +381,16 @@ def test_two_hundred_nested_parts(take):
     for level in range(200):
         raw += b"Content-Type: multipart/mixed; boundary=b%d\r\n\r\n--b%d\r\n" % (level, level)
     assert take(raw + b"Content-Type: text/plain\r\n\r\nat the bottom\r\n").fate == "created"
+
+
+def test_a_script_that_says_the_same_without_id_and_date_is_heard_each_time(take, mailbox):
+    raw = b"From: alarm@host.example\r\nTo: support@desk.example\r\nSubject: Disk full\r\n\r\nDisk full.\r\n"
+    rows = [ledger.arrive(raw, source="smtp", mailbox_id=mailbox) for _ in range(2)]
+    for row in rows:
+        receive.process(row)
+    assert [session().get(Ledger, row, populate_existing=True).fate for row in rows] == ["created", "created"]
+
+
+def test_a_strangers_message_that_bears_our_message_id_is_read(take):
+    ours = reply_of_ours(take(letter()).ticket_id).message_id
+    assert take(letter(sender="somebody@else.example", message_id=ours)).fate == "created"

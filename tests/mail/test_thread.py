@@ -9,7 +9,7 @@ from inbox.core.messages import Address, Body
 from inbox.core.models import Ledger, Ticket
 from inbox.db import transaction
 from inbox.mail import compose, ledger, receive, thread
-from inbox.testing.factories import make_agent
+from inbox.testing.factories import make_agent, make_mailbox, make_message, make_ticket
 from tests.mail.conftest import letter
 
 
@@ -65,7 +65,7 @@ def test_siblings_meet_though_nobody_has_their_parent(take):
     """Somebody answered two of us by a mail that never reached the desk."""
     first = take(message_id="b@x", In_Reply_To="<lost@x>")
     assert take(message_id="c@x", text="and this", In_Reply_To="<lost@x>") == first
-    found, why = find(references=["lost@x"])
+    found, why = find(references=["lost@x"], sender="kari@example.com")
     assert (found, why["by"], why["message_id"]) == (first, "sibling", "lost@x")
 
 
@@ -130,3 +130,21 @@ def test_a_thousand_references_are_looked_at_within_reason(take):
     long = ["root@x", *(f"{number}@x" for number in range(1000))]
     assert len(thread.candidates([], long)) == thread.MAX_IDS
     assert find(references=long)[0] == root
+
+
+def test_two_strangers_who_answer_the_same_newsletter_get_a_ticket_each(session):
+    box = make_mailbox()
+    anna = make_ticket(mailbox=box)
+    make_message(anna, from_address="anna@a.example", references=["newsletter@shop.example"])
+    found, why = thread.find_ticket(in_reply_to=["newsletter@shop.example"], references=[], subject="Re: News",
+                                    sender="bob@b.example")
+    assert found is None and why["by"] == "new"
+
+
+def test_somebody_who_was_addressed_joins_as_a_sibling(session):
+    ticket = make_ticket(mailbox=make_mailbox())
+    make_message(ticket, from_address="anna@a.example", references=["plan@a.example"],
+                 addressed={"to": [], "cc": [{"address": "Bob@b.example", "name": ""}], "reply_to": []})
+    found, why = thread.find_ticket(in_reply_to=["plan@a.example"], references=[], subject="Re: Plan",
+                                    sender="bob@b.example")
+    assert found is not None and found.id == ticket.id and why["by"] == "sibling"
