@@ -103,7 +103,8 @@ def test_nothing_is_not_sent(writer: Writer, ticket: Ticket) -> None:
 
 
 def test_what_the_editor_makes_is_sanitised(writer: Writer, ticket: Ticket) -> None:
-    writer.send({"kind": "reply", "html": "<div>Hi <b>Ola</b><script>alert(1)</script><a href='javascript:x'>l</a></div>"})
+    hostile = "<div>Hi <b>Ola</b><script>alert(1)</script><a href='javascript:x'>l</a></div>"
+    writer.send({"kind": "reply", "html": hostile})
     reply = last(ticket)
     assert reply.html is not None and "<b>Ola</b>" in reply.html
     assert "script" not in reply.html and reply.text == "Hi Olal"
@@ -197,7 +198,8 @@ def test_a_picture_is_one_by_its_bytes_not_by_its_name(writer: Writer, ticket: T
 
 
 def test_saved_replies_come_filled_in(writer: Writer, ticket: Ticket, kari: Agent) -> None:
-    saved_replies.save(by=Actor.of(kari), name="Hello", text="Hi {customer.first_name}", html="<p>Hi {customer.name}</p>")
+    saved_replies.save(by=Actor.of(kari), name="Hello", text="Hi {customer.first_name}",
+                       html="<p>Hi {customer.name}</p>")
     menu = writer.get(f"{writer.base}/saved-replies").text
     assert "Hi Ola" in menu and "{customer" not in menu
 

@@ -70,7 +70,8 @@ def test_pictures_from_elsewhere_load_only_when_asked_for(desk: Visitor, ticket:
 
 def test_a_picture_within_the_mail_is_shown_in_its_place_and_not_listed(desk: Visitor, ticket: Ticket) -> None:
     picture = make_file(PNG, "logo.png", "image/png", is_inline=True, content_id="logo@x")
-    message = make_message(ticket, "a", html='<p>Hi <img src="cid:logo@x" alt=""></p>', needs_frame=True, files=[picture])
+    message = make_message(ticket, "a", html='<p>Hi <img src="cid:logo@x" alt=""></p>', needs_frame=True,
+                           files=[picture])
     frame = desk.get(f"/messages/{message.id}/body").text
     assert f'src="/attachments/{message.attachments[0].id}/logo.png"' in frame
     assert '<small>8 B</small>' not in show(desk, ticket)
@@ -104,7 +105,8 @@ def test_a_message_without_an_original_says_so(desk: Visitor, ticket: Ticket) ->
 
 
 @pytest.mark.parametrize(("why", "said"), [
-    ({"by": "in_reply_to"}, "In-Reply-To"), ({"by": "subject"}, "number of this ticket"), ({"by": "new"}, "new ticket")])
+    ({"by": "in_reply_to"}, "In-Reply-To"), ({"by": "subject"}, "number of this ticket"),
+    ({"by": "new"}, "new ticket")])
 def test_why_a_message_is_here(desk: Visitor, ticket: Ticket, session: Session, why: dict, said: str) -> None:
     from inbox.db import transaction
 

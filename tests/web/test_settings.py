@@ -137,7 +137,8 @@ def test_a_tag_is_renamed_and_deleted(admin: Visitor) -> None:
     make_ticket(tags=["order", "late"])
     late, order = tags.all_tags()
     admin.post(f"/settings/tags/{late.id}", {"name": "Delayed", "hue": "4"}, page="/settings/tags")
-    assert [(each.name, each.hue) for each in tags.all_tags()][0] == ("delayed", 4)
+    first = tags.all_tags()[0]
+    assert (first.name, first.hue) == ("delayed", 4)
     answer = admin.post(f"/settings/tags/{late.id}", {"name": "order"}, page="/settings/tags")
     assert answer.status_code == 422 and "a tag with this name already" in answer.text
     assert tags.counts() == {late.id: 1, order.id: 1}
