@@ -97,10 +97,16 @@ def make(config: Config, file: str | Path, *, with_key: bool = False) -> dict[st
 
 
 def copy_sqlite(source: Path, target: Path) -> None:
-    """A consistent copy of an SQLite database, by its own backup call; whoever writes meanwhile is not held up."""
-    with closing(sqlite3.connect(source, timeout=30)) as old, closing(sqlite3.connect(target)) as new:
-        old.backup(new)
-        new.execute("PRAGMA journal_mode=DELETE")  # one file, without a log beside it
+    """A consistent copy of an SQLite database, by its own backup call; whoever writes meanwhile is not held up.
+
+    Raises BackupError.
+    """
+    try:
+        with closing(sqlite3.connect(source, timeout=30)) as old, closing(sqlite3.connect(target)) as new:
+            old.backup(new)
+            new.execute("PRAGMA journal_mode=DELETE")  # one file, without a log beside it
+    except sqlite3.Error as error:
+        raise BackupError(f"The database {source} cannot be copied: {error}. `inbox doctor` looks at it.") from error
     target.chmod(0o600)
 
 
