@@ -127,17 +127,12 @@ def become_child() -> None:
     die_with_parent()
 
 
-def watch_parent(parent: int, on_end: Callable[[], None] | None = None) -> None:
-    """End this process, as SIGTERM would, soon after its parent has gone; for certain after a while.
-
-    `on_end` is called first, in the watching thread.
-    """
+def watch_parent(parent: int) -> None:
+    """End this process, as SIGTERM would, soon after its parent has gone; for certain after a while."""
 
     def watch() -> None:
         while os.getppid() == parent:
             time.sleep(LOOK_SECONDS)
-        if on_end is not None:
-            on_end()
         os.kill(os.getpid(), signal.SIGTERM)
         time.sleep(LAST_SECONDS)
         os._exit(1)
@@ -152,3 +147,29 @@ def watch_supervisor() -> bool:
         return False
     watch_parent(int(parent))
     return True
+
+
+def hear_signals(on_end: Callable[[], None] | None = None) -> None:
+    """See to it that Python's handlers of SIGTERM and SIGINT run, whichever thread the signal was given to.
+
+    They run in the main thread. When the system interrupts another one instead, a main thread that waits for a lock
+    sleeps on, and the signal has no effect. A thread that hears of every signal wakes the main one (by SIGUSR1). In
+    that thread `on_end` is called first. Call it in the main thread.
+    """
+    ear, mouth = os.pipe()
+    os.set_blocking(mouth, False)
+    signal.set_wakeup_fd(mouth, warn_on_full_buffer=False)
+    signal.signal(signal.SIGUSR1, lambda *_: None)
+    sleeper = threading.main_thread().ident
+    assert sleeper is not None
+
+    def listen() -> None:
+        while not {signal.SIGTERM, signal.SIGINT} & set(os.read(ear, 256)):
+            pass
+        if on_end is not None:
+            on_end()
+        while threading.main_thread().is_alive():
+            signal.pthread_kill(sleeper, signal.SIGUSR1)
+            time.sleep(LOOK_SECONDS / 5)
+
+    threading.Thread(target=listen, name="signals", daemon=True).start()

@@ -18,6 +18,7 @@ def run_worker(config: Config) -> int:
     ended = threading.Event()
     for each in (signal.SIGTERM, signal.SIGINT):
         signal.signal(each, lambda *_: ended.set())
+    processes.hear_signals()
     processes.watch_supervisor()
 
     from inbox.app import create_app

@@ -168,7 +168,10 @@ def test_settings_may_lie_in_the_folder_already(desk: Config, empty: Config, tmp
 
 def with_manifest(**changes: Any) -> Callable[[str, bytes], tuple[str, bytes]]:
     """A change to the manifest of an archive."""
-    return lambda name, data: (name, json.dumps(json.loads(data) | changes).encode() if name == "manifest.json" else data)
+    def change(name: str, data: bytes) -> tuple[str, bytes]:
+        return name, json.dumps(json.loads(data) | changes).encode() if name == "manifest.json" else data
+
+    return change
 
 
 CHANGES = {

@@ -1,0 +1,434 @@
+"""The real program: it starts, it ends in order, it comes back, and it leaves nothing behind."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import smtplib
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.support.ports import free_port
+from tests.support.program import ROOT, Program, environment, inbox
+from tests.support.smtp_sink import SmtpSink
+
+pytestmark = pytest.mark.once
+
+Start = Callable[..., Program]
+READY = "is ready."
+LOGIN = ("ada@desk.example", "long-enough-secret")
+
+
+def said(home: Path, *words: str, **options: Any) -> Any:
+    """Run a command with --json; return its answer."""
+    done = inbox(home, *words, "--json", **options)
+    assert done.returncode == 0, done.stderr.decode()
+    return json.loads(done.stdout)
+
+
+@pytest.fixture(scope="module")
+def made_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A desk with an owner and a mailbox, not running."""
+    home = tmp_path_factory.mktemp("desk") / "home"
+    for words, given in (
+        (("init",), None),
+        (("department", "create", "Support"), None),
+        (("mailbox", "create", "support@desk.example", "--department", "Support"), None),
+        (("agent", "create", LOGIN[0], "--name", "Ada", "--role", "owner", "--department", "Support",
+          "--password-stdin"), f"{LOGIN[1]}\n".encode()),
+    ):
+        done = inbox(home, *words, input=given)
+        assert done.returncode == 0, done.stderr.decode()
+    return home
+
+
+@pytest.fixture
+def desk(made_once: Path, tmp_path: Path) -> Path:
+    """A copy of it for one test."""
+    return Path(shutil.copytree(made_once, tmp_path / "desk"))
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The demo desk, not running."""
+    home = tmp_path_factory.mktemp("demo") / "home"
+    home.mkdir(mode=0o700)
+    done = subprocess.run([sys.executable, "-m", "inbox.prepare"], env=environment(home, {"INBOX_DEMO": "1"}),
+                          cwd=ROOT, capture_output=True, timeout=240)
+    assert done.returncode == 0, done.stderr.decode()
+    return home
+
+
+def ready(program: Program) -> Program:
+    """Wait for the greeting: then pages and mail listener answer."""
+    program.wait_for_output(READY, 60)
+    return program
+
+
+def letter(number: int | str, subject: str = "Lamp", **headers: str) -> str:
+    """A message of a customer."""
+    more = "".join(f"{name.replace('_', '-')}: {value}\n" for name, value in headers.items())
+    return (f"From: Maja <maja{number}@example.com>\nTo: support@desk.example\nMessage-ID: <n{number}@example.com>\n"
+            f"Subject: {subject}\n{more}\nIt is message {number}.\n")
+
+
+def post(port: int, *letters: str, to: str = "support@desk.example") -> None:
+    """Deliver to the listener."""
+    with smtplib.SMTP("127.0.0.1", port, timeout=30) as server:
+        for each in letters:
+            server.sendmail("maja@example.com", [to], each.encode())
+
+
+def wait_for(what: Callable[[], bool], seconds: float = 30) -> None:
+    """Wait until something is so."""
+    end = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < end, "it did not happen in time"
+        time.sleep(0.1)
+
+
+def gone(program: Program) -> bool:
+    return program.members() == []
+
+
+# --- starting ---------------------------------------------------------------------------------------------------
+
+
+def test_the_first_start_makes_a_desk_and_prints_the_way_in(start_program: Start) -> None:
+    program = ready(start_program("run"))
+    code = re.search(rf"{program.url}/setup\?code=(\S+)", program.output())
+    assert code
+    assert len(code[1]) > 20
+    assert (program.home / "inbox.db").stat().st_size > 0
+
+
+def test_the_demo_desk_prints_a_login_that_works_and_keeps_its_data(start_program: Start, demo: Path) -> None:
+    program = ready(start_program("run", "--demo", home=demo))
+    found = re.search(r"Sign in +(\S+) +password: (\S+)", program.output())
+    assert found
+    with httpx.Client(base_url=program.url, timeout=30) as browser:
+        assert sign_in(browser, found[1], found[2]).status_code == 303
+    rows = said(demo, "ledger", "list", "--limit", "1000")
+    assert len(rows) > 50
+    program.stop()
+    program.restart()
+    assert said(demo, "ledger", "list", "--limit", "1000") == rows
+
+
+def sign_in(browser: httpx.Client, address: str, password: str) -> httpx.Response:
+    """Sign in as a browser does."""
+    token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', browser.get("/sign-in").text)
+    assert token
+    return browser.post("/sign-in", data={"email": address, "password": password, "csrf_token": token[1]})
+
+
+def test_a_real_desk_is_not_taken_for_the_demo(desk: Path) -> None:
+    done = inbox(desk, "run", "--demo", "--port", str(free_port()), "--smtp-port", str(free_port()))
+    assert (done.returncode, b"not the demo desk" in done.stderr) == (1, True)
+
+
+def test_a_second_start_on_the_same_home_is_refused(start_program: Start, desk: Path) -> None:
+    program = ready(start_program("run", home=desk))
+    done = inbox(desk, "run", "--port", str(free_port()), "--smtp-port", str(free_port()))
+    assert done.returncode == 1
+    assert f"already (process {program.process.pid})" in done.stderr.decode()
+    assert b"--home" in done.stderr
+
+
+@pytest.mark.parametrize("option", ["--port", "--smtp-port"])
+def test_a_port_that_is_taken_is_named(desk: Path, option: str) -> None:
+    other = {"--port": "--smtp-port", "--smtp-port": "--port"}[option]
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = inbox(desk, "run", option, str(port), other, str(free_port()))
+    assert done.returncode == 1
+    assert f"Port {port} on 127.0.0.1 cannot be used" in done.stderr.decode()
+    assert option in done.stderr.decode()
+    assert b"Traceback" not in done.stderr
+
+
+def test_log_lines_can_be_json(start_program: Start, desk: Path) -> None:
+    program = ready(start_program("run", home=desk, env={"INBOX_LOG_JSON": "1"}))
+    program.wait_for_output("At work")
+    program.stop()
+    lines = [json.loads(line) for line in program.output().splitlines() if line.startswith("{")]
+    assert {"smtp", "worker"} <= {line["process"] for line in lines}
+    assert all({"at", "level", "logger", "message"} <= line.keys() for line in lines)
+
+
+def test_each_process_runs_by_itself(start_program: Start, desk: Path) -> None:
+    port, smtp_port = free_port(), free_port()
+    parts = [Program(desk, *words, wait=False)
+             for words in (("web", "--port", str(port)), ("worker",), ("smtp", "--smtp-port", str(smtp_port)))]
+    try:
+        wait_for(lambda: answers(port) and answers(smtp_port), 60)
+        post(smtp_port, letter(1))
+        wait_for(lambda: said(desk, "ledger", "list")[0]["fate"] == "created")
+    finally:
+        codes = [part.stop() for part in parts]
+    assert codes == [0, 0, 0]
+    assert all(gone(part) for part in parts)
+
+
+def answers(port: int) -> bool:
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=1):
+            return True
+    except OSError:
+        return False
+
+
+# --- ending -----------------------------------------------------------------------------------------------------
+
+
+def test_ctrl_c_finishes_the_request_in_hand(start_program: Start, desk: Path) -> None:
+    program = ready(start_program("run", home=desk))
+    body = b"email=nobody&password=x"
+    with socket.create_connection(("127.0.0.1", program.port), timeout=20) as line:
+        line.sendall(b"POST /sign-in HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n"
+                     b"Content-Type: application/x-www-form-urlencoded\r\n"
+                     b"Content-Length: %d\r\n\r\n" % len(body) + body[:5])
+        time.sleep(1)  # the request is in hand: its thread waits for the rest
+        os.killpg(program.process.pid, signal.SIGINT)  # as a terminal does: to all of them
+        time.sleep(1)
+        line.sendall(body[5:])
+        answer = b""
+        while piece := line.recv(65536):
+            answer += piece
+    assert answer.startswith(b"HTTP/1.1 4")  # refused without a token, but answered
+    assert program.process.wait(15) == 0
+    assert gone(program)
+    assert "Traceback" not in program.output()
+
+
+def test_ctrl_c_finishes_the_job_in_hand(start_program: Start, desk: Path) -> None:
+    sink = SmtpSink()
+    try:
+        sink.behaviour.delay = 3
+        said(desk, "mailbox", "create", "sales@desk.example", "--department", "Support", "--smtp-host", "127.0.0.1",
+             "--smtp-port", str(sink.port), "--smtp-security", "none", "--smtp-user", "")
+        token = said(desk, "token", "create", "--agent", LOGIN[0])["token"]
+        program = ready(start_program("run", home=desk))
+        api = httpx.Client(base_url=program.url, headers={"Authorization": f"Bearer {token}"}, timeout=30)
+        path = send_through(program, api)
+        wait_for(lambda: reply_state(api, path) == "sending")
+        program.process.send_signal(signal.SIGINT)
+        assert program.process.wait(15) == 0
+        assert to_customer(sink) == 1
+        program.restart()
+        assert reply_state(api, path) == "sent"
+        assert to_customer(sink) == 1
+    finally:
+        sink.stop()
+
+
+def send_through(program: Program, api: httpx.Client) -> str:
+    """Let the desk send a reply through the new mailbox; return where its messages are listed."""
+    post(program.smtp_port, letter(1), to="sales@desk.example")
+    wait_for(lambda: bool(api.get("/api/v1/tickets").json()["items"]))
+    (ticket,) = api.get("/api/v1/tickets").json()["items"]
+    path = f"/api/v1/tickets/{ticket['id']}/messages"
+    assert api.post(path, json={"kind": "reply", "text": "It left us today."}).status_code == 201
+    return path
+
+
+def reply_state(api: httpx.Client, path: str) -> str:
+    """How far the only reply of a ticket came."""
+    (state,) = [each["state"] for each in api.get(path).json()["items"] if each["kind"] == "reply"]
+    return str(state)
+
+
+def to_customer(sink: SmtpSink) -> int:
+    """How often the customer was written to; notifications to agents are not counted."""
+    return len([each for each in sink.messages if each.recipients == ["maja1@example.com"]])
+
+
+def test_an_open_live_stream_does_not_hold_up_the_end(start_program: Start, desk: Path) -> None:
+    program = ready(start_program("run", home=desk))
+    ended = threading.Event()
+    with httpx.Client(base_url=program.url, timeout=30) as browser:
+        assert sign_in(browser, *LOGIN).status_code == 303
+        with browser.stream("GET", "/live") as stream:
+            lines = stream.iter_lines()
+            assert next(lines).startswith("retry")
+
+            def read() -> None:
+                for _ in lines:
+                    pass
+                ended.set()  # cut off (granian's last resort, after eight seconds) it would have raised
+
+            reader = threading.Thread(target=read)
+            reader.start()
+            program.wait_for_output("At work", 60)
+            assert program.stop() == 0
+            reader.join(10)
+    assert ended.is_set()
+
+
+# --- accidents --------------------------------------------------------------------------------------------------
+
+
+def child(program: Program, name: str) -> int:
+    """The process id of a child."""
+    for pid in program.members():
+        words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+        if words[-2:-1] == [name.encode()]:
+            return pid
+    raise AssertionError(f"{name} does not run")
+
+
+@pytest.mark.parametrize("name", ["smtp", "web", "worker"])
+def test_a_child_that_is_killed_comes_back(start_program: Start, desk: Path, name: str) -> None:
+    program = ready(start_program("run", home=desk))
+    before = child(program, name)
+    os.kill(before, signal.SIGKILL)
+    program.wait_for_output(f"{name} was ended by signal 9")
+    wait_for(lambda: any(each != before for each in [child_or_none(program, name)] if each), 20)
+    program.wait_until_ready()
+    wait_for(lambda: answers(program.smtp_port))
+    post(program.smtp_port, letter(1))
+    wait_for(lambda: said(desk, "ledger", "list")[0]["fate"] == "created", 40)
+
+
+def child_or_none(program: Program, name: str) -> int | None:
+    try:
+        return child(program, name)
+    except (AssertionError, OSError):
+        return None
+
+
+def test_no_orphan_outlives_the_supervisor(start_program: Start, desk: Path) -> None:
+    program = ready(start_program("run", home=desk))
+    program.wait_for_output("At work")
+    assert len(program.members()) == 5  # supervisor, smtp, worker, web and its worker
+    program.kill_parent()
+    wait_for(lambda: gone(program), 15)
+    assert not answers(program.port)
+    program.restart()  # the lock is free again
+    assert program.stop() == 0
+
+
+def test_a_power_cut_loses_no_mail_that_was_accepted(start_program: Start, desk: Path) -> None:
+    program = ready(start_program("run", home=desk))
+    post(program.smtp_port, *(letter(number) for number in range(30)))
+    program.kill()
+    program.restart()
+    wait_for(lambda: {row["fate"] for row in said(desk, "ledger", "list")} == {"created"}, 60)
+    rows = said(desk, "ledger", "list")
+    assert sorted(row["message_id"] for row in rows) == sorted(f"n{number}@example.com" for number in range(30))
+    assert len({row["ticket"] for row in rows}) == 30
+
+
+# --- back-up of a desk at work ----------------------------------------------------------------------------------
+
+
+def test_a_backup_under_load_comes_back_whole(start_program: Start, demo: Path, tmp_path: Path) -> None:
+    home = Path(shutil.copytree(demo, tmp_path / "demo"))
+    program = ready(start_program("run", "--demo", home=home))
+    stop, posted = threading.Event(), []
+
+    def load() -> None:
+        number = 0
+        while not stop.is_set():
+            post(program.smtp_port, letter(f"load{number}"), to="support@fjordthread.example")
+            posted.append(number)
+            number += 1
+
+    writer = threading.Thread(target=load)
+    writer.start()
+    wait_for(lambda: len(posted) > 5)
+    made = said(home, "backup", str(tmp_path / "desk.tar.gz"), "--with-key")
+    during = len(posted)
+    stop.set()
+    writer.join()
+    assert during > 6  # mail came in meanwhile
+    assert made["missing_blobs"] == []
+
+    restored = tmp_path / "restored"
+    assert said(restored, "restore", str(tmp_path / "desk.tar.gz"))["counts"] == made["counts"]
+    assert made["counts"]["ticket"] >= 60
+    for path in (restored / "blobs").rglob("*"):
+        if path.is_file():
+            assert path.read_bytes() == (home / path.relative_to(restored)).read_bytes()
+    program.stop()
+    a_reply_finds_its_ticket(start_program, restored)
+
+
+def a_reply_finds_its_ticket(start_program: Start, home: Path) -> None:
+    """A customer answers mail that the desk has sent before the back-up."""
+    import sqlite3
+
+    with sqlite3.connect(home / "inbox.db") as database:
+        ours, number = database.execute(
+            "SELECT message.message_id, ticket.number FROM message JOIN ticket ON ticket.id = message.ticket_id "
+            "WHERE message.kind = 'reply' AND message.state = 'sent' ORDER BY message.id LIMIT 1").fetchone()
+    program = ready(start_program("run", home=home))
+    post(program.smtp_port, letter("after", "Re: it", In_Reply_To=f"<{ours}>"), to="support@fjordthread.example")
+    wait_for(lambda: fate_of(home, "nafter@example.com") == ("appended", number), 60)
+
+
+def fate_of(home: Path, message_id: str) -> tuple[str, int] | None:
+    rows = said(home, "ledger", "list", "--search", message_id)
+    return (rows[0]["fate"], rows[0]["ticket"]) if rows else None
+
+
+# --- the wheel --------------------------------------------------------------------------------------------------
+
+
+def test_the_wheel_runs_in_an_environment_of_its_own(tmp_path: Path) -> None:
+    """Built without the network, installed without its dependencies, which are lent by this environment."""
+    left_out = shutil.ignore_patterns(".git", ".venv", "instance", "build", "dist", "*.egg-info", "__pycache__",
+                                      ".*_cache", "tests", "docs")
+    shutil.copytree(ROOT, tmp_path / "source", ignore=left_out)
+    quiet: dict[str, Any] = {"capture_output": True, "text": True, "timeout": 240}
+    pip = [sys.executable, "-m", "pip"]
+    built = subprocess.run([*pip, "wheel", "--no-deps", "--no-build-isolation", "--no-index", "--wheel-dir",
+                            tmp_path, tmp_path / "source"], **quiet)
+    assert built.returncode == 0, built.stderr
+    venv = tmp_path / "venv"
+    assert subprocess.run([sys.executable, "-m", "venv", "--without-pip", venv], **quiet).returncode == 0
+    python = venv / "bin" / "python"
+    installed = subprocess.run([*pip, "--python", python, "install", "--no-deps", "--no-index",
+                                next(tmp_path.glob("*.whl"))], **quiet)
+    assert installed.returncode == 0, installed.stderr
+    site = next((venv / "lib").glob("python*/site-packages"))
+    (site / "lent.pth").write_text("\n".join(path for path in sys.path if path.endswith("site-packages")))
+    port, smtp_port = free_port(), free_port()
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    env = {name: value for name, value in os.environ.items() if not name.startswith(("INBOX_", "PYTHONPATH"))}
+    program = subprocess.Popen(
+        [venv / "bin" / "inbox", "run", "--home", tmp_path / "home", "--port", str(port), "--smtp-port",
+         str(smtp_port)], cwd=elsewhere, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    try:
+        wait_for(lambda: program.poll() is not None or page(port, "/readyz") == 200, 90)
+        assert page(port, "/sign-in") == 200
+        assert answers(smtp_port)
+    finally:
+        program.terminate()
+        output, _ = program.communicate(timeout=30)
+    assert program.returncode == 0, output
+    assert READY in output
+
+
+def page(port: int, path: str) -> int | None:
+    """The status a page is answered with; None without an answer."""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=10) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        return error.code
+    except OSError:
+        return None
