@@ -13,6 +13,7 @@ from babel.messages.pofile import read_po
 
 from inbox import translate
 from inbox.core import words
+from inbox.mail import quotes
 
 ROOT = Path(__file__).parent.parent
 LOCALES = translate.LOCALES
@@ -111,6 +112,13 @@ def test_compiled_files_are_in_step(locale):
     with (translate.FOLDER / locale / "LC_MESSAGES" / "messages.mo").open("rb") as file:
         compiled = {forms(each.id)[0]: forms(each.string) for each in read_mo(file) if each.id}
     assert compiled == {forms(each.id)[0]: forms(each.string) for each in catalogue(locale) if each.id}
+
+
+@pytest.mark.parametrize("locale", ["en", *LOCALES])
+def test_the_words_above_what_we_quote_are_known_when_they_come_back(locale):
+    intro = words.in_locale(locale).gettext("On %(when)s, %(name)s wrote:") % {
+        "when": "2026/11/22, 14:05", "name": "Ola Nordmann"}
+    assert quotes.split_quoted(f"Takk.\n\n{intro}\n> Hei\n> der\n")[0].strip() == "Takk."
 
 
 # --- sentences kept in English -----------------------------------------------------------------------------------
