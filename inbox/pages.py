@@ -8,6 +8,7 @@ from typing import Any
 
 from granian import Granian
 from granian.constants import Interfaces
+from granian.log import LogLevels
 
 from inbox import logs, processes
 from inbox.config import Config
@@ -39,6 +40,6 @@ def run_web(config: Config) -> int:
     server = Granian(
         "inbox", address=config.host, port=config.port, interface=Interfaces.WSGI, workers=1,
         blocking_threads=config.web_threads, workers_kill_timeout=KILL_SECONDS, websockets=False,
-        log_dictconfig=LOGGING, log_level="error")
+        log_dictconfig=LOGGING, log_level=LogLevels.error)
     server.serve(target_loader=partial(application, config), wrap_loader=False)
     return 0
