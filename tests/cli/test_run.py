@@ -11,8 +11,6 @@ import subprocess
 import sys
 import threading
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -409,26 +407,23 @@ def test_the_wheel_runs_in_an_environment_of_its_own(tmp_path: Path) -> None:
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     env = {name: value for name, value in os.environ.items() if not name.startswith(("INBOX_", "PYTHONPATH"))}
-    program = subprocess.Popen(
-        [venv / "bin" / "inbox", "run", "--home", tmp_path / "home", "--port", str(port), "--smtp-port",
-         str(smtp_port)], cwd=elsewhere, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    log = tmp_path / "log"
+    with log.open("wb") as out:
+        program = subprocess.Popen(
+            [venv / "bin" / "inbox", "run", "--home", tmp_path / "home", "--port", str(port), "--smtp-port",
+             str(smtp_port)], cwd=elsewhere, env=env, stdout=out, stderr=subprocess.STDOUT)
     try:
-        wait_for(lambda: program.poll() is not None or page(port, "/readyz") == 200, 90)
-        assert page(port, "/sign-in") == 200
+        wait_for(lambda: program.poll() is not None or READY in log.read_text(), 90)
+        way_in = re.search(rf"http://127.0.0.1:{port}(/setup\S+)", log.read_text())
+        assert way_in, log.read_text()
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", follow_redirects=True, timeout=30) as browser:
+            first = browser.get(way_in[1])
+            assert first.status_code == 200
+            sheets = re.findall(r'<link rel="stylesheet" href="([^"]+)"', first.text)
+            assert sheets
+            assert {browser.get(each).status_code for each in sheets} == {200}
         assert answers(smtp_port)
     finally:
         program.terminate()
-        output, _ = program.communicate(timeout=30)
-    assert program.returncode == 0, output
-    assert READY in output
-
-
-def page(port: int, path: str) -> int | None:
-    """The status a page is answered with; None without an answer."""
-    try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=10) as answer:
-            return int(answer.status)
-    except urllib.error.HTTPError as error:
-        return error.code
-    except OSError:
-        return None
+        program.wait(30)
+    assert program.returncode == 0, log.read_text()
