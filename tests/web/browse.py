@@ -22,6 +22,7 @@ class Visitor:
         return self._open("GET", path, **options)
 
     def _open(self, method: str, path: str, **options: Any) -> TestResponse:
+        options["headers"] = {"Accept-Language": "en", **dict(options.get("headers") or {})}  # tests read English
         answer = contextvars.Context().run(self.client.open, path, method=method, **options)
         if has_app_context():
             session().rollback()  # the test sees what the request has stored
