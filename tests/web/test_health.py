@@ -105,7 +105,7 @@ def test_forwarded_headers_of_strangers_are_ignored(config: Config) -> None:
 
 def test_https_makes_cookies_secure(config: Config) -> None:
     app = behind_proxy(config, 1)
-    answer = app.test_client().get("/sign-in", headers=FORWARDED)
+    answer = app.test_client().get("/forgotten", headers=FORWARDED)
     assert answer.status_code == 200
     assert "Secure" in answer.headers["Set-Cookie"]
     assert answer.headers["Strict-Transport-Security"]
