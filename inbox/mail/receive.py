@@ -37,8 +37,6 @@ log = logging.getLogger(__name__)
 
 TRANSIENT = (OperationalError, InterfaceError, PoolTimeout, OSError)  # the job tries again; the message is kept
 TRIES = 3  # when another worker stores a related message at the same moment
-TOLD = ("x-priority", "x-msmail-priority", "importance", "priority", "precedence", "auto-submitted", "list-id",
-        "x-mailer", "user-agent", "content-language", "x-spam-flag", "x-spam-status", "authentication-results")
 LONGEST_ID = 900  # characters of a Message-ID we index
 TOLD_TO_PLUGINS = ("x-priority", "x-msmail-priority", "importance", "priority")
 
@@ -327,11 +325,6 @@ def _headers_for_plugins(parsed: ParsedMessage) -> dict[str, str]:
     """What the mail says about itself as a whole, by lower-case name, for hooks such as prepare_ticket."""
     found = {name: parsed.header(name) for name in TOLD_TO_PLUGINS}
     return {name: value[:200] for name, value in found.items() if value}
-
-
-def _told(parsed: ParsedMessage) -> dict[str, str]:
-    """Headers that plugins decide by, lower case names."""
-    return {name.lower(): value[:500] for name, value in parsed.headers if name.lower() in TOLD}
 
 
 def _sender(parsed: ParsedMessage, facts: Facts, ours: set[str]) -> tuple[str, str, bool]:
