@@ -10,6 +10,8 @@ import inbox
 CODE = """
 from pathlib import Path
 import sys
+# An editable install would find the folder that was taken away, in the checkout.
+sys.meta_path = [each for each in sys.meta_path if "editable" not in getattr(each, "__module__", "")]
 from inbox.app import create_app
 from inbox.config import Config
 from inbox.core import intake, messages, departments
