@@ -18,6 +18,8 @@ from typing import Any, TypeVar
 
 import pluggy
 
+from inbox.plugin_host import items
+
 PROJECT = "inbox"
 _mark = pluggy.HookspecMarker(PROJECT)
 
@@ -110,6 +112,55 @@ def collect(module: ModuleType) -> dict[str, HookSpec]:
     return {spec.name: spec for spec in found if spec is not None}
 
 
+# --- register: once, when the plugin is loaded ------------------------------------------------------------------
+# Names of what is registered begin with the plugin's own: "loyalty.points".
+
+
+@register(since="0.1", item=items.Setting)
+def register_settings():  # type: ignore[no-untyped-def]
+    """What a site owner can set: the core keeps the values and draws the page. Returns `Setting` items."""
+
+
+@register(since="0.1", item=items.SettingTest)
+def register_setting_tests():  # type: ignore[no-untyped-def]
+    """Buttons under the plugin's settings that try them out ("Test the connection"). Returns `SettingTest` items."""
+
+
+@register(since="0.1", item=items.Permission)
+def register_permissions():  # type: ignore[no-untyped-def]
+    """Abilities of agents that the plugin's pages ask for. Returns `Permission` items."""
+
+
+@register(since="0.1", item=items.Pages)
+def register_blueprints():  # type: ignore[no-untyped-def]
+    """The plugin's own pages. Returns `Pages` items, each with a Flask blueprint."""
+
+
+@register(since="0.1", item=items.Endpoint)
+def register_endpoints():  # type: ignore[no-untyped-def]
+    """Operations added to the REST API and its OpenAPI document. Returns `Endpoint` items."""
+
+
+@register(since="0.1", item=items.Job)
+def register_jobs():  # type: ignore[no-untyped-def]
+    """Work on a timetable. Returns `Job` items."""
+
+
+@register(since="0.1", item=items.Command)
+def register_commands():  # type: ignore[no-untyped-def]
+    """Commands under `inbox <plugin>`. Returns `Command` items."""
+
+
+@register(since="0.1", item=items.NotificationType)
+def register_notification_types():  # type: ignore[no-untyped-def]
+    """What agents can choose to be told of. Returns `NotificationType` items."""
+
+
+@register(since="0.1", item=items.HealthCheck)
+def register_health_checks():  # type: ignore[no-untyped-def]
+    """Checks for the status page and `inbox doctor`. Returns `HealthCheck` items."""
+
+
 # --- prepare: on the unsaved object, before it is stored --------------------------------------------------------
 
 
@@ -149,3 +200,42 @@ def note_added(ticket, note, event):  # type: ignore[no-untyped-def]
 @event(since="0.1")
 def reply_failed(ticket, message, error, event):  # type: ignore[no-untyped-def]
     """A reply could not be sent, or nobody knows whether it was. `error` holds the mail server's words."""
+
+
+@event(since="0.1")
+def event_recorded(event):  # type: ignore[no-untyped-def]
+    """Anything happened: every event, those of plugins included."""
+
+
+# --- slot: while a page is drawn --------------------------------------------------------------------------------
+# No network here, and no writing: a panel that needs another server is loaded afterwards (`Panel(load=…)`).
+
+
+@slot(since="0.1", item=items.Link)
+def main_menu_links(agent):  # type: ignore[no-untyped-def]
+    """Lines in the left rail, below the departments."""
+
+
+@slot(since="0.1", item=items.Link)
+def settings_menu_links(agent):  # type: ignore[no-untyped-def]
+    """Lines in the rail of the settings, under "From plugins"."""
+
+
+@slot(since="0.1", item=items.Panel)
+def ticket_sidebar_panels(ticket, agent):  # type: ignore[no-untyped-def]
+    """Boxes in the right column beside a ticket."""
+
+
+@slot(since="0.1", item=items.Button)
+def ticket_buttons(ticket, agent):  # type: ignore[no-untyped-def]
+    """Buttons in the tool bar above a ticket."""
+
+
+@slot(since="0.1", item=items.Link)
+def ticket_menu_items(ticket, agent):  # type: ignore[no-untyped-def]
+    """Lines in the "more" menu of a ticket."""
+
+
+@slot(since="0.1", item=items.Button)
+def bulk_actions(view, agent):  # type: ignore[no-untyped-def]
+    """What can be done to the selected tickets of a list. `view` is its name ("unassigned", "department-3")."""

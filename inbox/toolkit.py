@@ -14,9 +14,28 @@ from inbox.core.models import Agent, Customer, Department, Event, Message, Ticke
 from inbox.core.words import for_agent as words_for
 from inbox.db import Model, UtcDateTime, session, transaction, utcnow
 from inbox.plugin_host.call import Rejected
+from inbox.plugin_host.items import (
+    Badge,
+    Banner,
+    Button,
+    Column,
+    Command,
+    Endpoint,
+    HealthCheck,
+    Job,
+    Link,
+    NotificationType,
+    Pages,
+    Panel,
+    Permission,
+    Setting,
+    SettingTest,
+)
 
 __all__ = [
-    "Agent", "Body", "CoreError", "Customer", "Department", "Event", "Invalid", "Message", "Model", "NotAllowed",
-    "NotFound", "Rejected", "Ticket", "UtcDateTime", "hookimpl", "me", "messages", "notifications", "session",
-    "settings", "spend", "tickets", "transaction", "utcnow", "why_not_answer", "words_for",
+    "Agent", "Badge", "Banner", "Body", "Button", "Column", "Command", "CoreError", "Customer", "Department",
+    "Endpoint", "Event", "HealthCheck", "Invalid", "Job", "Link", "Message", "Model", "NotAllowed", "NotFound",
+    "NotificationType", "Pages", "Panel", "Permission", "Rejected", "Setting", "SettingTest", "Ticket",
+    "UtcDateTime", "hookimpl", "me", "messages", "notifications", "session", "settings", "spend", "tickets",
+    "transaction", "utcnow", "why_not_answer", "words_for",
 ]

@@ -24,7 +24,7 @@ LONGEST_FILE = 450
 OUTER = {"web", "mail", "jobs", "builtin", "cli", "app", "toolkit", "testing", "demo", "setup"}
 INNER = {
     "config": set(),
-    "hookspecs": set(),
+    "hookspecs": {"plugin_host.items"},
     "db": {"config"},
     "migrate": {"db"},
     "migrations": {"db"},

@@ -33,9 +33,10 @@ from inbox.db import in_transaction, no_writes, session
 from inbox.hookspecs import HookSpec, Kind
 from inbox.plugin_host import faults
 from inbox.plugin_host.faults import PluginFailure
+from inbox.plugin_host.items import Item
 from inbox.plugin_host.registry import EXTENSION, PluginHost
 
-__all__ = ["Call", "PluginFailure", "Rejected", "answering", "check", "choose", "current", "event", "filter",
+__all__ = ["Call", "PluginFailure", "Rejected", "answering", "check", "choose", "current", "event", "filter", "guard",
            "lifecycle", "prepare", "register", "slot"]
 
 log = logging.getLogger(__name__)
@@ -121,17 +122,47 @@ def slot(name: str, **facts: Any) -> list[Any]:
     items: list[Any] = []
     for host, spec, who in _each(name, Kind.slot):
         _, answer = _ask(host, spec, who, facts)
-        items += answer or []
+        items += [_signed(item, who.plugin) for item in answer or []]
     return sorted(items, key=lambda item: getattr(item, "order", 0))
 
 
 def register(name: str) -> list[tuple[str, Any]]:
-    """The items that active plugins register, each with the plugin's name."""
-    items: list[tuple[str, Any]] = []
-    for host, spec, who in _each(name, Kind.register):
-        _, answer = _ask(host, spec, who, {})
-        items += [(who.plugin, item) for item in answer or []]
-    return items
+    """The items that active plugins have registered, each with the plugin's name. They were asked when loaded."""
+    host = current()
+    if host is None:
+        return []
+    if host.specs[name].kind is not Kind.register:
+        raise LookupError(f"There is no register hook called {name}; declare it in inbox/hookspecs.py.")
+    active = host.active()
+    return [(plugin, item) for plugin, item in host.registered(name) if plugin in active]
+
+
+def guard(plugin: str, what: str, function: Callable[..., T], *args: Any, may_write: bool = False,
+          **facts: Any) -> tuple[bool, T | None]:
+    """Run something a plugin handed in with an item (a column's cells, a job, a template) under the caller's rules.
+
+    Returns (True, answer), or (False, None) after a fault, stored under `what`. Where faults are to be seen at once,
+    raises PluginFailure.
+    """
+    host = current()
+    if host is None:
+        raise RuntimeError("There are no plugins here.")
+    kind = Kind.event if may_write else Kind.slot
+    spec = HookSpec(what, kind, ("item",), "", "", None, None, "")
+    who = _Answerer(plugin, lambda: function(*args), ())
+    answer, problem = _run(host, spec, who, facts, typed=False)
+    if problem is None:
+        return True, answer
+    if host.raise_faults:
+        raise PluginFailure(plugin, what, problem)
+    return False, None
+
+
+def _signed(item: Any, plugin: str) -> Any:
+    """An item that says whose it is."""
+    if isinstance(item, Item):
+        object.__setattr__(item, "plugin", plugin)
+    return item
 
 
 def event(plugin: str, name: str, **facts: Any) -> None:
@@ -219,13 +250,14 @@ def _ask(host: PluginHost, spec: HookSpec, who: _Answerer, facts: dict[str, Any]
     return False, None
 
 
-def _run(host: PluginHost, spec: HookSpec, who: _Answerer, facts: dict[str, Any]) -> tuple[Any, str | None]:
+def _run(host: PluginHost, spec: HookSpec, who: _Answerer, facts: dict[str, Any], *,
+         typed: bool = True) -> tuple[Any, str | None]:
     """(answer, None), or (None, what went wrong), which is stored then."""
     may_write = spec.kind in (Kind.event, Kind.lifecycle)
     happened = facts.get("event")
     ticket_id, event_id = getattr(facts.get("ticket"), "id", None), getattr(happened, "id", None)
     own = spec.args[0] if spec.kind in (Kind.prepare, Kind.filter) else None  # the one it may change
-    guard, others = _Guard(may_write), [_Snapshot(each) for name, each in facts.items() if name != own]
+    fence, others = _Guard(may_write), [_Snapshot(each) for name, each in facts.items() if name != own]
     call, began = Call(who.plugin, spec.name, happened), time.monotonic()
     answer: Any = None
     error: BaseException | None = None
@@ -237,7 +269,8 @@ def _run(host: PluginHost, spec: HookSpec, who: _Answerer, facts: dict[str, Any]
         error = refusal
     except (Exception, SystemExit) as raised:
         error = raised
-    problem = f"{type(error).__name__}: {error}" if error else guard.complaint() or _complaint(spec, answer)
+    problem = f"{type(error).__name__}: {error}" if error else (
+        fence.complaint() or (_complaint(spec, answer) if typed else None))
     changed = [each for each in others if each.restore()]
     if changed and not may_write:
         problem = problem or "It changed an object that it was only given to read."

@@ -19,17 +19,16 @@ from inbox import hookspecs
 from inbox.config import Config
 from inbox.db import Base, in_transaction, session, transaction, work_context
 from inbox.hookspecs import PROJECT, HookSpec
-from inbox.plugin_host import discover, faults
+from inbox.plugin_host import discover, faults, registrations
 from inbox.plugin_host.discover import Found
 from inbox.plugin_host.models import Plugin, PluginRevision
+from inbox.plugin_host.registrations import LoadError
+
+__all__ = ["LoadError", "PluginHost", "init_app"]
 
 log = logging.getLogger(__name__)
 EXTENSION = "inbox_plugins"
 FRESH_SECONDS = 1.0  # how old the knowledge of who is active may be
-
-
-class LoadError(Exception):
-    """A plugin's code cannot be used; the message names the plugin, the place and the next step."""
 
 
 class PluginHost:
@@ -44,6 +43,7 @@ class PluginHost:
         self.builtins: frozenset[str] = frozenset()
         self.broken: dict[str, str] = {}
         self._loaded: dict[str, str] = {}  # name → version
+        self._registered: dict[str, list[tuple[str, Any]]] = {}  # hook → (plugin, item)
         self._states: dict[str, str] = {}
         self._revision: int | None = None
         self._looked_at = 0.0
@@ -74,6 +74,10 @@ class PluginHost:
             with self._lock:
                 self._refresh()
         return self._states
+
+    def registered(self, hook: str) -> list[tuple[str, Any]]:
+        """What loaded plugins registered under a hook, active or not, always-active features first, then by name."""
+        return self._registered.get(hook, [])
 
     def forget(self) -> None:
         """Look again at the next question."""
@@ -146,10 +150,14 @@ class PluginHost:
             options: dict[str, Any] | None = getattr(attribute, f"{PROJECT}_impl", None)
             if isinstance(options, dict):
                 self._check_answer(name, attribute, options)
+        collected = registrations.collect(self, name, module)
         try:
             self.pm.register(module, name)
         except (ValueError, pluggy.PluginValidationError) as error:
             raise LoadError(f"Plugin {name}: {error}") from error
+        for hook, items in collected.items():
+            known = [*self._registered.get(hook, []), *((name, item) for item in items)]
+            self._registered[hook] = sorted(known, key=lambda each: (not each[0].startswith("builtin."), each[0]))
 
     def _check_answer(self, plugin: str, function: Any, options: dict[str, Any]) -> None:
         hook = options.get("specname") or function.__name__

@@ -1,0 +1,266 @@
+"""What plugins answer slots and registrations with: small descriptions that the core checks, orders and draws.
+
+Never HTML at large: a plugin says *what* there is, the theme how it looks. `order` places an item among others
+(lower first, default 0, then by plugin name). `plugin` is filled in by the caller.
+"""
+
+from __future__ import annotations
+
+import builtins
+import datetime as dt
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import click
+import flask
+
+Tone = Literal["", "good", "warn", "bad", "info"]
+TONES = ("", "good", "warn", "bad", "info")
+
+
+class ItemError(TypeError):
+    """An item that cannot be used; the message says which field and what would be right."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Item:
+    """What all items have in common."""
+
+    order: int = 0
+    plugin: str = field(default="", init=False, compare=False)  # whose it is; set by the caller
+
+    def __post_init__(self) -> None:
+        for name in ("title", "text"):
+            value = getattr(self, name, None)
+            if value is not None and (not isinstance(value, str) or not value.strip() or len(value) > 300):
+                raise ItemError(f"{type(self).__name__}.{name} must be a text of 1 to 300 characters.")
+        if getattr(self, "tone", "") not in TONES:
+            raise ItemError(f"{type(self).__name__}.tone must be one of {', '.join(TONES[1:])}, or empty.")
+        url = getattr(self, "url", None) or getattr(self, "load", None)
+        if url is not None and not url.startswith(("/", "https://", "http://", "mailto:")):
+            raise ItemError(f"{type(self).__name__}: {url!r} is no address; use plugin_url() or https://…")
+
+
+# --- slots ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Link(Item):
+    """A line in a menu. `icon` is a name of static/icons.svg; `count` a small number behind it."""
+
+    title: str
+    url: str
+    icon: str = "plug"
+    count: int | None = None
+
+
+@dataclass(frozen=True)
+class Button(Item):
+    """A button. It posts to `url` (with the CSRF token); with `opens=True` it loads `url` into a small menu instead.
+
+    A bulk action posts the numbers of the selected tickets as `number`, once each.
+    """
+
+    title: str
+    url: str
+    icon: str = ""
+    opens: bool = False
+    confirm: str = ""  # a question asked before
+
+
+@dataclass(frozen=True)
+class Badge(Item):
+    """A word beside something, with a tone."""
+
+    text: str
+    tone: Tone = ""
+    hint: str = ""
+
+
+@dataclass(frozen=True)
+class Banner(Item):
+    """A sentence above a thread, with at most one link."""
+
+    text: str
+    tone: Tone = "info"
+    link: Link | None = None
+
+
+@dataclass(frozen=True)
+class Panel(Item):
+    """A box in the right column. One of: `load`, `facts`, `template`.
+
+    `load` is the address of a page of the plugin that answers with the panel's content; it is fetched after the page
+    was drawn, so only there may a plugin talk to another server. `facts` are lines of label and value. `template` is
+    one of the plugin's own, drawn with `values`.
+    """
+
+    title: str
+    load: str | None = None
+    facts: Mapping[str, str] = field(default_factory=dict)
+    links: Sequence[Link] = ()
+    template: str = ""
+    values: Mapping[str, Any] = field(default_factory=dict)
+    empty: str = ""  # what is said when there are no facts
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for label, value in self.facts.items():
+            if not isinstance(label, str) or not isinstance(value, str):
+                raise ItemError(f"Panel.facts maps texts to texts; {label!r} → {value!r} is not.")
+
+
+@dataclass(frozen=True)
+class Column(Item):
+    """A column of the ticket list. `cells(tickets)` gets the whole page at once: `{ticket.id: Badge or text}`."""
+
+    title: str
+    cells: Callable[[Sequence[Any]], Mapping[int, Any]]
+
+
+# --- registrations ----------------------------------------------------------------------------------------------
+
+SETTING_TYPES: dict[str, type] = {"text": str, "lines": str, "url": str, "email": str, "number": int, "yes_no": bool,
+                                  "choice": str, "color": str}
+
+
+class _Named(Item):
+    """An item with a `name` that begins with its plugin's."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Setting(_Named):
+    """A setting of a plugin: the core keeps it, checks it and draws its page.
+
+    A secret is stored encrypted, never shown again, and read only by the plugin. With `per_mailbox` every mailbox can
+    have its own value; where it has none, the site's counts. `check` gets a value and returns what is wrong with it
+    (None: nothing).
+    """
+
+    name: str  # "<plugin>.<word>"
+    type: str  # a key of SETTING_TYPES
+    title: str
+    default: Any = None  # None: empty, 0 or no
+    hint: str = ""
+    secret: bool = False
+    required: bool = False
+    per_mailbox: bool = False
+    choices: Mapping[str, str] = field(default_factory=dict)  # value → title
+    check: Callable[[Any], str | None] | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.type not in SETTING_TYPES:
+            raise ItemError(f"Setting {self.name}: type must be one of {', '.join(SETTING_TYPES)}, not {self.type!r}.")
+        if (self.type == "choice") != bool(self.choices):
+            raise ItemError(f"Setting {self.name}: `choices` go with type \"choice\", and it needs some.")
+        if self.default is not None and not isinstance(self.default, self.python_type):
+            raise ItemError(f"Setting {self.name}: default must be of type {self.python_type.__name__}.")
+        if self.secret and self.python_type is not str:
+            raise ItemError(f"Setting {self.name}: a secret is text.")
+
+    @property
+    def python_type(self) -> builtins.type:
+        return SETTING_TYPES[self.type]
+
+    @property
+    def empty(self) -> Any:
+        """The value while nobody has set one."""
+        return self.python_type() if self.default is None else self.default
+
+
+@dataclass(frozen=True)
+class SettingTest(_Named):
+    """A button under a plugin's settings ("Test the connection"). `run(values)` gets the values as typed, by name,
+    secrets included, may use the network, and returns what it found; it raises ValueError with what is wrong."""
+
+    name: str
+    title: str
+    run: Callable[[Mapping[str, Any]], str]
+
+
+@dataclass(frozen=True)
+class Permission(_Named):
+    """An ability of a plugin. `roles` have it until an admin decides otherwise."""
+
+    name: str
+    title: str
+    roles: Sequence[str] = ("owner", "admin")
+
+
+@dataclass(frozen=True)
+class Job(_Named):
+    """Work on a timetable, done in the worker process; at most one run at a time, in all processes together."""
+
+    name: str
+    every: dt.timedelta
+    run: Callable[[], None]
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.every < dt.timedelta(seconds=10):
+            raise ItemError(f"Job {self.name}: every ten seconds is the shortest.")
+
+
+@dataclass(frozen=True)
+class NotificationType(_Named):
+    """Something an agent can choose to be told of, in the profile."""
+
+    name: str
+    title: str
+    default: bool = True
+
+
+@dataclass(frozen=True)
+class HealthCheck(_Named):
+    """A check for the status page and `inbox doctor`. `run()` returns a sentence; raises ValueError with what is wrong
+    and how to mend it. May use the network."""
+
+    name: str
+    title: str
+    run: Callable[[], str]
+
+
+@dataclass(frozen=True)
+class Endpoint(_Named):
+    """An operation of the REST API, at `/api/v1/x/<plugin><path>`, and in the OpenAPI document.
+
+    `run(agent, values, **path)` gets the signed-in agent, the checked values (query of a GET, JSON body of others) and
+    what stands in `<…>` in the path; it returns what becomes JSON. Raise the core's errors for refusals.
+    """
+
+    name: str
+    method: Literal["GET", "POST", "PATCH", "DELETE"]
+    path: str  # "/webhooks/<int:webhook_id>"
+    title: str
+    run: Callable[..., Any]
+    takes: Mapping[str, str] = field(default_factory=dict)  # value → a key of SETTING_TYPES; "?" at its end: optional
+    ability: str = ""  # needed by the agent
+
+
+@dataclass(frozen=True)
+class Pages(Item):
+    """Pages of a plugin: a Flask blueprint, mounted under `/x/<plugin>/`, 404 while the plugin is inactive, for
+    signed-in agents. With `public` anybody may open them, and they lie at the manifest's `public_prefix` if it has
+    one. With `signed` requests come from other servers and prove themselves by a signature (no CSRF token)."""
+
+    blueprint: flask.Blueprint
+    public: bool = False
+    signed: bool = False
+
+
+@dataclass(frozen=True)
+class Command(Item):
+    """A click command of `inbox <plugin> …`, on `inbox --help` while the plugin is active."""
+
+    command: click.Command
+
+
+@dataclass(frozen=True)
+class Asset(Item):
+    """A script or style sheet of a plugin, from its `static/` folder, on every page of the desk."""
+
+    file: str  # "orders.js", "orders.css"

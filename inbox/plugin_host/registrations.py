@@ -1,0 +1,64 @@
+"""Asks a plugin, once, when it is loaded, for what it registers, and checks each item before anything is kept."""
+
+from __future__ import annotations
+
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from inbox.hookspecs import PROJECT, Kind
+from inbox.plugin_host import faults
+from inbox.plugin_host.items import Item
+
+if TYPE_CHECKING:
+    from inbox.plugin_host.registry import PluginHost
+
+
+class LoadError(Exception):
+    """A plugin's code cannot be used; the message names the plugin, the place and the next step."""
+
+
+def collect(host: PluginHost, plugin: str, module: ModuleType) -> dict[str, list[Any]]:
+    """What a module registers, by hook. Raises LoadError when it fails, or when an item cannot be used."""
+    found: dict[str, list[Any]] = {}
+    for function in vars(module).values():
+        options = getattr(function, f"{PROJECT}_impl", None)
+        if not isinstance(options, dict):
+            continue
+        hook = options.get("specname") or function.__name__
+        if host.specs[hook].kind is Kind.register:
+            found[hook] = _items(host, plugin, hook, function)
+    return found
+
+
+def _items(host: PluginHost, plugin: str, hook: str, function: Any) -> list[Any]:
+    try:
+        items = function()
+    except (Exception, SystemExit) as error:
+        faults.store(host, plugin, hook, f"{type(error).__name__}: {error}", error=error)
+        raise LoadError(f"Plugin {plugin}: {hook} failed: {type(error).__name__}: {error}") from error
+    if items is None:
+        return []
+    if not isinstance(items, list):
+        raise LoadError(f"Plugin {plugin}: {hook} returned {type(items).__name__}; it returns a list.")
+    wanted, taken = host.specs[hook].item, {
+        getattr(item, "name", None): owner for owner, item in host.registered(hook)}
+    for item in items:
+        if wanted is not None and not isinstance(item, wanted):
+            raise LoadError(f"Plugin {plugin}: {hook} returned a list with {type(item).__name__}; "
+                            f"it holds {wanted.__name__}.")
+        _check_name(plugin, hook, getattr(item, "name", None), taken)
+        if isinstance(item, Item):
+            object.__setattr__(item, "plugin", plugin)
+    return items
+
+
+def _check_name(plugin: str, hook: str, name: str | None, taken: dict[str | None, str]) -> None:
+    """Names begin with the plugin's own; two of the same name stop the second."""
+    if name is None:
+        return
+    prefix = plugin.removeprefix("builtin.")
+    if not name.startswith(f"{prefix}."):
+        raise LoadError(f"Plugin {plugin}: {hook} registers {name!r}; its names begin with {prefix!r} and a point.")
+    if name in taken:
+        raise LoadError(f"Plugin {plugin}: {hook} registers {name!r}, which {taken[name]} has registered before.")
+    taken[name] = plugin
