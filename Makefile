@@ -3,6 +3,8 @@
 
 VENV   ?= .venv
 ARGS   ?=
+# Two processes share the tests file by file, in the order of tests/conftest.py: the longest first.
+SPREAD  = -n 2 --dist loadfile --no-loadscope-reorder
 # The first interpreter on PATH that is new enough; say PYTHON=/path/to/python3 to choose another.
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 python; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
@@ -20,12 +22,12 @@ run: $(VENV)/.run ## start a demo desk on http://127.0.0.1:8000 (ARGS="--port 90
 test: test-sqlite test-postgresql ## all tests, on SQLite and, where it is installed, on PostgreSQL (ARGS="-k words")
 
 test-sqlite: $(VENV)/.dev ## all tests on SQLite
-	INBOX_TEST_DB=sqlite $(VENV)/bin/python -m pytest -n 2 --dist loadfile $(ARGS)
+	INBOX_TEST_DB=sqlite $(VENV)/bin/python -m pytest $(SPREAD) $(ARGS)
 
 test-postgresql: $(VENV)/.dev ## the tests that use the database, on a throw-away PostgreSQL
 	@if $(VENV)/bin/python -m tests.support.postgres; then \
-		echo INBOX_TEST_DB=postgresql $(VENV)/bin/python -m pytest -n 2 --dist loadfile $(ARGS); \
-		INBOX_TEST_DB=postgresql $(VENV)/bin/python -m pytest -n 2 --dist loadfile $(ARGS); \
+		echo INBOX_TEST_DB=postgresql $(VENV)/bin/python -m pytest $(SPREAD) $(ARGS); \
+		INBOX_TEST_DB=postgresql $(VENV)/bin/python -m pytest $(SPREAD) $(ARGS); \
 	elif [ "$$INBOX_CI" = 1 ]; then exit 1; fi
 
 check: $(VENV)/.dev ## style, types, import walls, hook contract, documents in step (seconds)

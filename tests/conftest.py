@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 KEPT = ("INBOX_TEST_DB", "INBOX_CI")
 TEST_DB = os.environ.get("INBOX_TEST_DB", "sqlite")
 IN_CI = os.environ.get("INBOX_CI") == "1"
+LONG = ("cli/test_run.py", "browser/test_accessibility.py", "mail/test_kill.py", "chaos/", "under_load", "browser/")
+"""Files of minutes, begun first: two processes share the suite file by file, and neither should wait for the other."""
 
 
 # --- the suite's own rules ------------------------------------------------------------------------
@@ -57,6 +59,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         again = [item for item in items if uses_database(item)]
         config.hook.pytest_deselected(items=[item for item in items if item not in again])
         items[:] = again
+    items.sort(key=lambda item: next((place for place, part in enumerate(LONG) if part in item.nodeid), len(LONG)))
 
 
 def uses_database(item: pytest.Item) -> bool:
