@@ -141,6 +141,26 @@ def settle_states() -> None:
                     Delivery.plugin == plugin, Delivery.state == "failed")
 
 
+def waiting(plugin: str | None = None) -> dict[str, dict[str, int]]:
+    """How many events plugins (or one) have not taken yet, by plugin and state: failed, waiting, given_up."""
+    query = sa.select(Delivery.plugin, Delivery.state, sa.func.count()).group_by(Delivery.plugin, Delivery.state)
+    if plugin is not None:
+        query = query.where(Delivery.plugin == plugin)
+    found: dict[str, dict[str, int]] = {}
+    for name, state, count in session().execute(query):
+        found.setdefault(name, {})[state] = count
+    return found
+
+
+def try_again(plugin: str) -> int:
+    """Make failed and given-up events of a plugin due now, with all their tries before them. Returns how many."""
+    with transaction() as current:
+        return len(current.execute(
+            sa.update(Delivery).where(Delivery.plugin == plugin, Delivery.state.in_(("failed", "given_up")))
+            .values(state="failed", attempts=0, next_try_at=utcnow()).returning(Delivery.event_id)
+            .execution_options(synchronize_session=False)).all())
+
+
 def _plugins_with_rows() -> Iterator[str]:
     """Names of plugins that have delivery rows; one look into the index for each, however many rows there are."""
     last: str | None = ""

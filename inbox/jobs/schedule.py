@@ -22,7 +22,7 @@ from inbox.core import attachments, purge, queue, settings, tickets
 from inbox.core.models import Attempt, Event, Heartbeat, IdempotentAnswer, Job, OneTimeToken, Ticket
 from inbox.db import Model, session, transaction, utcnow, work_context
 from inbox.jobs.engine import handler
-from inbox.plugin_host import faults
+from inbox.plugin_host import faults, timing
 
 log = logging.getLogger(__name__)
 TICK_SECONDS = 5.0
@@ -64,6 +64,7 @@ def sweep_rows(args: dict[str, Any]) -> None:
     _delete(OneTimeToken, OneTimeToken.expires_at < now - 7 * DAY)
     _delete(Heartbeat, Heartbeat.at < now - DAY)
     faults.sweep(now - days["keep.fault_days"] * DAY)
+    timing.sweep()
 
 
 def _delete(table: type[Model], old: sa.ColumnElement[bool]) -> None:

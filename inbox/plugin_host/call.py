@@ -35,13 +35,13 @@ from inbox.plugin_host import faults
 from inbox.plugin_host.faults import PluginFailure
 from inbox.plugin_host.items import Item
 from inbox.plugin_host.registry import EXTENSION, PluginHost
+from inbox.plugin_host.timing import SLOW_SECONDS
 
 __all__ = ["Call", "PluginFailure", "Rejected", "answering", "check", "choose", "current", "event", "filter", "guard",
            "lifecycle", "prepare", "register", "slot"]
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
-SLOW_SECONDS = 0.1
 PLURALS = (Kind.slot, Kind.register)
 
 
@@ -309,8 +309,9 @@ def _complaint(spec: HookSpec, answer: Any) -> str | None:
 def _note_time(host: PluginHost, spec: HookSpec, who: _Answerer, took: float, problem: str | None) -> None:
     if host.config.trace_hooks:
         log.info("hook %s → %s: %.1f ms%s", spec.name, who.plugin, took * 1000, f" ({problem})" if problem else "")
-    if took > SLOW_SECONDS and spec.kind in (Kind.slot, Kind.filter, Kind.check, Kind.prepare, Kind.choose):
-        log.warning("Plugin %s is slow: %s took %.0f ms.", who.plugin, spec.name, took * 1000)
+    if host.timing.note(who.plugin, spec.name, spec.kind, took, failed=problem is not None):
+        faults.store(host, who.plugin, spec.name, f"It is slow: {took * 1000:.0f} ms now, and over "
+                     f"{SLOW_SECONDS * 1000:.0f} ms three times within ten minutes.", weight=0)
 
 
 # --- guards -----------------------------------------------------------------------------------------------------

@@ -30,16 +30,21 @@ class PluginFailure(Exception):
 
 
 def store(host: PluginHost, plugin: str, hook: str, problem: str, *, error: BaseException | None = None,
-          ticket_id: int | None = None, event_id: int | None = None) -> None:
-    """Write down a fault in a work context of its own, so that the caller's session is left alone. Never raises."""
-    log.error("Plugin %s failed in %s: %s", plugin, hook, problem, exc_info=error)
+          ticket_id: int | None = None, event_id: int | None = None, weight: int = 1) -> None:
+    """Write down a fault in a work context of its own, so that the caller's session is left alone. Never raises.
+
+    `weight` says how much it counts toward pausing; 0 makes it a note that is shown and is no fault.
+    """
+    log.log(logging.ERROR if weight else logging.WARNING, "Plugin %s%s in %s: %s", plugin,
+            " failed" if weight else "", hook, problem, exc_info=error)
     trace = "".join(traceback.format_exception(error)) if error else ""
     try:
         with work_context(host.app), transaction() as current:
-            current.add(PluginFault(plugin=plugin, hook=hook, ticket_id=ticket_id, event_id=event_id,
-                                    summary=problem[:1000], trace=trace[-20_000:]))
+            current.add(PluginFault(plugin=plugin, hook=hook[:60], ticket_id=ticket_id, event_id=event_id,
+                                    summary=problem[:1000], trace=trace[-20_000:], weight=weight))
             current.flush()
-            _pause_if_it_keeps_failing(plugin)
+            if weight:
+                _pause_if_it_keeps_failing(plugin)
     except SQLAlchemyError:
         log.exception("The fault of plugin %s could not be stored.", plugin)
 
@@ -49,9 +54,9 @@ def _pause_if_it_keeps_failing(plugin: str) -> None:
     if row is None or row.state != "active":
         return
     since = max(utcnow() - PAUSE_WITHIN, row.changed_at)  # a person who resumed it gave it a new chance
-    count = session().scalar(sa.select(sa.func.count()).select_from(PluginFault).where(
-        PluginFault.plugin == plugin, PluginFault.at >= since)) or 0
-    if count >= PAUSE_AFTER:
+    count, weight = session().execute(sa.select(sa.func.count(), sa.func.sum(PluginFault.weight)).where(
+        PluginFault.plugin == plugin, PluginFault.at >= since, PluginFault.weight > 0)).one()
+    if (weight or 0) >= PAUSE_AFTER:
         pause(plugin, f"It failed {count} times within {PAUSE_WITHIN.seconds // 60} minutes.")
 
 

@@ -49,3 +49,19 @@ class PluginFault(Model):
     event_id: Mapped[int | None] = mapped_column(sa.BigInteger)
     summary: Mapped[str] = mapped_column(sa.Text)
     trace: Mapped[str] = mapped_column(sa.Text, default="")
+    weight: Mapped[int] = mapped_column(default=1, server_default="1")  # toward pausing; 0: a note, no fault
+
+
+class PluginTiming(Model):
+    """How often a plugin was asked on a day, and how long it took, all processes together."""
+
+    __tablename__ = "plugin_timing"
+
+    plugin: Mapped[str] = mapped_column(sa.String(60), primary_key=True)
+    hook: Mapped[str] = mapped_column(sa.String(60), primary_key=True)
+    day: Mapped[dt.date] = mapped_column(primary_key=True)
+    kind: Mapped[str] = mapped_column(sa.String(10))
+    calls: Mapped[int] = mapped_column(sa.BigInteger)
+    errors: Mapped[int] = mapped_column(sa.BigInteger)
+    total_ms: Mapped[float]
+    slowest_ms: Mapped[float]

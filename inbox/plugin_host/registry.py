@@ -23,6 +23,7 @@ from inbox.plugin_host import discover, faults, registrations
 from inbox.plugin_host.discover import Found
 from inbox.plugin_host.models import Plugin, PluginRevision
 from inbox.plugin_host.registrations import LoadError
+from inbox.plugin_host.timing import Timing
 
 __all__ = ["LoadError", "PluginHost", "init_app"]
 
@@ -42,6 +43,7 @@ class PluginHost:
         self.add_specs(hookspecs)
         self.builtins: frozenset[str] = frozenset()
         self.broken: dict[str, str] = {}
+        self.timing = Timing()
         self._loaded: dict[str, str] = {}  # name → version
         self._registered: dict[str, list[tuple[str, Any]]] = {}  # hook → (plugin, item)
         self._states: dict[str, str] = {}
