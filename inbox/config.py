@@ -38,6 +38,7 @@ class Config:
     demo: bool = False
     safe_mode: bool = False  # no plugin is loaded
     trace_hooks: bool = False
+    private_hosts: str = ""  # names, addresses, networks of our own that plugins may talk to, separated by commas
     secret_key: str = ""  # empty: home/secret.key, made on first start
     log_json: bool = False
     session_days: int = 30

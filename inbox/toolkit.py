@@ -5,7 +5,7 @@ What is not here may change without notice.
 
 from __future__ import annotations
 
-from inbox import hookimpl
+from inbox import hookimpl, http, signatures
 from inbox.core import messages, notifications, settings, tickets
 from inbox.core.automatic import me, spend, why_not_answer
 from inbox.core.errors import CoreError, Invalid, NotAllowed, NotFound
@@ -36,6 +36,6 @@ __all__ = [
     "Agent", "Badge", "Banner", "Body", "Button", "Column", "Command", "CoreError", "Customer", "Department",
     "Endpoint", "Event", "HealthCheck", "Invalid", "Job", "Link", "Message", "Model", "NotAllowed", "NotFound",
     "NotificationType", "Pages", "Panel", "Permission", "Rejected", "Setting", "SettingTest", "Ticket",
-    "UtcDateTime", "hookimpl", "me", "messages", "notifications", "session", "settings", "spend", "tickets",
-    "transaction", "utcnow", "why_not_answer", "words_for",
+    "UtcDateTime", "hookimpl", "http", "me", "messages", "notifications", "session", "settings", "signatures",
+    "spend", "tickets", "transaction", "utcnow", "why_not_answer", "words_for",
 ]

@@ -197,7 +197,7 @@ def config(home: Path, database_url: str) -> "Config":
     """Settings for an application in this test's own home."""
     from inbox.config import Config
 
-    return Config(home=home, database_url=database_url, testing=True)
+    return Config(home=home, database_url=database_url, private_hosts="127.0.0.1", testing=True)
 
 
 @pytest.fixture
