@@ -24,6 +24,7 @@ def application(config: Config) -> Any:
     from inbox.app import create_app
 
     app = create_app(config)
+    app.extensions["inbox_plugins"].boot()
     processes.hear_signals(app.extensions["inbox_live"].stop)  # requests in hand are waited for, streams never end
     parent = multiprocessing.parent_process()
     if parent is not None and parent.pid is not None:

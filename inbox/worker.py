@@ -26,6 +26,7 @@ def run_worker(config: Config) -> int:
     from inbox.mail.imap import Fetcher
 
     app = create_app(config)
+    app.extensions["inbox_plugins"].boot()
     if ended.is_set():
         return 0
     worker, fetcher = Worker(app), Fetcher(app)

@@ -117,11 +117,16 @@ def filter(name: str, value: T, **facts: Any) -> T:
     return value
 
 
-def slot(name: str, **facts: Any) -> list[Any]:
-    """The items of all plugins for one place on a page, by their `order`, then by plugin."""
+def slot(name: str, failed: list[str] | None = None, /, **facts: Any) -> list[Any]:
+    """The items of all plugins for one place on a page, by their `order`, then by plugin.
+
+    The names of those that failed are added to `failed`.
+    """
     items: list[Any] = []
     for host, spec, who in _each(name, Kind.slot):
-        _, answer = _ask(host, spec, who, facts)
+        good, answer = _ask(host, spec, who, facts)
+        if not good and failed is not None:
+            failed.append(who.plugin)
         items += [_signed(item, who.plugin) for item in answer or []]
     return sorted(items, key=lambda item: getattr(item, "order", 0))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Iterator
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -17,13 +19,19 @@ class LoadError(Exception):
     """A plugin's code cannot be used; the message names the plugin, the place and the next step."""
 
 
+def answers(module: ModuleType) -> Iterator[tuple[Any, dict[str, Any]]]:
+    """The functions of a module that answer a hook, and how they are marked."""
+    for function in list(vars(module).values()):
+        if inspect.isroutine(function):  # `request` and its like, imported there, must not be looked into
+            options = getattr(function, f"{PROJECT}_impl", None)
+            if isinstance(options, dict):
+                yield function, options
+
+
 def collect(host: PluginHost, plugin: str, module: ModuleType) -> dict[str, list[Any]]:
     """What a module registers, by hook. Raises LoadError when it fails, or when an item cannot be used."""
     found: dict[str, list[Any]] = {}
-    for function in vars(module).values():
-        options = getattr(function, f"{PROJECT}_impl", None)
-        if not isinstance(options, dict):
-            continue
+    for function, options in answers(module):
         hook = options.get("specname") or function.__name__
         if host.specs[hook].kind is Kind.register:
             found[hook] = _items(host, plugin, hook, function)

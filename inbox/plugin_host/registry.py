@@ -7,6 +7,8 @@ import inspect
 import logging
 import threading
 import time
+from collections.abc import Callable
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -21,6 +23,7 @@ from inbox.db import Base, in_transaction, session, transaction, work_context
 from inbox.hookspecs import PROJECT, HookSpec
 from inbox.plugin_host import discover, faults, registrations
 from inbox.plugin_host.discover import Found
+from inbox.plugin_host.manifest import Manifest
 from inbox.plugin_host.models import Plugin, PluginRevision
 from inbox.plugin_host.registrations import LoadError
 from inbox.plugin_host.timing import Timing
@@ -44,7 +47,10 @@ class PluginHost:
         self.builtins: frozenset[str] = frozenset()
         self.broken: dict[str, str] = {}
         self.timing = Timing()
+        self.on_register: list[Callable[[str, dict[str, list[Any]]], None]] = []
+        """Told of what a plugin registers before anything is kept of it; they raise LoadError to refuse it."""
         self._loaded: dict[str, str] = {}  # name → version
+        self._found: dict[str, Found] = {}  # of those that are loaded
         self._registered: dict[str, list[tuple[str, Any]]] = {}  # hook → (plugin, item)
         self._states: dict[str, str] = {}
         self._revision: int | None = None
@@ -60,6 +66,14 @@ class PluginHost:
         """Load an always-active feature. Raises LoadError."""
         self.register(name, module)
         self.builtins |= {name}
+
+    def boot(self) -> None:
+        """Load what is installed, at start-up. A database that is gone stops nobody: the next question tries again."""
+        try:
+            with work_context(self.app):
+                self.states()
+        except SQLAlchemyError as error:
+            log.warning("Plugins are loaded later: the database does not answer (%s).", type(error).__name__)
 
     # --- who is active -----------------------------------------------------------------------------------------
 
@@ -80,6 +94,29 @@ class PluginHost:
     def registered(self, hook: str) -> list[tuple[str, Any]]:
         """What loaded plugins registered under a hook, active or not, always-active features first, then by name."""
         return self._registered.get(hook, [])
+
+    def items_of(self, plugin: str) -> dict[str, list[Any]]:
+        """What one plugin registered, by hook."""
+        found = {hook: [item for owner, item in known if owner == plugin] for hook, known in self._registered.items()}
+        return {hook: items for hook, items in found.items() if items}
+
+    def folder_of(self, plugin: str) -> Path | None:
+        """Where a loaded plugin lies, with its templates, static files and translations; None: a single file."""
+        found = self._found.get(plugin)
+        if found is not None:
+            return found.folder
+        module = self.pm.get_plugin(plugin)
+        return Path(module.__path__[0]) if module is not None and hasattr(module, "__path__") else None
+
+    def manifest_of(self, plugin: str) -> Manifest | None:
+        """What a loaded plugin says about itself; a builtin says nothing."""
+        found = self._found.get(plugin)
+        return found.manifest if found is not None else None
+
+    def title_of(self, plugin: str) -> str:
+        """What people call a plugin."""
+        manifest = self.manifest_of(plugin)
+        return manifest.title if manifest else plugin.removeprefix("builtin.").replace("_", " ").capitalize()
 
     def forget(self) -> None:
         """Look again at the next question."""
@@ -130,10 +167,12 @@ class PluginHost:
             except (Exception, SystemExit) as error:
                 faults.store(self, name, "import", f"{type(error).__name__}: {error}", error=error)
                 raise LoadError(f"Plugin {name} cannot be imported: {type(error).__name__}: {error}") from error
+            self._found[name] = found
             try:
                 self._fence(name, set(Base.metadata.tables) - before)
                 self.register(name, module)
             except LoadError:
+                del self._found[name]
                 discover.forget(found)
                 raise
             self._loaded[name] = found.manifest.version
@@ -148,15 +187,19 @@ class PluginHost:
 
     def register(self, name: str, module: ModuleType) -> None:
         """Check every answer of a module against its hook, then take them all or none. Raises LoadError."""
-        for attribute in vars(module).values():
-            options: dict[str, Any] | None = getattr(attribute, f"{PROJECT}_impl", None)
-            if isinstance(options, dict):
-                self._check_answer(name, attribute, options)
+        for function, options in registrations.answers(module):
+            self._check_answer(name, function, options)
         collected = registrations.collect(self, name, module)
         try:
             self.pm.register(module, name)
         except (ValueError, pluggy.PluginValidationError) as error:
             raise LoadError(f"Plugin {name}: {error}") from error
+        try:
+            for step in self.on_register:
+                step(name, collected)
+        except LoadError:
+            self.pm.unregister(name=name)
+            raise
         for hook, items in collected.items():
             known = [*self._registered.get(hook, []), *((name, item) for item in items)]
             self._registered[hook] = sorted(known, key=lambda each: (not each[0].startswith("builtin."), each[0]))

@@ -1,0 +1,222 @@
+"""What a plugin's own code uses while a page is drawn: addresses, templates, words; and its slots in ours."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import io
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+from babel.support import NullTranslations, Translations
+from flask import Flask, current_app, has_request_context, render_template, request
+from flask_babel import Domain, get_locale
+from flask_login import current_user
+from markupsafe import Markup
+
+from inbox.core.models import Agent
+from inbox.plugin_host import call
+from inbox.plugin_host.items import Panel
+from inbox.plugin_host.registry import EXTENSION, PluginHost
+from inbox.web import i18n
+
+PREFIX = "/x"
+
+
+def short(plugin: str) -> str:
+    """The name in addresses and folders: `builtin.tag_picker` is `tag_picker`."""
+    return plugin.removeprefix("builtin.")
+
+
+def _host() -> PluginHost:
+    host: PluginHost = current_app.extensions[EXTENSION]
+    return host
+
+
+def whose() -> str:
+    """The plugin whose code runs now: it answers a hook, or draws its page. Raises RuntimeError outside of that."""
+    running = call.answering()
+    if running is not None:
+        return running.plugin
+    if has_request_context():
+        from inbox.web.plugin_pages import owner_of  # it needs this module
+
+        owner = owner_of(request.endpoint)
+        if owner is not None:
+            return owner
+    raise RuntimeError("Only a plugin's own code can ask this: a hook, a view or a template of it.")
+
+
+# --- for plugins ------------------------------------------------------------------------------------------------
+
+
+def plugin_url(endpoint: str, *, absolute: bool = False, **values: Any) -> str:
+    """The address of a page of the plugin that asks: `plugin_url("orders", customer=7)`.
+
+    `endpoint` is the name of a view function. `absolute` for mails and other servers. Values that are not in the
+    page's address go behind a question mark. Raises LookupError when the plugin has no such page.
+    """
+    plugin = whose()
+    pages = current_app.extensions["inbox_plugin_pages"]
+    mine = [each for each in current_app.view_functions
+            if pages.owners.get(each.split(".")[0]) == plugin and not each.startswith(f"x-{short(plugin)}.")]
+    found = [each for each in mine if each.rpartition(".")[2] == endpoint or each.endswith(f"-{endpoint}")]
+    if not found:
+        names = [each.rpartition(".")[2] for each in mine]
+        near = difflib.get_close_matches(endpoint, names, n=1)
+        hint = f" Did you mean {near[0]}?" if near else f" There is {', '.join(sorted(names)) or 'none'}."
+        raise LookupError(f"Plugin {plugin} has no page called {endpoint}.{hint}")
+    path = current_app.url_map.bind("desk").build(found[0], {
+        name: value for name, value in values.items() if value is not None})
+    return str(current_app.config["INBOX"].public_url) + path if absolute else path
+
+
+def plugin_static(file: str) -> str:
+    """The address of a file in the `static` folder of the plugin that asks; it changes with the folder's content."""
+    plugin = whose()
+    folder = _host().folder_of(plugin)
+    if folder is None or not (folder / "static" / file).is_file():
+        raise LookupError(f"Plugin {plugin} has no static/{file}.")
+    return f"{PREFIX}/{short(plugin)}/static/{static_hash(folder)}/{file}"
+
+
+@lru_cache(maxsize=256)
+def static_hash(folder: Path) -> str:
+    """One hash over a plugin's static files: modules that import each other must not be mixed with older ones."""
+    whole = hashlib.sha256()
+    for path in sorted((folder / "static").rglob("*")):
+        if path.is_file():
+            whole.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes())
+    return whole.hexdigest()[:12]
+
+
+def render(template: str, **values: Any) -> str:
+    """Draw a template of the plugin that asks: `render("orders.html", …)` is `templates/<plugin>/orders.html`."""
+    folder = short(whose())
+    return render_template(template if template.startswith(f"{folder}/") else f"{folder}/{template}", **values)
+
+
+def current_agent() -> Agent | None:
+    """The signed-in agent, or None: on a public page, in a job, in a command."""
+    return getattr(current_user, "agent", None) if has_request_context() else None
+
+
+def fault_page(plugin: str) -> str:
+    """Where an admin reads a plugin's faults."""
+    return f"/settings/plugins/{plugin}"
+
+
+# --- words ------------------------------------------------------------------------------------------------------
+
+
+class PluginDomain(Domain):  # type: ignore[misc]
+    """`gettext` in a plugin's code and templates looks into the plugin's own catalogue first, then into ours."""
+
+    def get_translations(self) -> Any:
+        ours = super().get_translations()
+        running = call.answering()
+        return ours if running is None else _catalogue(running.plugin) or ours
+
+
+def _catalogue(plugin: str) -> Translations | None:
+    host = call.current()
+    folder = host.folder_of(plugin) if host is not None else None
+    return _read(folder / "translations", str(get_locale() or "en")) if folder is not None else None
+
+
+@lru_cache(maxsize=256)
+def _read(folder: Path, locale: str) -> Translations | None:
+    """The catalogue `<locale>/LC_MESSAGES/messages.mo` of a folder, or its .po; ours stands behind it."""
+    place = folder / locale / "LC_MESSAGES"
+    data: Any = None
+    if (place / "messages.mo").is_file():
+        data = io.BytesIO((place / "messages.mo").read_bytes())
+    elif (place / "messages.po").is_file():
+        data = io.BytesIO()
+        write_mo(data, read_po(io.BytesIO((place / "messages.po").read_bytes()), locale))
+        data.seek(0)
+    if data is None:
+        return None
+    found = Translations(data)
+    found.add_fallback(Domain.get_translations(i18n.babel.domain_instance))
+    return found
+
+
+def said_by(plugin: str, text: str) -> str:
+    """A plugin's words from where it registered them (`Setting.title`), in the reader's language."""
+    catalogue = _catalogue(plugin)
+    known: NullTranslations = catalogue or Domain.get_translations(i18n.babel.domain_instance)
+    return str(known.gettext(text)) if text else ""
+
+
+# --- slots ------------------------------------------------------------------------------------------------------
+
+
+class Answers(list[Any]):
+    """The items of a slot, and the plugins that failed to answer."""
+
+    failed: list[str]
+
+
+def slot(name: str, **facts: Any) -> Answers:
+    """What all plugins have for one place of a page; `agent` is the signed-in one. For templates."""
+    facts.setdefault("agent", current_agent())
+    failed: list[str] = []
+    answers = Answers(call.slot(name, failed, **facts))
+    answers.failed = failed
+    return answers
+
+
+def panel_content(panel: Panel) -> Markup | None:
+    """A panel's own template, drawn under the caller's rules. None: it failed."""
+    good, drawn = call.guard(panel.plugin, f"template {panel.template}"[:60], _draw, panel)
+    return Markup(drawn) if good else None  # noqa: S704 (a template's output)
+
+
+def _draw(panel: Panel) -> str:
+    return render(panel.template, **panel.values)
+
+
+def is_lazy() -> bool:
+    """True when the request is for a panel that is loaded after the page was drawn."""
+    return request.headers.get("HX-Panel") == "1"
+
+
+# --- templates --------------------------------------------------------------------------------------------------
+
+
+class PluginTemplates(jinja2.BaseLoader):
+    """`loyalty/panel.html` lies in `templates/` of the plugin `loyalty`."""
+
+    def __init__(self, app: Flask) -> None:
+        self._app = app
+
+    def get_source(self, environment: jinja2.Environment, template: str) -> tuple[str, str | None, Any]:
+        host: PluginHost = self._app.extensions[EXTENSION]
+        name = template.split("/")[0]
+        for plugin in (name, f"builtin.{name}"):
+            folder = host.folder_of(plugin)
+            if folder is not None:
+                return jinja2.FileSystemLoader(folder / "templates").get_source(environment, template)
+        raise jinja2.TemplateNotFound(template)
+
+
+def loaders(app: Flask) -> list[jinja2.BaseLoader]:
+    """Where templates come from; the first that has one wins."""
+    assert app.jinja_loader is not None
+    return [app.jinja_loader, PluginTemplates(app)]
+
+
+def init(app: Flask) -> None:
+    """After our own screens: plugins use what those have."""
+    from inbox.web.desk import sidebar
+
+    app.jinja_env.loader = jinja2.ChoiceLoader(loaders(app))
+    i18n.babel.domain_instance = PluginDomain()
+    app.jinja_env.globals.update(
+        sidebar=sidebar, slot=slot, panel_content=panel_content, plugin_url=plugin_url, plugin_static=plugin_static,
+        said_by=said_by, fault_page=fault_page, plugin_title=lambda plugin: _host().title_of(plugin))
