@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
 from inbox.config import Config, ConfigError
-from inbox.core.models import Mailbox
+from inbox.core.models import Mailbox, SettingValue
 from inbox.db import current_config, transaction
 
 KEY_FILE = "secret.key"
@@ -113,7 +113,7 @@ def rotate(config: Config) -> int:
 
 
 def re_encrypt() -> int:
-    """Encrypt every stored password with the first key. What cannot be read stays as it is."""
+    """Encrypt every stored password and every secret of plugins with the first key; what cannot be read stays."""
     done = 0
     with transaction() as current:
         for mailbox in current.scalars(sa.select(Mailbox)):
@@ -122,6 +122,11 @@ def re_encrypt() -> int:
                 if stored is not None and (plain := _readable(stored)) is not None:
                     setattr(mailbox, column, encrypt(plain))
                     done += 1
+        for row in current.scalars(sa.select(SettingValue)):
+            stored = row.value.get("secret") if isinstance(row.value, dict) else None
+            if stored is not None and (plain := _readable(stored)) is not None:
+                row.value = {**row.value, "secret": encrypt(plain)}
+                done += 1
     return done
 
 

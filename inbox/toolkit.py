@@ -11,6 +11,7 @@ from inbox.core.automatic import me, spend, why_not_answer
 from inbox.core.errors import CoreError, Invalid, NotAllowed, NotFound
 from inbox.core.messages import Body
 from inbox.core.models import Agent, Customer, Department, Event, Message, Ticket
+from inbox.core.permissions import may
 from inbox.core.words import for_agent as words_for
 from inbox.db import Model, UtcDateTime, session, transaction, utcnow
 from inbox.plugin_host.call import Rejected
@@ -66,6 +67,7 @@ __all__ = [
     "current_agent",
     "hookimpl",
     "http",
+    "may",
     "me",
     "messages",
     "notifications",

@@ -30,6 +30,7 @@ LOCALES = ("nb", "th", "ja", "zh_Hant")
 KEYWORDS = {
     **DEFAULT_KEYWORDS, "_": None, "lazy_gettext": None,
     "NotFound": None, "NotAllowed": None, "Stale": None, "Invalid": (2,), "BuiltinView": (2,), "empty": (1,),
+    "Setting": (3,), "SettingTest": (2,),
     "_translated": (2,),
 }
 METHODS = [("demo/**", "ignore"), ("migrations/**", "ignore"), ("scaffold/**", "ignore"), ("translate.py", "ignore"),
@@ -37,9 +38,10 @@ METHODS = [("demo/**", "ignore"), ("migrations/**", "ignore"), ("scaffold/**", "
 # "The message is empty.", "{1} cannot be reached on port {2}: {3}"
 _SENTENCE = re.compile(r"(?:[A-Z]|\{\d\} [a-z])[^\n]* [^\n]*(?:[.?]|: \{\d\}|\(\{\d\}\))\Z")
 # Files whose sentences ("The message is empty.") are kept in the database and translated when they are shown.
-SPOKEN = ("core/errors.py", "core/settings.py", "mail/catcher.py", "mail/charsets.py", "mail/deliver.py",
+SPOKEN = ("builtin/auto_reply.py", "core/errors.py", "core/plugin_settings.py", "core/settings.py",
+          "mail/catcher.py", "mail/charsets.py", "mail/deliver.py",
           "mail/headers.py", "mail/imap.py", "mail/imap_client.py", "mail/parse.py", "mail/parts.py", "mail/receive.py",
-          "mail/repair.py", "mail/smtp_client.py")
+          "mail/repair.py", "mail/smtp_client.py", "web/setting_form.py")
 # What is shown but stands nowhere as a marked string: words stored in the database, columns, defaults.
 WORDS = (
     "Owner", "Admin", "Agent", "Light agent", "open", "pending", "closed", "snoozed", "spam", "trash", "low", "normal",

@@ -1,15 +1,53 @@
 """Tells a customer that the message arrived: once a ticket, never to a machine, in the site owner's own words.
 
-Off until `auto_reply.on` is set, for the site or for one mailbox, and `auto_reply.text` holds something.
+Off until `auto_reply.on` is set, for the site or for one mailbox.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 
-from inbox.toolkit import Body, Message, Ticket, hookimpl, me, messages, settings, spend, transaction, why_not_answer
+from inbox.toolkit import (
+    Agent,
+    Body,
+    Link,
+    Message,
+    Setting,
+    Ticket,
+    hookimpl,
+    may,
+    me,
+    messages,
+    settings,
+    spend,
+    transaction,
+    why_not_answer,
+    words_for,
+)
 
+TITLE = "Automatic answer"
 PER_ADDRESS, WITHIN = 5, dt.timedelta(days=1)
+TEXT = """Hello {name},
+
+thank you for your message. We have it under number {number} and answer as soon as we can.
+"""
+
+
+@hookimpl
+def register_settings() -> list[Setting]:
+    return [
+        Setting("auto_reply.on", "yes_no", "Tell customers that their message arrived", per_mailbox=True,
+                hint="Once for each new ticket, and never to a machine."),
+        Setting("auto_reply.text", "lines", "What they are told", default=TEXT, required=True, per_mailbox=True,
+                hint="{number}, {subject} and {name} are filled in."),
+    ]
+
+
+@hookimpl
+def settings_menu_links(agent: Agent) -> list[Link]:
+    if not may(agent, "manage_settings"):
+        return []
+    return [Link(words_for(agent).gettext("Automatic answer"), "/settings/plugins/auto_reply/settings", "reply")]
 
 
 @hookimpl

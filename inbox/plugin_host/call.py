@@ -38,7 +38,7 @@ from inbox.plugin_host.registry import EXTENSION, PluginHost
 from inbox.plugin_host.timing import SLOW_SECONDS
 
 __all__ = ["Call", "PluginFailure", "Rejected", "answering", "check", "choose", "current", "event", "filter", "guard",
-           "lifecycle", "prepare", "register", "slot"]
+           "lifecycle", "prepare", "register", "registered", "slot"]
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -140,6 +140,15 @@ def register(name: str) -> list[tuple[str, Any]]:
         raise LookupError(f"There is no register hook called {name}; declare it in inbox/hookspecs.py.")
     active = host.active()
     return [(plugin, item) for plugin, item in host.registered(name) if plugin in active]
+
+
+def registered(name: str) -> list[tuple[str, Any]]:
+    """The items that loaded plugins have registered, active or not: their settings can be set before they run."""
+    host = current()
+    if host is None:
+        return []
+    host.states()  # loads what was installed meanwhile
+    return host.registered(name)
 
 
 def guard(plugin: str, what: str, function: Callable[..., T], *args: Any, may_write: bool = False,

@@ -1,4 +1,4 @@
-"""The settings: desk, automatic answer, tags. Mailboxes, people and saved replies have files of their own."""
+"""The settings: desk, tags. Mailboxes, people, saved replies and plugins have files of their own."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from typing import Any
 from flask import Blueprint, current_app, flash, redirect, render_template, request, url_for
 from flask_babel import gettext, lazy_gettext
 
-from inbox.core import mailboxes, permissions, settings, setup, tags
+from inbox.core import permissions, settings, setup, tags
 from inbox.core.errors import Invalid, NotAllowed, NotFound
 from inbox.core.models import Tag
 from inbox.db import session, transaction
+from inbox.plugin_host import call
 from inbox.web import i18n
 from inbox.web.auth import actor, me
 from inbox.web.profile import time_zones
@@ -36,13 +37,12 @@ SECTIONS = (
     Section("settings.agent_list", lazy_gettext("Agents and roles"), "/settings/agents", "manage_agents"),
     Section("settings.tag_list", lazy_gettext("Tags"), "/settings/tags", "manage_settings"),
     Section("settings.saved_reply_list", lazy_gettext("Saved replies"), "/settings/saved-replies", "reply"),
-    Section("settings.auto_reply", lazy_gettext("Automatic answer"), "/settings/automatic-answer", "manage_settings"),
 )
 
 
 def load_pages() -> None:
     """The pages that lie in files of their own put themselves on the blueprint."""
-    from inbox.web import settings_mailboxes, settings_people, settings_replies  # noqa: F401
+    from inbox.web import settings_declared, settings_mailboxes, settings_people, settings_replies  # noqa: F401
 
 
 def allowed_sections() -> list[Section]:
@@ -53,6 +53,7 @@ def allowed_sections() -> list[Section]:
 def page(template: str, status: int = 200, **values: Any) -> Any:
     """A page of the settings."""
     return render_template(f"settings/{template}.html", sections=allowed_sections(), place=None,
+                           plugin_links=call.slot("settings_menu_links", agent=me()),
                            error=values.pop("error", None), **values), status
 
 
@@ -111,31 +112,6 @@ def _typed(key: str) -> Any:
 def _desk_page(values: dict[str, Any], error: Invalid | None = None, status: int = 200) -> Any:
     return page("desk", status, values=values, error=error, zones=time_zones(), is_set_up=setup.is_done(),
                 address=current_app.config["INBOX"].public_url)
-
-
-# --- the automatic answer ---------------------------------------------------------------------------------------
-
-
-@blueprint.route("/automatic-answer", methods=["GET", "POST"])
-def auto_reply() -> Any:
-    """What a customer is told when a ticket opens: for every mailbox, or in other words for one of them."""
-    require("manage_settings")
-    chosen = request.values.get("mailbox", "")
-    mailbox = mailboxes.get(int(chosen)) if chosen.isdecimal() else None
-    scope = settings.mailbox_scope(mailbox) if mailbox else settings.SITE
-    keys = ["auto_reply.on", "auto_reply.text"]
-    if request.method == "GET":
-        return page("auto_reply", values=settings.get_all(keys, scope), mailbox=mailbox,
-                    mailboxes=mailboxes.all_mailboxes())
-    typed = {key: _typed(key) for key in keys}
-    if typed["auto_reply.on"] and not typed["auto_reply.text"]:
-        return page("auto_reply", 422, values=typed, mailbox=mailbox, mailboxes=mailboxes.all_mailboxes(),
-                    error=Invalid("auto_reply.text", "Write what customers are told."))
-    with transaction():
-        for key, value in typed.items():
-            settings.put(key, value, by=actor(), scope=scope)
-    return saved("settings.auto_reply", gettext("The automatic answer is saved."),
-                 mailbox=mailbox.id if mailbox else None)
 
 
 # --- tags -------------------------------------------------------------------------------------------------------

@@ -12,7 +12,8 @@ from inbox.core.intake import Incoming
 from inbox.core.models import Event, Job, Mailbox, Message, Ticket
 from inbox.db import transaction, utcnow
 from inbox.jobs import dispatch
-from inbox.testing.factories import make_mailbox, make_message
+from inbox.testing.factories import make_agent, make_mailbox, make_message
+from tests.web.browse import Visitor
 
 SYSTEM = Actor.system("test")
 
@@ -111,3 +112,34 @@ def test_a_ticket_in_the_trash_is_not_answered(app: Flask, session: Session, mai
         ticket.trashed_at = utcnow()
     dispatch.deliver_due(app)
     assert answers(session) == []
+
+
+# --- its settings, on the page that the desk draws ---------------------------------------------------------------
+
+PAGE = "/settings/plugins/auto_reply/settings"
+
+
+@pytest.fixture
+def admin(app: Flask, session: Session) -> Visitor:
+    return Visitor(app).sign_in(make_agent("Ada", role="admin"))
+
+
+def test_it_is_set_for_all_and_for_one_mailbox(admin: Visitor) -> None:
+    first, second = make_mailbox(), make_mailbox()
+    admin.post(PAGE, {"auto_reply.on": "1", "auto_reply.text": "Thank you."})
+    admin.post(PAGE, {"auto_reply.on": "1", "auto_reply.text": "Tusen takk.", "mailbox": str(second.id)})
+    texts = [settings.get("auto_reply.text", settings.mailbox_scope(each)) for each in (first, second)]
+    assert texts == ["Thank you.", "Tusen takk."]
+    assert "Tusen takk." in admin.get(f"{PAGE}?mailbox={second.id}").text
+
+
+def test_it_cannot_be_switched_on_without_words(admin: Visitor) -> None:
+    answer = admin.post(PAGE, {"auto_reply.on": "1", "auto_reply.text": " "})
+    assert answer.status_code == 422 and "This has to be filled in." in answer.text
+    assert not settings.get("auto_reply.on")
+
+
+def test_settings_menu_links_lead_those_who_may_to_its_page(app: Flask, admin: Visitor) -> None:
+    agent = Visitor(app).sign_in(make_agent("Kari"))
+    assert PAGE in admin.get("/settings/tags").text
+    assert PAGE not in agent.get("/settings/saved-replies").text

@@ -18,11 +18,13 @@ CLI = Actor.system("cli")
 
 def test_a_setting_falls_back_from_mailbox_to_site_to_default(session):
     scope = settings.mailbox_scope(make_mailbox())
-    assert settings.get("auto_reply.text", scope) == ""
-    settings.put("auto_reply.text", "site", by=CLI)
-    assert settings.get("auto_reply.text", scope) == "site"
-    settings.put("auto_reply.text", "box", by=CLI, scope=scope)
-    assert settings.get("auto_reply.text", scope) == "box" and settings.get("auto_reply.text") == "site"
+    assert settings.get("mail.start", scope) == ""
+    settings.put("mail.start", "2025-01-31", by=CLI)
+    assert settings.get("mail.start", scope) == "2025-01-31"
+    settings.put("mail.start", "2025-02-01", by=CLI, scope=scope)
+    assert [settings.get("mail.start", each) for each in (scope, "site")] == ["2025-02-01", "2025-01-31"]
+    settings.put("mail.start", None, by=CLI, scope=scope)
+    assert settings.get("mail.start", scope) == "2025-01-31"
 
 
 @pytest.mark.parametrize(("key", "value"), [

@@ -41,7 +41,7 @@ def agent(app: Flask, support: Department) -> Visitor:
 # --- who may open what ------------------------------------------------------------------------------------------
 
 PAGES = ("desk", "mailboxes", "mailboxes/new", "mailboxes/1", "departments", "departments/new", "departments/1",
-         "agents", "agents/new", "agents/1", "tags", "automatic-answer")
+         "agents", "agents/new", "agents/1", "tags", "plugins/auto_reply/settings")
 POSTS = (*(each for each in PAGES if each not in ("mailboxes", "departments", "agents", "tags")), "mailboxes/test",
          "mailboxes/1/test", "mailboxes/1/active", "departments/1/retire", "departments/1/reopen", "agents/1/invite",
          "agents/1/active", "tags/1", "tags/1/delete")
@@ -113,21 +113,6 @@ def test_a_wrong_value_stores_nothing(admin: Visitor, change: dict[str, str], wo
     answer = admin.post("/settings/desk", DESK | change)
     assert answer.status_code == 422 and words in answer.text
     assert settings.get("desk.time_zone") == "UTC"
-
-
-def test_the_automatic_answer_is_set_for_all_and_for_one_mailbox(admin: Visitor) -> None:
-    first, second = make_mailbox(), make_mailbox()
-    path = "/settings/automatic-answer"
-    admin.post(path, {"auto_reply.on": "1", "auto_reply.text": "Thank you."})
-    admin.post(path, {"auto_reply.on": "1", "auto_reply.text": "Tusen takk.", "mailbox": str(second.id)})
-    texts = [settings.get("auto_reply.text", settings.mailbox_scope(each)) for each in (first, second)]
-    assert texts == ["Thank you.", "Tusen takk."]
-    assert "Tusen takk." in admin.get(f"{path}?mailbox={second.id}").text
-
-
-def test_an_automatic_answer_without_words_is_refused(admin: Visitor) -> None:
-    answer = admin.post("/settings/automatic-answer", {"auto_reply.on": "1", "auto_reply.text": " "})
-    assert answer.status_code == 422 and not settings.get("auto_reply.on")
 
 
 # --- tags -------------------------------------------------------------------------------------------------------
