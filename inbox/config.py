@@ -32,6 +32,7 @@ class Config:
     smtp_port: int = 2525
     smtp_protocol: str = "smtp"  # or lmtp
     max_message_bytes: int = 50 * 1024 * 1024
+    web_processes: int = 1
     web_threads: int = 128
     live_streams: int = 96  # of web_threads; the rest always answers pages
     worker_threads: int = 2
@@ -39,6 +40,10 @@ class Config:
     safe_mode: bool = False  # no plugin is loaded
     trace_hooks: bool = False
     private_hosts: str = ""  # names, addresses, networks of our own that plugins may talk to, separated by commas
+    plugin_upload: bool = True  # the owner may bring plugins through the browser
+    plugin_installs: bool = True  # pip may fetch what plugins require
+    dev: bool = False  # for authors of plugins: code and templates are read again on save, faults shown on the page
+    dev_plugins: str = ""  # folders of plugins somebody works on, separated as PATH is
     secret_key: str = ""  # empty: home/secret.key, made on first start
     log_json: bool = False
     session_days: int = 30
@@ -69,6 +74,11 @@ class Config:
     @property
     def plugin_folder(self) -> Path:
         return self.home / "plugins"
+
+    @property
+    def package_folder(self) -> Path:
+        """Python packages that plugins brought or need, a folder a plugin."""
+        return self.home / "packages"
 
 
 def load_config(home: Path | str | None = None, **overrides: Any) -> Config:
@@ -128,5 +138,7 @@ def _check(config: Config) -> None:
         raise ConfigError(f"smtp_protocol must be smtp or lmtp, not {config.smtp_protocol!r}.")
     if config.demo and not {config.host, config.smtp_host} <= {"127.0.0.1", "::1", "localhost"}:
         raise ConfigError("The demo desk listens on this machine only: leave host and smtp_host on 127.0.0.1.")
+    if not 1 <= config.web_processes <= 64:
+        raise ConfigError(f"web_processes must be between 1 and 64, not {config.web_processes}.")
     if not config.live_streams < config.web_threads:
         raise ConfigError("live_streams must be smaller than web_threads, or no thread is left for pages.")

@@ -48,8 +48,8 @@ def knows(revision: str, folder: Path = CORE_FOLDER) -> bool:
 
 
 def migrate(engine: sa.Engine, component: str = CORE, folder: Path = CORE_FOLDER, to: str = "head",
-            verify: Callable[[sa.Connection], None] | None = None) -> None:
-    """Bring a component's tables to revision `to` (`head`, `base` or an id), all or nothing.
+            verify: Callable[[sa.Connection], None] | None = None, *, back: bool = False) -> None:
+    """Bring a component's tables to revision `to` (`head`, `base` or an id; with `back` an older one), all or nothing.
 
     `verify` looks at the result before it is kept and raises MigrationError when it must not be.
     Raises MigrationError; whatever happens, the database is then as it was.
@@ -59,7 +59,7 @@ def migrate(engine: sa.Engine, component: str = CORE, folder: Path = CORE_FOLDER
         return
 
     def steps(revision: Any, _context: MigrationContext) -> Any:
-        return scripts._downgrade_revs(to, revision) if to == "base" else scripts._upgrade_revs(to, revision)
+        return scripts._downgrade_revs(to, revision) if back or to == "base" else scripts._upgrade_revs(to, revision)
 
     with EnvironmentContext(AlembicConfig(), scripts, fn=steps) as env, engine.connect() as connection:
         lite = connection.dialect.name == "sqlite"

@@ -112,6 +112,29 @@ def _text(value: object) -> str:
     return str(int(value)) if isinstance(value, bool) else str(value)
 
 
+# --- replacing a process ----------------------------------------------------------------------------------------
+
+_replace: Callable[[str], None] | None = None
+
+
+def on_recycle(function: Callable[[str], None]) -> None:
+    """Say how this process lets itself be replaced. `function` is given the reason and returns at once."""
+    global _replace
+    _replace = function
+
+
+def recycle_me(reason: str) -> bool:
+    """Ask for a new process in place of this one: it finishes what it has in hand, and no request fails.
+
+    Returns at once, True when the process can be replaced (web and worker), False when it cannot (a command, a test).
+    May be called from any thread, any number of times.
+    """
+    if _replace is None:
+        return False
+    _replace(reason)
+    return True
+
+
 # --- no orphans -------------------------------------------------------------------------------------------------
 
 

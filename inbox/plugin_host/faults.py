@@ -70,9 +70,10 @@ def pause(plugin: str, reason: str) -> None:
         log.warning("Plugin %s is paused: %s", plugin, reason)
 
 
-def move_revision() -> None:
-    """Tell every process that a state changed. Inside a transaction."""
-    session().execute(sa.update(PluginRevision).values(value=PluginRevision.value + 1))
+def move_revision(*, code: bool = False) -> None:
+    """Tell every process that a state changed, or that there is other code to be read. Inside a transaction."""
+    moved = {"value": PluginRevision.value + 1} | ({"code": PluginRevision.code + 1} if code else {})
+    session().execute(sa.update(PluginRevision).values(moved))
 
 
 def sweep(older_than: dt.datetime) -> int:

@@ -27,12 +27,17 @@ class Plugin(Model):
 
 
 class PluginRevision(Model):
-    """One row with a number that moves with every change of a state; processes compare it with what they know."""
+    """One row of numbers that processes compare with what they know.
+
+    `value` moves with every change of a state; `code` moves when there is other code to be read: processes replace
+    themselves then.
+    """
 
     __tablename__ = "plugin_revision"
 
     id: Mapped[int] = mapped_column(primary_key=True, default=1)
     value: Mapped[int] = mapped_column(sa.BigInteger, default=0)
+    code: Mapped[int] = mapped_column(sa.BigInteger, default=0, server_default="0")
 
 
 class PluginFault(Model):

@@ -162,6 +162,7 @@ class PluginHost:
             if found.problem or found.manifest is None:
                 raise LoadError(found.problem or "It has no manifest.")
             before = set(Base.metadata.tables)
+            discover.open_packages(self.config, name)
             try:
                 module = discover.import_plugin(found)
             except (Exception, SystemExit) as error:

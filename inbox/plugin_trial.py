@@ -1,0 +1,69 @@
+"""`python -m inbox.plugin_trial`: imports one plugin and says what came of it. Started by `plugin_host.trial`.
+
+The task comes as JSON on standard input; the answer goes into a file, since a plugin may print what it likes.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+import traceback
+from pathlib import Path
+from typing import Any
+
+from inbox.config import Config
+from inbox.hookspecs import PROJECT
+from inbox.migrate import MigrationError
+
+
+def try_plugin(task: dict[str, Any]) -> dict[str, Any]:
+    """Import it, check its hooks and registrations, and run its migrations when a scratch database is named."""
+    from inbox.app import create_core_app
+    from inbox.db import work_context
+    from inbox.plugin_host import discover, migrate, registry
+    from inbox.plugin_host.manifest import FILE, ManifestError, read
+
+    folder = Path(task["folder"])
+    try:
+        manifest = read(folder / FILE)
+    except ManifestError as error:
+        return {"problem": str(error), "deprecated": [], "trace": ""}
+    scratch = task["scratch"]
+    url = f"sqlite:///{scratch}" if scratch else "sqlite://"
+    config = Config(home=Path(task["home"]), database_url=url)
+    app = create_core_app(config)
+    found = discover.Found(task["name"], folder, task["module"], manifest)
+    if Path(task["packages"]).is_dir():
+        sys.path.append(task["packages"])
+    host = registry.init_app(app, config)
+    try:
+        with work_context(app):
+            host.load(found.name, found)
+            if scratch:
+                migrate.to_newest(found)
+    except (registry.LoadError, MigrationError) as error:
+        cause = error.__cause__ or error
+        return {"problem": str(error), "deprecated": [], "trace": "".join(traceback.format_exception(cause))[-20_000:]}
+    return {"problem": "", "deprecated": _deprecated(host, found), "trace": ""}
+
+
+def _deprecated(host: Any, found: Any) -> list[str]:
+    """The deprecated hooks that a loaded plugin answers."""
+    module = sys.modules[found.module]
+    hooks = {options.get("specname") or function.__name__ for function in vars(module).values()
+             if isinstance(options := getattr(function, f"{PROJECT}_impl", None), dict)}
+    return sorted(hook for hook in hooks if host.specs[hook].status == "deprecated")
+
+
+def main() -> int:
+    """Do the task on standard input. Returns the exit code."""
+    logging.disable(logging.CRITICAL)
+    task = json.load(sys.stdin)
+    answer = json.dumps(try_plugin(task))
+    Path(task["answer"]).write_text(answer, "utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
