@@ -14,7 +14,7 @@ from inbox.core.models import Agent, Customer, Department, Event, Message, Ticke
 from inbox.core.permissions import may
 from inbox.core.words import for_agent as words_for
 from inbox.db import Model, UtcDateTime, session, transaction, utcnow
-from inbox.plugin_host.call import Rejected
+from inbox.plugin_host.call import Rejected, hears_itself
 from inbox.plugin_host.items import (
     Badge,
     Banner,
@@ -65,6 +65,7 @@ __all__ = [
     "Ticket",
     "UtcDateTime",
     "current_agent",
+    "hears_itself",
     "hookimpl",
     "http",
     "may",

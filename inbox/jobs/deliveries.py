@@ -66,15 +66,15 @@ def claim(owner: str, done: Collection[int] = (), *, limit: int = 100, busy: Col
             current.execute(sa.select(sa.func.pg_advisory_xact_lock(PG_LOCK)))
         tasks = []
         for event in current.scalars(_next_events(owner, now, limit)).all():
-            active, paused = kinds.get(event.kind, ((), ()))
-            told = tuple(each for each in active if not _is_own(each, event))
+            told, paused = ([plugin for plugin in plugins if _is_to_hear(plugin, event)]
+                            for plugins in kinds.get(event.kind, ((), ())))
             for plugin in (*paused, *(each for each in told if each in busy)):
                 _put_off(plugin, event.id, "waiting" if plugin in paused else "failed", now + BUSY_DELAY,
                          "" if plugin in paused else "The plugin is still busy with earlier events.")
-            told = tuple(each for each in told if each not in busy)
+            told = [each for each in told if each not in busy]
             if told:
                 event.lease_owner, event.lease_until = owner, now + LEASE
-                tasks.append(Task(event.id, event.kind, told))
+                tasks.append(Task(event.id, event.kind, tuple(told)))
             else:
                 event.dispatched_at, event.lease_owner, event.lease_until = now, None, None
         return tasks
@@ -87,8 +87,10 @@ def _listeners() -> dict[str, tuple[tuple[str, ...], tuple[str, ...]]]:
     return {name: (tuple(call.listeners(name)), tuple(call.waiting_listeners(name))) for name in names}
 
 
-def _is_own(plugin: str, event: Event) -> bool:
-    return event.source == f"plugin:{plugin}" or event.depth > MAX_DEPTH
+def _is_to_hear(plugin: str, event: Event) -> bool:
+    """Not of what it did itself, unless it asks for that (`hears_itself`); and chains of answers end somewhere."""
+    is_own = event.source == f"plugin:{plugin}"
+    return event.depth <= MAX_DEPTH and (not is_own or call.hears_itself_in(plugin, event.kind))
 
 
 def _is_free(now: dt.datetime) -> sa.ColumnElement[bool]:

@@ -21,41 +21,34 @@ from __future__ import annotations
 import contextvars
 import copy
 import logging
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-import sqlalchemy as sa
 from flask import current_app, has_app_context
 
 from inbox.db import in_transaction, no_writes, session
 from inbox.hookspecs import HookSpec, Kind
-from inbox.plugin_host import faults
+from inbox.plugin_host import faults, running
 from inbox.plugin_host.faults import PluginFailure
+from inbox.plugin_host.guards import SessionGuard, Snapshot, close_leaks, complaint, too_long
 from inbox.plugin_host.items import Item
 from inbox.plugin_host.registry import EXTENSION, PluginHost
-from inbox.plugin_host.timing import SLOW_SECONDS
+from inbox.plugin_host.running import Call, answering
+from inbox.plugin_host.timing import PAGE_TIME, SLOW_SECONDS
 
 __all__ = ["Call", "PluginFailure", "Rejected", "answering", "check", "choose", "current", "event", "filter", "guard",
-           "lifecycle", "prepare", "register", "registered", "slot"]
+           "hears_itself", "lifecycle", "prepare", "register", "registered", "slot"]
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
-PLURALS = (Kind.slot, Kind.register)
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 class Rejected(Exception):
     """A plugin's check says no; the message is for the person who asked for the change."""
-
-
-@dataclass(frozen=True)
-class Call:
-    """The call that runs now: which plugin answers which hook, because of which event."""
-
-    plugin: str
-    hook: str
-    event: Any = None
 
 
 @dataclass(frozen=True)
@@ -65,17 +58,16 @@ class _Answerer:
     takes: tuple[str, ...]
 
 
-_answering: contextvars.ContextVar[Call | None] = contextvars.ContextVar("inbox_answering", default=None)
-
 
 def current() -> PluginHost | None:
     """The plugin host of the current work context, or None where no plugins are loaded."""
     return current_app.extensions.get(EXTENSION) if has_app_context() else None
 
 
-def answering() -> Call | None:
-    """The call in which the running code is, or None outside of plugin code."""
-    return _answering.get()
+def hears_itself(function: F) -> F:
+    """Mark an event answer that is told also of events its own plugin caused. Chains of them end after five."""
+    function.inbox_hears_itself = True  # type: ignore[attr-defined]
+    return function
 
 
 # --- the kinds --------------------------------------------------------------------------------------------------
@@ -90,7 +82,7 @@ def check(name: str, **facts: Any) -> None:
 def prepare(name: str, new: Any, **facts: Any) -> None:
     """Let every plugin set fields of `new`, an unsaved object; a failed call leaves it as it was before."""
     for host, spec, who in _each(name, Kind.prepare):
-        before = _Snapshot(new)
+        before = Snapshot(new)
         good = False
         try:
             good, _ = _ask(host, spec, who, {spec.args[0]: new, **facts})
@@ -152,8 +144,11 @@ def registered(name: str) -> list[tuple[str, Any]]:
 
 
 def guard(plugin: str, what: str, function: Callable[..., T], *args: Any, may_write: bool = False,
-          **facts: Any) -> tuple[bool, T | None]:
+          longest: float | None = None, **facts: Any) -> tuple[bool, T | None]:
     """Run something a plugin handed in with an item (a column's cells, a job, a template) under the caller's rules.
+
+    `facts` (a ticket) say what it is about; a text in the answer has at most 100,000 characters. `longest` is the
+    number of seconds after which it is a fault that it still runs, where ten are too few (a job).
 
     Returns (True, answer), or (False, None) after a fault, stored under `what`. Where faults are to be seen at once,
     raises PluginFailure.
@@ -164,7 +159,7 @@ def guard(plugin: str, what: str, function: Callable[..., T], *args: Any, may_wr
     kind = Kind.event if may_write else Kind.slot
     spec = HookSpec(what, kind, ("item",), "", "", None, None, "")
     who = _Answerer(plugin, lambda: function(*args), ())
-    answer, problem = _run(host, spec, who, facts, typed=False)
+    answer, problem = _run(host, spec, who, facts, typed=False, longest=longest)
     if problem is None:
         return True, answer
     if host.raise_faults:
@@ -195,6 +190,13 @@ def _tell(plugin: str, name: str, kind: Kind, facts: dict[str, Any]) -> None:
             problem = _run(host, spec, who, facts)[1]
             if problem:
                 raise PluginFailure(plugin, name, problem)
+
+
+def hears_itself_in(plugin: str, name: str) -> bool:
+    """True when a plugin's answer to an event hook is marked by `hears_itself`."""
+    host = current()
+    return host is not None and any(getattr(who.function, "inbox_hears_itself", False)
+                                    for who in _answerers(host, name, frozenset({plugin})))
 
 
 def listeners(name: str) -> list[str]:
@@ -242,7 +244,18 @@ def _each(name: str, kind: Kind) -> Iterator[tuple[PluginHost, HookSpec, _Answer
     if in_transaction():
         raise RuntimeError(f"{name} is asked before the write begins, not inside transaction().")
     for who in _answerers(host, name, host.active()):
+        if kind in PAGE_TIME and host.running.is_clogged(who.plugin):
+            _note_skip(host, who.plugin, name)
+            continue
         yield host, spec, who
+
+
+def _note_skip(host: PluginHost, plugin: str, hook: str) -> None:
+    """Several calls of a plugin hang: nobody waits for it any more until they end. One note a minute."""
+    now = time.monotonic()
+    if now - host.skipped_at.get(plugin, float("-inf")) >= 60:
+        host.skipped_at[plugin] = now
+        faults.store(host, plugin, hook, "It was not asked: earlier calls still hang.", weight=0)
 
 
 def _answerers(host: PluginHost, name: str, among: frozenset[str]) -> list[_Answerer]:
@@ -265,39 +278,61 @@ def _ask(host: PluginHost, spec: HookSpec, who: _Answerer, facts: dict[str, Any]
 
 
 def _run(host: PluginHost, spec: HookSpec, who: _Answerer, facts: dict[str, Any], *,
-         typed: bool = True) -> tuple[Any, str | None]:
+         typed: bool = True, longest: float | None = None) -> tuple[Any, str | None]:
     """(answer, None), or (None, what went wrong), which is stored then."""
     may_write = spec.kind in (Kind.event, Kind.lifecycle)
-    happened = facts.get("event")
-    ticket_id, event_id = getattr(facts.get("ticket"), "id", None), getattr(happened, "id", None)
     own = spec.args[0] if spec.kind in (Kind.prepare, Kind.filter) else None  # the one it may change
-    fence, others = _Guard(may_write), [_Snapshot(each) for name, each in facts.items() if name != own]
-    call, began = Call(who.plugin, spec.name, happened), time.monotonic()
+    limit = None if spec.kind is Kind.lifecycle else longest or running.LONGEST_CALL
+    call = Call(who.plugin, spec.name, spec.kind, facts.get("event"), getattr(facts.get("ticket"), "id", None), limit)
+    fence, others = SessionGuard(may_write), Snapshot.of(facts, own)
     answer: Any = None
     error: BaseException | None = None
+    host.running.begin(call)
     try:  # in a copy of the context: what the plugin leaves open there (a transaction, a language) ends with the call
         answer = contextvars.copy_context().run(_invoke, call, who, facts, may_write)
     except Rejected as refusal:
         if spec.kind is Kind.check:
             raise
         error = refusal
-    except (Exception, SystemExit) as raised:
+    except BaseException as raised:  # SystemExit as well, and whatever else a plugin invents
+        if _is_for_us(host, raised):
+            raise
         error = raised
-    problem = f"{type(error).__name__}: {error}" if error else (
-        fence.complaint() or (_complaint(spec, answer) if typed else None))
+    finally:
+        took = host.running.end(call)
+    problem = _problem(spec, call, fence, error, answer, typed)
     changed = [each for each in others if each.restore()]
     if changed and not may_write:
         problem = problem or "It changed an object that it was only given to read."
-    _note_time(host, spec, who, time.monotonic() - began, problem)
+    if problem is not None or call.query_failed:  # a failed query makes PostgreSQL refuse all others
+        session().rollback()  # whatever it left in our session; all that core had there was read, and is read again
+    if call.connections:
+        leak = close_leaks(call, rolled_back=problem is not None or call.query_failed)
+        problem = problem or leak
+    _note_time(host, call, took, problem)
     if problem is None:
         return answer, None
-    session().rollback()  # whatever it left in our session; all that core had there was read, and is read again
-    faults.store(host, who.plugin, spec.name, problem, error=error, ticket_id=ticket_id, event_id=event_id)
+    faults.store(host, who.plugin, spec.name, problem, error=error, ticket_id=call.ticket_id, event_id=call.event_id)
     return None, problem
 
 
+def _is_for_us(host: PluginHost, raised: BaseException) -> bool:
+    """Ctrl-C reaches the main thread wherever it is; tests end by exceptions of their own."""
+    if isinstance(raised, KeyboardInterrupt):
+        return threading.current_thread() is threading.main_thread()
+    return host.raise_faults and not isinstance(raised, Exception | SystemExit)
+
+
+def _problem(spec: HookSpec, call: Call, fence: SessionGuard, error: BaseException | None, answer: Any,
+             typed: bool) -> str | None:
+    found = f"{type(error).__name__}: {error}" if error is not None else None
+    if call.broken or found is None:
+        found = fence.complaint(call) or found
+    return found or (complaint(spec, answer) if typed else too_long(answer))
+
+
 def _invoke(call: Call, who: _Answerer, facts: dict[str, Any], may_write: bool) -> Any:
-    _answering.set(call)
+    running.enter(call)
     chosen = {name: facts[name] for name in who.takes}
     if may_write:
         return who.function(**chosen)
@@ -305,96 +340,9 @@ def _invoke(call: Call, who: _Answerer, facts: dict[str, Any], may_write: bool) 
         return who.function(**chosen)
 
 
-def _complaint(spec: HookSpec, answer: Any) -> str | None:
-    """What is wrong with an answer's type, or None."""
-    if spec.answer is None:
-        return None if answer is None else f"It returned {type(answer).__name__}; this hook returns nothing."
-    if answer is None:
-        return None
-    if not isinstance(answer, spec.answer):
-        return f"It returned {type(answer).__name__} instead of {spec.answer.__name__}."
-    if isinstance(answer, list) and spec.kind in PLURALS and spec.item is not None:
-        strange = next((each for each in answer if not isinstance(each, spec.item)), None)
-        if strange is not None:
-            return f"Its list holds {type(strange).__name__} instead of {spec.item.__name__}."
-    return None
-
-
-def _note_time(host: PluginHost, spec: HookSpec, who: _Answerer, took: float, problem: str | None) -> None:
+def _note_time(host: PluginHost, call: Call, took: float, problem: str | None) -> None:
     if host.config.trace_hooks:
-        log.info("hook %s → %s: %.1f ms%s", spec.name, who.plugin, took * 1000, f" ({problem})" if problem else "")
-    if host.timing.note(who.plugin, spec.name, spec.kind, took, failed=problem is not None):
-        faults.store(host, who.plugin, spec.name, f"It is slow: {took * 1000:.0f} ms now, and over "
+        log.info("hook %s → %s: %.1f ms%s", call.hook, call.plugin, took * 1000, f" ({problem})" if problem else "")
+    if host.timing.note(call.plugin, call.hook, call.kind, took, failed=problem is not None):
+        faults.store(host, call.plugin, call.hook, f"It is slow: {took * 1000:.0f} ms now, and over "
                      f"{SLOW_SECONDS * 1000:.0f} ms three times within ten minutes.", weight=0)
-
-
-# --- guards -----------------------------------------------------------------------------------------------------
-
-
-class _Guard:
-    """Notices when a plugin ends our transaction or changes rows of our session behind core's back."""
-
-    def __init__(self, may_write: bool) -> None:
-        self._may_write = may_write  # then it opens and ends transactions of its own
-        self._session = session()
-        self._root = self._session.get_transaction() or self._session.begin()
-        self._before = self._changed()
-
-    def _changed(self) -> set[int]:
-        return {id(each) for part in (self._session.new, self._session.dirty, self._session.deleted)
-                for each in part}
-
-    def complaint(self) -> str | None:
-        """What happened to the session since, or None."""
-        if not self._may_write and self._session.get_transaction() is not self._root:
-            return "It ended the transaction it was called in."
-        if self._changed() - self._before:
-            return "It changed rows outside of transaction(), or past core's functions."
-        return None
-
-
-class _Snapshot:
-    """The fields of an unsaved object, to be put back. Stored objects are the session guard's business."""
-
-    def __init__(self, subject: Any) -> None:
-        state = sa.inspect(subject, raiseerr=False)
-        self._mapped = isinstance(state, sa.orm.InstanceState)
-        unsaved = state.transient if self._mapped else hasattr(subject, "__dict__")
-        self._subject = subject if unsaved and not isinstance(subject, type) else None
-        self._before = self._values()
-
-    def _values(self) -> dict[str, Any]:
-        fields = vars(self._subject) if self._subject is not None else {}
-        return {name: _copy(value) for name, value in fields.items() if name != "_sa_instance_state"}
-
-    def restore(self) -> bool:
-        """Put every field back. True when something had been changed."""
-        now = self._values()
-        if now == self._before:
-            return False
-        for name in now.keys() | self._before.keys():
-            if name not in self._before:
-                self._drop(name)
-            elif name not in now or now[name] != self._before[name]:
-                self._put(name, self._before[name])
-        return True
-
-    def _drop(self, name: str) -> None:
-        if self._mapped:
-            delattr(self._subject, name)
-        else:
-            del vars(self._subject)[name]
-
-    def _put(self, name: str, value: Any) -> None:
-        if self._mapped:
-            setattr(self._subject, name, value)
-        else:
-            vars(self._subject)[name] = value
-
-
-def _copy(value: Any) -> Any:
-    """A plain copy of a collection (an ORM collection becomes an ordinary one); anything else as it is."""
-    for plain in (list, dict, set):
-        if isinstance(value, plain):
-            return plain(value)
-    return value

@@ -19,13 +19,14 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from inbox import hookspecs
 from inbox.config import Config
-from inbox.db import Base, in_transaction, session, transaction, work_context
+from inbox.db import Base, db, in_transaction, session, transaction, work_context
 from inbox.hookspecs import PROJECT, HookSpec
-from inbox.plugin_host import discover, faults, registrations
+from inbox.plugin_host import discover, faults, guards, registrations
 from inbox.plugin_host.discover import Found
 from inbox.plugin_host.manifest import Manifest
 from inbox.plugin_host.models import Plugin, PluginRevision
 from inbox.plugin_host.registrations import LoadError
+from inbox.plugin_host.running import RunningCalls
 from inbox.plugin_host.timing import Timing
 
 __all__ = ["LoadError", "PluginHost", "init_app"]
@@ -46,7 +47,8 @@ class PluginHost:
         self.add_specs(hookspecs)
         self.builtins: frozenset[str] = frozenset()
         self.broken: dict[str, str] = {}
-        self.timing = Timing()
+        self.timing, self.running = Timing(), RunningCalls()
+        self.skipped_at: dict[str, float] = {}
         self.on_register: list[Callable[[str, dict[str, list[Any]]], None]] = []
         """Told of what a plugin registers before anything is kept of it; they raise LoadError to refuse it."""
         self._loaded: dict[str, str] = {}  # name → version
@@ -238,5 +240,7 @@ def init_app(app: Flask, config: Config) -> PluginHost:
     host = PluginHost(app, config)
     for name, module in discover.builtins():
         host.add_builtin(name, module)
+    with app.app_context():
+        guards.listen(db.engine)
     app.extensions[EXTENSION] = host
     return host
