@@ -1,36 +1,66 @@
-"""The web process: granian with one worker process and many threads, since a live stream holds a thread."""
+"""The web process: granian with few worker processes of many threads, since a live stream holds a thread."""
 
 from __future__ import annotations
 
 import multiprocessing
+import os
+import signal
+from collections.abc import Callable, Iterable
 from functools import partial
+from multiprocessing.connection import Connection
 from typing import Any
 
-from granian import Granian
 from granian.constants import Interfaces
 from granian.log import LogLevels
 
 from inbox import logs, processes
 from inbox.config import Config
+from inbox.web_server import READY, REPLACE, Server
 
 KILL_SECONDS = 8  # for requests in hand after SIGTERM
 LOGGING: dict[str, Any] = {"formatters": {}, "handlers": {}, "loggers": {
     "_granian": {"level": "ERROR", "handlers": [], "propagate": True}, "granian.access": {"handlers": []}}}
 
 
-def application(config: Config) -> Any:
-    """Called in the worker process: the application, tied to the process above it."""
+class Leaving:
+    """A WSGI application that can ask browsers to come back on another connection, which another process answers."""
+
+    def __init__(self, app: Callable[..., Iterable[bytes]]) -> None:
+        self._app = app
+        self._leaving = False
+
+    def leave(self) -> None:
+        """From now on every answer closes its connection."""
+        self._leaving = True
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        if not self._leaving:
+            return self._app(environ, start_response)
+
+        def start(status: str, headers: list[tuple[str, str]], *more: Any) -> Any:
+            return start_response(status, [*headers, ("Connection", "close")], *more)
+
+        return self._app(environ, start)
+
+
+def application(config: Config, mouth: Connection) -> Any:
+    """Called in a worker process: the application, tied to the process above it, which hears from it by `mouth`."""
     logs.init(config, "web")
     from inbox.app import create_app
+    from inbox.recycling import follow_code
 
     app = create_app(config)
-    app.extensions["inbox_plugins"].boot()
-    processes.hear_signals(app.extensions["inbox_live"].stop)  # requests in hand are waited for, streams never end
+    answer = Leaving(app)
+    processes.hear_signals(app.extensions["inbox_live"].stop,  # requests in hand are waited for, streams never end
+                           {signal.SIGUSR2: answer.leave})
+    processes.on_recycle(lambda reason: mouth.send((REPLACE, os.getpid(), reason)))
+    follow_code(app)
     parent = multiprocessing.parent_process()
     if parent is not None and parent.pid is not None:
         processes.die_with_parent()
         processes.watch_parent(parent.pid)
-    return app
+    mouth.send((READY, os.getpid(), ""))
+    return answer
 
 
 def run_web(config: Config) -> int:
@@ -38,9 +68,10 @@ def run_web(config: Config) -> int:
     if not processes.watch_supervisor():
         processes.require_port(config.host, config.port, "port")
     processes.hear_signals()
-    server = Granian(
-        "inbox", address=config.host, port=config.port, interface=Interfaces.WSGI, workers=1,
+    ear, mouth = multiprocessing.Pipe(duplex=False)
+    server = Server(
+        ear, "inbox", address=config.host, port=config.port, interface=Interfaces.WSGI, workers=config.web_processes,
         blocking_threads=config.web_threads, workers_kill_timeout=KILL_SECONDS, websockets=False,
         log_dictconfig=LOGGING, log_level=LogLevels.error)
-    server.serve(target_loader=partial(application, config), wrap_loader=False)
+    server.serve(target_loader=partial(application, config, mouth), wrap_loader=False)
     return 0

@@ -135,6 +135,13 @@ def recycle_me(reason: str) -> bool:
     return True
 
 
+def start_anew() -> None:
+    """Replace this process by a new one with the same words, environment and process id. Does not return."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 (the words are our own)
+
+
 # --- no orphans -------------------------------------------------------------------------------------------------
 
 
@@ -172,23 +179,29 @@ def watch_supervisor() -> bool:
     return True
 
 
-def hear_signals(on_end: Callable[[], None] | None = None) -> None:
+def hear_signals(on_end: Callable[[], None] | None = None,
+                 others: dict[signal.Signals, Callable[[], None]] | None = None) -> None:
     """See to it that Python's handlers of SIGTERM and SIGINT run, whichever thread the signal was given to.
 
     They run in the main thread. When the system interrupts another one instead, a main thread that waits for a lock
     sleeps on, and the signal has no effect. A thread that hears of every signal wakes the main one (by SIGUSR1). In
-    that thread `on_end` is called first. Call it in the main thread.
+    that thread `on_end` is called first, and what `others` say for their signals. Call it in the main thread.
     """
     ear, mouth = os.pipe()
     os.set_blocking(mouth, False)
     signal.set_wakeup_fd(mouth, warn_on_full_buffer=False)
-    signal.signal(signal.SIGUSR1, lambda *_: None)
+    for each in (signal.SIGUSR1, *(others or {})):
+        signal.signal(each, lambda *_: None)
     sleeper = threading.main_thread().ident
     assert sleeper is not None
 
     def listen() -> None:
-        while not {signal.SIGTERM, signal.SIGINT} & set(os.read(ear, 256)):
-            pass
+        heard: set[int] = set()
+        while not {signal.SIGTERM, signal.SIGINT} & heard:
+            heard = set(os.read(ear, 256))
+            for number, call in (others or {}).items():
+                if number in heard:
+                    call()
         if on_end is not None:
             on_end()
         while threading.main_thread().is_alive():

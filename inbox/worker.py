@@ -14,30 +14,49 @@ STOP_SECONDS = 8.0
 
 
 def run_worker(config: Config) -> int:
-    """Work until SIGTERM or SIGINT, then finish what is in hand. Returns the exit code."""
-    ended = threading.Event()
+    """Work until SIGTERM or SIGINT, then finish what is in hand. Returns the exit code.
+
+    Asked to be replaced, it finishes what it has in hand and starts anew under the same process id: whoever watches
+    over it, our supervisor or a service manager, need not know.
+    """
+    ended, again = threading.Event(), threading.Event()
+    turn = threading.Event()  # one of the two
+
+    def end(*_: object) -> None:
+        ended.set()
+        turn.set()
+
     for each in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(each, lambda *_: ended.set())
+        signal.signal(each, end)
     processes.hear_signals()
     processes.watch_supervisor()
 
     from inbox.app import create_app
     from inbox.jobs.worker import Worker
     from inbox.mail.imap import Fetcher
+    from inbox.recycling import follow_code
+
+    def replace(reason: str) -> None:
+        log.info("Starting anew: %s", reason)
+        again.set()
+        turn.set()
 
     app = create_app(config)
-    app.extensions["inbox_plugins"].boot()
+    processes.on_recycle(replace)
+    follow_code(app)
     if ended.is_set():
         return 0
     worker, fetcher = Worker(app), Fetcher(app)
     worker.start()
     fetcher.start()
     log.info("At work: jobs, events, schedule, mail fetching.")
-    while not ended.wait(3600):
+    while not turn.wait(3600):
         log.debug("Still at work.")
     log.info("Ending: what is in hand is finished first.")
     closing = threading.Thread(target=fetcher.stop, args=(STOP_SECONDS,), name="imap-stop", daemon=True)
     closing.start()
     done = worker.stop(STOP_SECONDS)
     closing.join(STOP_SECONDS)
+    if again.is_set() and not ended.is_set():
+        processes.start_anew()
     return 0 if done else 1

@@ -56,6 +56,7 @@ class PluginHost:
         self._registered: dict[str, list[tuple[str, Any]]] = {}  # hook → (plugin, item)
         self._states: dict[str, str] = {}
         self._revision: int | None = None
+        self.code: int | None = None  # the number of the code this process has read; None: it has read none yet
         self._looked_at = 0.0
         self._lock = threading.RLock()
 
@@ -130,7 +131,10 @@ class PluginHost:
         return self._revision or 0
 
     def _refresh(self) -> None:
-        revision = session().scalar(sa.select(PluginRevision.value)) or 0
+        row = session().execute(sa.select(PluginRevision.value, PluginRevision.code)).first()
+        revision, code = (row.value, row.code) if row is not None else (0, 0)
+        if self.code is None:
+            self.code = code
         if revision != self._revision:
             rows = session().execute(sa.select(Plugin.name, Plugin.state)).all()
             self._states = {row.name: row.state for row in rows}

@@ -1,0 +1,42 @@
+"""New code of plugins: every process looks once a second whether there is any, and lets itself be replaced then."""
+
+from __future__ import annotations
+
+import logging
+import threading
+
+import sqlalchemy as sa
+from flask import Flask
+from sqlalchemy.exc import SQLAlchemyError
+
+from inbox import processes
+from inbox.db import session, work_context
+from inbox.plugin_host.models import PluginRevision
+from inbox.plugin_host.registry import EXTENSION, PluginHost
+
+log = logging.getLogger(__name__)
+LOOK_SECONDS = 1.0
+PATIENCE = (20.0, 60.0, 300.0)  # before asking again, when no replacement came
+
+
+def follow_code(app: Flask) -> None:
+    """Load what is installed, then watch for other code in a thread. Does nothing else in safe mode."""
+    host: PluginHost = app.extensions[EXTENSION]
+    host.boot()
+    if not app.config["INBOX"].safe_mode:
+        threading.Thread(target=_watch, args=(app, host), name="code-watcher", daemon=True).start()
+
+
+def _watch(app: Flask, host: PluginHost) -> None:
+    pause, asked = threading.Event(), 0
+    while True:
+        pause.wait(LOOK_SECONDS if not asked else PATIENCE[min(asked, len(PATIENCE)) - 1])
+        try:
+            with work_context(app):
+                code = session().scalar(sa.select(PluginRevision.code))
+        except SQLAlchemyError as error:
+            log.debug("The database does not answer (%s).", error)
+            continue
+        if host.code is not None and code != host.code:
+            processes.recycle_me("There is new code of plugins.")
+            asked += 1
