@@ -5,8 +5,10 @@ What is not here may change without notice.
 
 from __future__ import annotations
 
+from flask_babel import gettext, ngettext
+
 from inbox import hookimpl, http, signatures
-from inbox.core import messages, notifications, settings, tickets
+from inbox.core import messages, notifications, settings, tags, tickets
 from inbox.core.automatic import me, spend, why_not_answer
 from inbox.core.errors import CoreError, Invalid, NotAllowed, NotFound
 from inbox.core.messages import Body
@@ -32,7 +34,15 @@ from inbox.plugin_host.items import (
     Setting,
     SettingTest,
 )
-from inbox.web.plugin_parts import current_agent, plugin_static, plugin_url, render
+from inbox.web.plugin_parts import (
+    actor,
+    back_to_list,
+    back_to_ticket,
+    current_agent,
+    plugin_static,
+    plugin_url,
+    render,
+)
 
 __all__ = [
     "Agent",
@@ -64,13 +74,18 @@ __all__ = [
     "SettingTest",
     "Ticket",
     "UtcDateTime",
+    "actor",
+    "back_to_list",
+    "back_to_ticket",
     "current_agent",
+    "gettext",
     "hears_itself",
     "hookimpl",
     "http",
     "may",
     "me",
     "messages",
+    "ngettext",
     "notifications",
     "plugin_static",
     "plugin_url",
@@ -79,6 +94,7 @@ __all__ = [
     "settings",
     "signatures",
     "spend",
+    "tags",
     "tickets",
     "transaction",
     "utcnow",

@@ -34,7 +34,7 @@ KEYWORDS = {
     "_translated": (2,),
 }
 METHODS = [("demo/**", "ignore"), ("migrations/**", "ignore"), ("scaffold/**", "ignore"), ("translate.py", "ignore"),
-           ("**.py", "python"), ("templates/**.html", "jinja2")]
+           ("**.py", "python"), ("templates/**.html", "jinja2"), ("builtin/**.html", "jinja2")]
 # "The message is empty.", "{1} cannot be reached on port {2}: {3}"
 _SENTENCE = re.compile(r"(?:[A-Z]|\{\d\} [a-z])[^\n]* [^\n]*(?:[.?]|: \{\d\}|\(\{\d\}\))\Z")
 # Files whose sentences ("The message is empty.") are kept in the database and translated when they are shown.
@@ -55,8 +55,9 @@ WORDS = (
 def collect() -> Catalog:
     """Everything that is to be translated, in order of the alphabet."""
     catalog = Catalog(project="Pluginbox", charset="utf-8")
+    options = {pattern: {"silent": "false"} for pattern, method in METHODS if method == "jinja2"}
     for _file, _line, message, _comments, context in extract_from_dir(
-            ROOT, METHODS, options_map={"templates/**.html": {"silent": "false"}}, keywords=KEYWORDS):
+            ROOT, METHODS, options_map=options, keywords=KEYWORDS):
         if message:
             catalog.add(message, context=context)
     for word in (*WORDS, *FATES, *permissions.ABILITIES.values()):

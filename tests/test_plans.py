@@ -280,8 +280,7 @@ def sweeps(at: Place) -> None:
 PAGES = ("/views/unassigned", "/views/mine", "/views/all", "/views/closed?sort=oldest", "/views/drafts",
          "/departments/4", "/search?q=invoice", "/search?q=is:open+tag:7", "/rail", "/ledger",
          "/ledger?fate=quarantined", "/profile")
-TICKET_PAGES = ("", "?in=mine", "?part=pane", "/conversation", "/recipients", "/saved-replies", "/assignees",
-                "/tag-menu")
+TICKET_PAGES = ("", "?in=mine", "?part=pane", "/conversation", "/recipients", "/saved-replies", "/assignees")
 API = ("tickets", "tickets?status=open", "tickets?department=Sales&assignee=none", "tickets?tag=tag+3", "ledger",
        "tickets?customer=customer9@mail.example", "tickets?updated_since=2026-11-01T00:00:00Z", "customers",
        "customers?q=customer1", "ledger?fate=created", "tickets/200", "tickets/200/messages")

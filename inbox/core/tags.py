@@ -17,6 +17,11 @@ def all_tags(limit: int = 500) -> list[Tag]:
     return list(session().scalars(sa.select(Tag).order_by(Tag.name).limit(limit)))
 
 
+def clean(name: str) -> str:
+    """A name as it is kept: lower case, single blanks. Raises Invalid for an empty one."""
+    return clean_tag(name)
+
+
 def counts() -> dict[int, int]:
     """On how many tickets each tag is. One walk over the tags of tickets: for the page of settings."""
     rows = session().execute(sa.select(TicketTag.tag_id, sa.func.count()).group_by(TicketTag.tag_id))

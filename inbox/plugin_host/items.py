@@ -59,7 +59,8 @@ class Link(Item):
 class Button(Item):
     """A button. It posts to `url` (with the CSRF token); with `opens=True` it loads `url` into a small menu instead.
 
-    A bulk action posts the numbers of the selected tickets as `number`, once each.
+    A bulk action posts the numbers of the selected tickets as `number`, once each. What it loads into a menu lies
+    inside the form with the selection: fields, and buttons with a `formaction`, no form of its own.
     """
 
     title: str
@@ -103,9 +104,12 @@ class Panel(Item):
     template: str = ""
     values: Mapping[str, Any] = field(default_factory=dict)
     empty: str = ""  # what is said when there are no facts
+    lines: int = 5  # the height, in lines, that a panel with `load` keeps free, so that nothing jumps when it arrives
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if not 1 <= self.lines <= 12:
+            raise ItemError("Panel.lines must be 1 to 12.")
         for label, value in self.facts.items():
             if not isinstance(label, str) or not isinstance(value, str):
                 raise ItemError(f"Panel.facts maps texts to texts; {label!r} → {value!r} is not.")

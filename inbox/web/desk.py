@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from flask import Blueprint, g, redirect, render_template, request, url_for
 from flask_babel import gettext
@@ -32,14 +33,27 @@ class Place:
     @classmethod
     def from_request(cls) -> Place:
         """The place that a ticket's address names: `?in=mine`, `?in=department-3`, `?q=…`."""
-        inside, q = request.args.get("in", ""), request.args.get("q", "")
+        return cls._from(request.args)
+
+    @classmethod
+    def from_address(cls, address: str) -> Place:
+        """The same of the whole address of a ticket's page."""
+        return cls._from(dict(parse_qsl(urlsplit(address).query)))
+
+    @classmethod
+    def _from(cls, values: Mapping[str, str]) -> Place:
+        inside, q = values.get("in", ""), values.get("q", "")
         kind, _, number = inside.partition("-")
         department = int(number) if kind == "department" and number.isdigit() else None
         view = inside if inside in views.BUILTIN else None
         if view is None and department is None and not q:
             view = "all"
-        return cls(view, department, q, request.args.get("after"), request.args.get("before"),
-                   request.args.get("sort") == "oldest")
+        return cls(view, department, q, values.get("after"), values.get("before"), values.get("sort") == "oldest")
+
+    @property
+    def name(self) -> str:
+        """What plugins call this list: `unassigned`, `department-3`, `search`."""
+        return str(self.query.get("in") or "search")
 
     @property
     def query(self) -> dict[str, Any]:

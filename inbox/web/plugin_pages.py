@@ -205,16 +205,19 @@ def _view(plugin: str, endpoint: str, view: Callable[..., Any], pages: Pages) ->
             return failure(plugin, plain=pages.signed)
         if isinstance(answer, _Refusal):
             raise answer.error
-        return answer
+        return answer.draw() if isinstance(answer, plugin_parts.Later) else answer
 
     run.inbox_public = pages.public or pages.signed  # type: ignore[attr-defined]
     return run
 
 
-def _response(view: Callable[..., Any], values: dict[str, Any]) -> Response | _Refusal:
+def _response(view: Callable[..., Any], values: dict[str, Any]) -> Response | _Refusal | plugin_parts.Later:
     """A view's answer, whole: what is still to be computed would be outside of the caller's rules."""
     try:
-        response = current_app.make_response(current_app.ensure_sync(view)(**values))
+        answer = current_app.ensure_sync(view)(**values)
+        if isinstance(answer, plugin_parts.Later):
+            return answer
+        response = current_app.make_response(answer)
     except (HTTPException, CoreError, Rejected, PluginFailure) as refusal:
         return _Refusal(refusal)
     if response.is_streamed and not response.direct_passthrough:

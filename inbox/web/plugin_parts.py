@@ -5,20 +5,26 @@ from __future__ import annotations
 import difflib
 import hashlib
 import io
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import jinja2
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.support import NullTranslations, Translations
-from flask import Flask, current_app, has_request_context, render_template, request
+from flask import Flask, current_app, flash, has_request_context, render_template, request
 from flask_babel import Domain, get_locale
 from flask_login import current_user
 from markupsafe import Markup
 
-from inbox.core.models import Agent
+from inbox.core import automatic
+from inbox.core import tickets as core_tickets
+from inbox.core.events import Actor
+from inbox.core.models import Agent, Ticket
 from inbox.plugin_host import call
 from inbox.plugin_host.items import Panel
 from inbox.plugin_host.registry import EXTENSION, PluginHost
@@ -105,6 +111,53 @@ def current_agent() -> Agent | None:
     return getattr(current_user, "agent", None) if has_request_context() else None
 
 
+def actor() -> Actor:
+    """Who acts in a plugin's page: the signed-in agent; elsewhere the plugin itself."""
+    agent = current_agent()
+    return Actor.of(agent, "web") if agent is not None else automatic.me()
+
+
+@dataclass(frozen=True)
+class Later:
+    """An answer that the desk itself draws, after the plugin's view is done."""
+
+    draw: Callable[[], Any]
+
+
+def back_to_ticket(ticket: Ticket) -> Later:
+    """The answer to a button beside a ticket: the ticket's fresh parts, or its page."""
+    return Later(lambda: _show_ticket(ticket.number))
+
+
+def _show_ticket(number: int) -> Any:
+    from inbox.web import desk, htmx, tickets
+
+    place = desk.Place.from_address(_came_from())
+    if htmx.wants_partial():
+        agent = current_agent()
+        assert agent is not None
+        return render_template("ticket/_fresh.html", place=place, **tickets.pane(core_tickets.get(number, agent)))
+    return htmx.go_to(place.ticket_url(number))
+
+
+def back_to_list(said: str) -> Later:
+    """The answer to a bulk action: the list again, with a sentence that says what was done."""
+    return Later(lambda: _show_list(said))
+
+
+def _show_list(said: str) -> Any:
+    from inbox.web import auth, htmx
+
+    flash(said)
+    parts = urlsplit(_came_from())
+    return htmx.go_to(auth.safe_next(parts.path + (f"?{parts.query}" if parts.query else "")))
+
+
+def _came_from() -> str:
+    """The page that a request was made from; only its path and query are ever used."""
+    return request.form.get("from") or request.headers.get("HX-Current-URL") or request.referrer or ""
+
+
 def fault_page(plugin: str) -> str:
     """Where an admin reads a plugin's faults."""
     return f"/settings/plugins/{plugin}"
@@ -165,10 +218,15 @@ class Answers(list[Any]):
 def slot(name: str, **facts: Any) -> Answers:
     """What all plugins have for one place of a page; `agent` is the signed-in one. For templates."""
     facts.setdefault("agent", current_agent())
-    failed: list[str] = []
-    answers = Answers(call.slot(name, failed, **facts))
-    answers.failed = failed
-    return answers
+    kept = vars(request._get_current_object()).setdefault("inbox_slots", {})  # type: ignore[attr-defined]
+    key = (name, *(each if isinstance(each, str) else id(each) for each in facts.values()))  # asked once a page
+    if key not in kept:
+        failed: list[str] = []
+        answers = Answers(call.slot(name, failed, **facts))
+        answers.failed = failed
+        kept[key] = (answers, facts)  # the facts, too: as long as they live, no other has their id
+    found: Answers = kept[key][0]
+    return found
 
 
 def panel_content(panel: Panel) -> Markup | None:
@@ -214,9 +272,11 @@ def loaders(app: Flask) -> list[jinja2.BaseLoader]:
 def init(app: Flask) -> None:
     """After our own screens: plugins use what those have."""
     from inbox.web.desk import sidebar
+    from inbox.web.settings import allowed_sections
 
     app.jinja_env.loader = jinja2.ChoiceLoader(loaders(app))
     i18n.babel.domain_instance = PluginDomain()
     app.jinja_env.globals.update(
-        sidebar=sidebar, slot=slot, panel_content=panel_content, plugin_url=plugin_url, plugin_static=plugin_static,
+        sidebar=sidebar, settings_sections=allowed_sections, slot=slot, panel_content=panel_content,
+        plugin_url=plugin_url, plugin_static=plugin_static,
         said_by=said_by, fault_page=fault_page, plugin_title=lambda plugin: _host().title_of(plugin))

@@ -12,7 +12,6 @@ from inbox.core import permissions, settings, setup, tags
 from inbox.core.errors import Invalid, NotAllowed, NotFound
 from inbox.core.models import Tag
 from inbox.db import session, transaction
-from inbox.plugin_host import call
 from inbox.web import i18n
 from inbox.web.auth import actor, me
 from inbox.web.profile import time_zones
@@ -53,7 +52,6 @@ def allowed_sections() -> list[Section]:
 def page(template: str, status: int = 200, **values: Any) -> Any:
     """A page of the settings."""
     return render_template(f"settings/{template}.html", sections=allowed_sections(), place=None,
-                           plugin_links=call.slot("settings_menu_links", agent=me()),
                            error=values.pop("error", None), **values), status
 
 

@@ -12,7 +12,7 @@ from flask import Blueprint, render_template, request
 from flask_babel import gettext
 from sqlalchemy.orm.util import identity_key
 
-from inbox.core import agents, customers, departments, events, messages, permissions, tags, tickets
+from inbox.core import agents, customers, departments, events, messages, permissions, tickets
 from inbox.core.errors import Invalid
 from inbox.core.models import Agent, Department, Event, Message, Ticket
 from inbox.db import session, utcnow
@@ -225,20 +225,6 @@ def subject(number: int) -> Any:
 def priority(number: int) -> Any:
     ticket = load(number)
     tickets.set_priority(ticket, request.form.get("priority", ""), by=actor())
-    return answer(ticket)
-
-
-@blueprint.get("/tickets/<int:number>/tag-menu")
-def tag_menu(number: int) -> Any:
-    """The tags to choose from, loaded when the menu is opened."""
-    return render_template("ticket/_tag_menu.html", ticket=load(number), place=Place.from_request(),
-                           all_tags=tags.all_tags(60))
-
-
-@blueprint.post("/tickets/<int:number>/tags")
-def tag(number: int) -> Any:
-    ticket = load(number)
-    tickets.tag(ticket, request.form.get("tag", ""), by=actor())
     return answer(ticket)
 
 

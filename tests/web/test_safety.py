@@ -106,7 +106,7 @@ def test_htmx_gets_the_error_as_a_notice_and_leaves_the_page_alone(visitor: Visi
 
 def test_what_the_core_refuses_is_said_in_its_words(visitor: Visitor, session: Session) -> None:
     ticket = make_ticket()
-    answer = visitor.post(f"/tickets/{ticket.number}/tags", {"tag": " "}, page="/views/all")
+    answer = visitor.post(f"/tickets/{ticket.number}/tags/remove", {"tag": " "}, page="/views/all")
     assert answer.status_code == 422 and "A tag needs a name." in answer.text
 
 

@@ -1,9 +1,11 @@
 // What every page of the desk does. Each part is a module of its own; the page works without any of them.
 import "./composer.js";
 import "./frames.js";
+import { startBulk } from "./bulk.js";
 import { startKeys } from "./keys.js";
 import { startLive } from "./live.js";
 import { startPane } from "./pane.js";
+import { startPanels } from "./panels.js";
 import { token } from "./post.js";
 
 document.body.classList.add("js");
@@ -34,5 +36,7 @@ document.addEventListener("htmx:after:request", () => {
 });
 
 startKeys();
+startBulk();
 startPane();
+startPanels();
 startLive();
