@@ -1,11 +1,11 @@
 """Fixtures for the whole suite.
 
 INBOX_TEST_DB=sqlite (default) or postgresql chooses the database; INBOX_CI=1 forbids every skip.
-Each test gets its own INBOX_HOME and its own database, copied from one that was migrated once.
+Each test gets its own INBOX_HOME and its own database, copied from one that was migrated once: by the fixtures
+`home`, `config`, `app`, `session`, … of inbox/testing/fixtures.py, which plugin authors have as well.
 """
 
 import os
-import shutil
 import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,21 +13,20 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.support import netguard
+from inbox.testing import netguard
 
 if TYPE_CHECKING:
     from flask import Flask
     from flask.testing import FlaskClient
     from playwright.sync_api import Browser, Page
-    from sqlalchemy.orm import Session
 
-    from inbox.config import Config
     from tests.support.dovecot import Dovecot
     from tests.support.postgres import Postgres
     from tests.support.program import Program
     from tests.support.redis import Redis
     from tests.support.smtp_sink import SmtpSink
 
+pytest_plugins = ["inbox.testing.fixtures"]
 KEPT = ("INBOX_TEST_DB", "INBOX_CI")
 TEST_DB = os.environ.get("INBOX_TEST_DB", "sqlite")
 IN_CI = os.environ.get("INBOX_CI") == "1"
@@ -64,7 +63,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def uses_database(item: pytest.Item) -> bool:
     """Tell whether a test has to run on each database."""
-    fixtures = {"database_url", "database_in", "postgres", "postgres_template"} & set(getattr(item, "fixturenames", ()))
+    fixtures = {"database_url", "database_in", "databases", "postgres"} & set(getattr(item, "fixturenames", ()))
     return bool(fixtures) and not item.get_closest_marker("once")
 
 
@@ -128,98 +127,31 @@ def postgres() -> Iterator["Postgres"]:
     server.stop()
 
 
-def _migrate(url: str) -> None:
-    import sqlalchemy as sa
-
-    from inbox.migrate import migrate
-
-    engine = sa.create_engine(url)
-    migrate(engine)
-    engine.dispose()
-
-
 @pytest.fixture(scope="session")
-def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An SQLite file at the newest migration; copying it is much faster than migrating."""
-    path = tmp_path_factory.mktemp("template") / "inbox.db"
-    _migrate(f"sqlite:///{path}")
-    return path
+def databases(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """Migrated databases: SQLite, or of a throw-away PostgreSQL."""
+    from inbox.testing.databases import Postgresql, Sqlite
 
-
-@pytest.fixture(scope="session")
-def postgres_template(postgres: "Postgres") -> "Postgres":
-    """PostgreSQL with a template database at the newest migration."""
-    postgres.make_template(_migrate)
-    return postgres
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Path:
-    """An empty INBOX_HOME."""
-    folder = tmp_path / "home"
-    folder.mkdir(mode=0o700)
-    return folder
-
-
-@pytest.fixture
-def database_url(home: Path, request: pytest.FixtureRequest) -> Iterator[str]:
-    """A migrated, empty database of this test's own; the value for Config.database_url."""
     if TEST_DB == "sqlite":
-        shutil.copy(request.getfixturevalue("sqlite_template"), home / "inbox.db")
-        yield ""
-        return
-    server = request.getfixturevalue("postgres_template")
-    url = server.new_database()
-    yield url
-    server.drop_database(url)
+        made: Any = Sqlite(tmp_path_factory.mktemp("template"))
+    else:
+        made = Postgresql(request.getfixturevalue("postgres").url("postgres"))
+    yield made
+    made.stop()
 
 
 @pytest.fixture(scope="session")
-def database_in(request: pytest.FixtureRequest) -> Iterator[Callable[[Path], str]]:
+def database_in(databases: Any) -> Iterator[Callable[[Path], str]]:
     """For fixtures that live longer than a test: makes a migrated, empty database for a home, as `database_url`."""
-    template = request.getfixturevalue(f"{'sqlite' if TEST_DB == 'sqlite' else 'postgres'}_template")
     made: list[str] = []
 
     def make(home: Path) -> str:
-        if TEST_DB == "sqlite":
-            shutil.copy(template, home / "inbox.db")
-            return ""
-        made.append(template.new_database())
+        made.append(databases.new(home))
         return made[-1]
 
     yield make
     for url in made:
-        template.drop_database(url)
-
-
-@pytest.fixture
-def config(home: Path, database_url: str) -> "Config":
-    """Settings for an application in this test's own home."""
-    from inbox.config import Config
-
-    return Config(home=home, database_url=database_url, private_hosts="127.0.0.1", testing=True)
-
-
-@pytest.fixture
-def app(config: "Config") -> Iterator["Flask"]:
-    """The application on a fresh, migrated database. No work context is entered: see `session`."""
-    from inbox.app import create_app
-    from inbox.db import db
-
-    application = create_app(config)
-    yield application
-    with application.app_context():
-        db.session.remove()
-        db.engine.dispose()
-
-
-@pytest.fixture
-def session(app: "Flask") -> Iterator["Session"]:
-    """The session of a work context that lasts for the test. A client's requests have their own."""
-    from inbox.db import work_context
-
-    with work_context(app) as current:
-        yield current
+        databases.drop(url)
 
 
 @pytest.fixture

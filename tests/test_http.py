@@ -17,7 +17,7 @@ from inbox.db import at_time, transaction, utcnow
 from inbox.testing.factories import make_ticket
 from inbox.testing.plugins import host_of, plug
 from inbox.testing.remote import MODES, Remote
-from tests.support import netguard
+from inbox.testing import netguard
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.dovecot import Dovecot, make_certificate
-from tests.support.netguard import MARK
+from inbox.testing.netguard import MARK
 from tests.support.program import environment
 from tests.support.smtp_sink import SmtpSink
 

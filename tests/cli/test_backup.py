@@ -41,10 +41,10 @@ def empty(tmp_path: Path, request: pytest.FixtureRequest, desk: Config) -> Itera
     if desk.is_sqlite:
         yield Config(home=tmp_path / "restored")
         return
-    server = request.getfixturevalue("postgres")
-    url = server.new_database("template0")
+    databases = request.getfixturevalue("databases")
+    url = databases.empty()
     yield Config(home=tmp_path / "restored", database_url=url)
-    server.drop_database(url)
+    databases.drop(url)
 
 
 def counts(config: Config) -> dict[str, int]:

@@ -244,7 +244,7 @@ def at_revision(url: str, revision: str) -> None:
 
 
 @pytest.mark.once
-def test_an_older_database_is_copied_before_the_upgrade(tmp_path: Path, sqlite_template: Path) -> None:
+def test_an_older_database_is_copied_before_the_upgrade(tmp_path: Path) -> None:
     first = next(each.revision for each in migrate._scripts(migrate.CORE_FOLDER).walk_revisions()
                  if each.down_revision is None)
     engine = sa.create_engine(f"sqlite:///{tmp_path / 'inbox.db'}")

@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 
 from tests.support.ports import free_port, wait_until_listening
@@ -44,7 +43,6 @@ class Postgres:
             raise RuntimeError(WHY_NOT)
         self.folder = Path(tempfile.mkdtemp(prefix="postgres-", dir=quick_folder()))
         self.port = free_port()
-        self._count = 0
         # PostgreSQL refuses to run as root: Debian's package brings the user "postgres".
         self._as: dict = {"cwd": self.folder}
         if os.geteuid() == 0:
@@ -93,30 +91,6 @@ class Postgres:
     def url(self, database: str) -> str:
         """Return the SQLAlchemy address of a database of this cluster."""
         return f"postgresql+psycopg://inbox@127.0.0.1:{self.port}/{database}"
-
-    def execute(self, statement: str) -> None:
-        """Run one statement outside of any transaction (CREATE DATABASE wants it so)."""
-        import psycopg
-
-        dsn = f"host=127.0.0.1 port={self.port} user=inbox dbname=postgres"
-        with psycopg.connect(dsn, autocommit=True) as connection:
-            connection.execute(statement.encode())
-
-    def make_template(self, migrate: Callable[[str], None]) -> None:
-        """Make the database `template_inbox` and call `migrate(url)` on it once."""
-        self.execute("CREATE DATABASE template_inbox")
-        migrate(self.url("template_inbox"))
-
-    def new_database(self, template: str = "template_inbox") -> str:
-        """Make a fresh database as a copy of the template; return its address."""
-        self._count += 1
-        name = f"inbox_{self._count}"
-        self.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
-        return self.url(name)
-
-    def drop_database(self, url: str) -> None:
-        """Remove a database, throwing out who is still connected."""
-        self.execute(f"DROP DATABASE IF EXISTS {url.rsplit('/', 1)[1]} WITH (FORCE)")
 
     def stop(self) -> None:
         """Stop at once and remove all files."""

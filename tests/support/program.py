@@ -11,7 +11,7 @@ import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
 
-from tests.support.netguard import MARK
+from inbox.testing.netguard import MARK
 from tests.support.ports import free_port
 
 ROOT = Path(__file__).parent.parent.parent

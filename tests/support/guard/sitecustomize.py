@@ -4,7 +4,7 @@ import importlib.util
 import sys
 from pathlib import Path
 
-_path = Path(__file__).parent.parent / "netguard.py"
+_path = Path(__file__).parents[3] / "inbox" / "testing" / "netguard.py"
 _spec = importlib.util.spec_from_file_location("_inbox_test_netguard", _path)
 assert _spec and _spec.loader
 netguard = importlib.util.module_from_spec(_spec)

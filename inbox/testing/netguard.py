@@ -63,15 +63,20 @@ def install(refuse: Callable[[str], None]) -> None:
                 refuse(f"{MARK} a test wanted to look up the name {name!r}; only this machine is allowed")
         return _real_getaddrinfo(host, *rest, **options)
 
-    socket.socket.connect = connect  # type: ignore[method-assign]
-    socket.socket.connect_ex = connect_ex  # type: ignore[method-assign]
+    socket.socket.connect = connect  # type: ignore[method-assign, assignment]
+    socket.socket.connect_ex = connect_ex  # type: ignore[method-assign, assignment]
     socket.socket.sendto = sendto  # type: ignore[method-assign, assignment]
     socket.getaddrinfo = getaddrinfo
 
 
+def is_installed() -> bool:
+    """True while this process is guarded."""
+    return socket.getaddrinfo is not _real_getaddrinfo
+
+
 def uninstall() -> None:
     """Give the process its own sockets back."""
-    socket.socket.connect = _real_connect  # type: ignore[method-assign]
-    socket.socket.connect_ex = _real_connect_ex  # type: ignore[method-assign]
-    socket.socket.sendto = _real_sendto  # type: ignore[method-assign]
+    socket.socket.connect = _real_connect  # type: ignore[method-assign, assignment]
+    socket.socket.connect_ex = _real_connect_ex  # type: ignore[method-assign, assignment]
+    socket.socket.sendto = _real_sendto  # type: ignore[method-assign, assignment]
     socket.getaddrinfo = _real_getaddrinfo
