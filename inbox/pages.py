@@ -47,12 +47,17 @@ def application(config: Config, mouth: Connection) -> Any:
     """Called in a worker process: the application, tied to the process above it, which hears from it by `mouth`."""
     logs.init(config, "web")
     from inbox.app import create_app
+    from inbox.plugin_host import watchdog
     from inbox.recycling import follow_code
 
     app = create_app(config)
-    answer = Leaving(app)
-    processes.hear_signals(app.extensions["inbox_live"].stop,  # requests in hand are waited for, streams never end
-                           {signal.SIGUSR2: answer.leave})
+    answer, watching = Leaving(app), watchdog.start(app, processes.recycle_me)
+
+    def ending() -> None:
+        watching.stop()
+        app.extensions["inbox_live"].stop()  # requests in hand are waited for, streams never end
+
+    processes.hear_signals(ending, {signal.SIGUSR2: answer.leave})
     processes.on_recycle(lambda reason: mouth.send((REPLACE, os.getpid(), reason)))
     follow_code(app)
     parent = multiprocessing.parent_process()

@@ -34,6 +34,7 @@ def run_worker(config: Config) -> int:
     from inbox.app import create_app
     from inbox.jobs.worker import Worker
     from inbox.mail.imap import Fetcher
+    from inbox.plugin_host import watchdog
     from inbox.recycling import follow_code
 
     def replace(reason: str) -> None:
@@ -43,6 +44,7 @@ def run_worker(config: Config) -> int:
 
     app = create_app(config)
     processes.on_recycle(replace)
+    watching = watchdog.start(app, processes.recycle_me)
     follow_code(app)
     if ended.is_set():
         return 0
@@ -53,10 +55,12 @@ def run_worker(config: Config) -> int:
     while not turn.wait(3600):
         log.debug("Still at work.")
     log.info("Ending: what is in hand is finished first.")
+    watching.ending()
     closing = threading.Thread(target=fetcher.stop, args=(STOP_SECONDS,), name="imap-stop", daemon=True)
     closing.start()
     done = worker.stop(STOP_SECONDS)
     closing.join(STOP_SECONDS)
+    watching.stop()
     if again.is_set() and not ended.is_set():
         processes.start_anew()
     return 0 if done else 1

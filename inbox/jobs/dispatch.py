@@ -1,7 +1,6 @@
 """Tells plugins of events: one thread claims, and each plugin has a lane (thread) of its own.
 
 A slow plugin delays nobody but itself: when its lane is long or stuck, its events become rows that are tried later.
-A call of more than 30 seconds is a fault, noticed while it runs.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from inbox.db import work_context
 from inbox.jobs import deliveries
 from inbox.jobs.deliveries import Task
-from inbox.plugin_host import call, faults
+from inbox.plugin_host import call, running
 from inbox.plugin_host.faults import PluginFailure
 from inbox.plugin_host.registry import EXTENSION
 
@@ -29,7 +28,6 @@ LOOK_SECONDS = 5.0  # at the latest, without any wake-up
 GATHER_SECONDS = 0.01  # a burst of commits becomes one look
 RENEW_SECONDS = 15.0
 SETTLE_SECONDS = 30.0
-LONGEST_CALL = 30.0  # seconds
 LONGEST_LINE = 100  # events waiting in one plugin's lane
 MAX_IN_HAND = 400
 
@@ -71,7 +69,6 @@ class Lane:
         self._line: queue.SimpleQueue[Task | None] = queue.SimpleQueue()
         self._task: Task | None = None
         self._began = 0.0
-        self._reported = False
         self.thread = threading.Thread(target=self._run, name=f"plugin-{plugin}", daemon=True)
         self.thread.start()
 
@@ -83,20 +80,12 @@ class Lane:
     def is_busy(self) -> bool:
         """True when further events should rather wait as rows."""
         return self._line.qsize() >= LONGEST_LINE or (
-            self._task is not None and time.monotonic() - self._began > LONGEST_CALL)
-
-    def overdue(self) -> Task | None:
-        """The call that runs for too long, told once."""
-        task = self._task
-        if task is None or self._reported or time.monotonic() - self._began <= LONGEST_CALL:
-            return None
-        self._reported = True
-        return task
+            self._task is not None and time.monotonic() - self._began > running.LONGEST_CALL)
 
     def _run(self) -> None:
         while (task := self._line.get()) is not None:
             if not self._dispatcher.is_stopping:
-                self._began, self._reported, self._task = time.monotonic(), False, task
+                self._began, self._task = time.monotonic(), task
                 self._deliver(task)
                 self._task = None
 
@@ -201,7 +190,6 @@ class Dispatcher:
                     self._done += done
                 self._stopping.wait(1.0)
                 continue
-            self._watch()
             if not work and self._wake.wait(LOOK_SECONDS):
                 self._stopping.wait(GATHER_SECONDS)
 
@@ -244,14 +232,3 @@ class Dispatcher:
         if revision != self._revision or now - self._settled_at > SETTLE_SECONDS:
             deliveries.settle_states()
             self._revision, self._settled_at = revision, now
-
-    def _watch(self) -> None:
-        """Report calls that run for too long while they run."""
-        host = self.app.extensions.get(EXTENSION)
-        for lane in list(self._lanes.values()):
-            task = lane.overdue()
-            if task is not None and host is not None:
-                faults.store(host, lane.plugin, task.kind, f"It has been running for more than {LONGEST_CALL:.0f} s.",
-                             event_id=task.event_id)
-
-

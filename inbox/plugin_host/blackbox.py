@@ -51,7 +51,7 @@ class BlackBox:
         os.ftruncate(self._file, SIZE)
         self._map = mmap.mmap(self._file, SIZE)
         self._free = list(range(PLACES))
-        self._texts: dict[str, bytes] = {}
+        self._names: dict[tuple[str, str], tuple[bytes, bytes]] = {}
 
     def write(self, call: Call) -> int:
         """Note a call that begins. Returns its place; -1 when all are taken."""
@@ -59,14 +59,17 @@ class BlackBox:
             place = self._free.pop()
         except IndexError:
             return -1
-        RECORD.pack_into(self._map, HEADER + place * RECORD.size, True, self._bytes(call.plugin),
-                         self._bytes(call.hook), call.ticket_id or 0, call.event_id or 0, call.number)
+        plugin, hook = self._names_of(call)
+        RECORD.pack_into(self._map, HEADER + place * RECORD.size, True, plugin, hook, call.ticket_id or 0,
+                         call.event_id or 0, call.number)
         return place
 
-    def _bytes(self, text: str) -> bytes:
-        if text not in self._texts:
-            self._texts[text] = text.encode()[:60]
-        return self._texts[text]
+    def _names_of(self, call: Call) -> tuple[bytes, bytes]:
+        names = call.plugin, call.hook
+        found = self._names.get(names)
+        if found is None:
+            found = self._names[names] = names[0].encode()[:60], names[1].encode()[:60]
+        return found
 
     def clear(self, place: int) -> None:
         """The call has ended."""

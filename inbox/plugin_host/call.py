@@ -156,10 +156,13 @@ def guard(plugin: str, what: str, function: Callable[..., T], *args: Any, may_wr
     host = current()
     if host is None:
         raise RuntimeError("There are no plugins here.")
-    kind = Kind.event if may_write else Kind.slot
-    spec = HookSpec(what, kind, ("item",), "", "", None, None, "")
+    if longest is None and host.running.is_clogged(plugin):
+        _note_skip(host, plugin, what)
+        return False, None
+    spec = HookSpec(what, Kind.event if may_write else Kind.slot, ("item",), "", "", None, None, "")
     who = _Answerer(plugin, lambda: function(*args), ())
-    answer, problem = _run(host, spec, who, facts, typed=False, longest=longest)
+    kind = "job" if longest is not None else "page" if may_write else "item"
+    answer, problem = _run(host, spec, who, facts, kind=kind, longest=longest)
     if problem is None:
         return True, answer
     if host.raise_faults:
@@ -278,12 +281,13 @@ def _ask(host: PluginHost, spec: HookSpec, who: _Answerer, facts: dict[str, Any]
 
 
 def _run(host: PluginHost, spec: HookSpec, who: _Answerer, facts: dict[str, Any], *,
-         typed: bool = True, longest: float | None = None) -> tuple[Any, str | None]:
-    """(answer, None), or (None, what went wrong), which is stored then."""
+         kind: str | None = None, longest: float | None = None) -> tuple[Any, str | None]:
+    """(answer, None), or (None, what went wrong), which is stored then. `kind` says what it is if it is no hook."""
     may_write = spec.kind in (Kind.event, Kind.lifecycle)
     own = spec.args[0] if spec.kind in (Kind.prepare, Kind.filter) else None  # the one it may change
     limit = None if spec.kind is Kind.lifecycle else longest or running.LONGEST_CALL
-    call = Call(who.plugin, spec.name, spec.kind, facts.get("event"), getattr(facts.get("ticket"), "id", None), limit)
+    ticket_id = getattr(facts.get("ticket"), "id", None)
+    call = Call(who.plugin, spec.name, kind or spec.kind, facts.get("event"), ticket_id, limit)
     fence, others = SessionGuard(may_write), Snapshot.of(facts, own)
     answer: Any = None
     error: BaseException | None = None
@@ -300,7 +304,7 @@ def _run(host: PluginHost, spec: HookSpec, who: _Answerer, facts: dict[str, Any]
         error = raised
     finally:
         took = host.running.end(call)
-    problem = _problem(spec, call, fence, error, answer, typed)
+    problem = _problem(spec, call, fence, error, answer)
     changed = [each for each in others if each.restore()]
     if changed and not may_write:
         problem = problem or "It changed an object that it was only given to read."
@@ -323,12 +327,12 @@ def _is_for_us(host: PluginHost, raised: BaseException) -> bool:
     return host.raise_faults and not isinstance(raised, Exception | SystemExit)
 
 
-def _problem(spec: HookSpec, call: Call, fence: SessionGuard, error: BaseException | None, answer: Any,
-             typed: bool) -> str | None:
+def _problem(spec: HookSpec, call: Call, fence: SessionGuard, error: BaseException | None,
+             answer: Any) -> str | None:
     found = f"{type(error).__name__}: {error}" if error is not None else None
     if call.broken or found is None:
         found = fence.complaint(call) or found
-    return found or (complaint(spec, answer) if typed else too_long(answer))
+    return found or (complaint(spec, answer) if call.kind == spec.kind else too_long(answer))
 
 
 def _invoke(call: Call, who: _Answerer, facts: dict[str, Any], may_write: bool) -> Any:

@@ -30,26 +30,26 @@ class PluginFailure(Exception):
 
 
 def store(host: PluginHost, plugin: str, hook: str, problem: str, *, error: BaseException | None = None,
-          ticket_id: int | None = None, event_id: int | None = None, weight: int = 1) -> None:
+          ticket_id: int | None = None, event_id: int | None = None, trace: str = "", weight: int = 1) -> None:
     """Write down a fault in a work context of its own, so that the caller's session is left alone. Never raises.
 
     `weight` says how much it counts toward pausing; 0 makes it a note that is shown and is no fault.
     """
     log.log(logging.ERROR if weight else logging.WARNING, "Plugin %s%s in %s: %s", plugin,
             " failed" if weight else "", hook, problem, exc_info=error)
-    trace = "".join(traceback.format_exception(error)) if error else ""
+    trace = "".join(traceback.format_exception(error)) if error else trace
     try:
         with work_context(host.app), transaction() as current:
             current.add(PluginFault(plugin=plugin, hook=hook[:60], ticket_id=ticket_id, event_id=event_id,
                                     summary=problem[:1000], trace=trace[-20_000:], weight=weight))
             current.flush()
             if weight:
-                _pause_if_it_keeps_failing(plugin)
+                _pause_if_it_keeps_failing(host, plugin)
     except SQLAlchemyError:
         log.exception("The fault of plugin %s could not be stored.", plugin)
 
 
-def _pause_if_it_keeps_failing(plugin: str) -> None:
+def _pause_if_it_keeps_failing(host: PluginHost, plugin: str) -> None:
     row = session().get(Plugin, plugin)
     if row is None or row.state != "active":
         return
@@ -57,16 +57,22 @@ def _pause_if_it_keeps_failing(plugin: str) -> None:
     count, weight = session().execute(sa.select(sa.func.count(), sa.func.sum(PluginFault.weight)).where(
         PluginFault.plugin == plugin, PluginFault.at >= since, PluginFault.weight > 0)).one()
     if (weight or 0) >= PAUSE_AFTER:
-        pause(plugin, f"It failed {count} times within {PAUSE_WITHIN.seconds // 60} minutes.")
+        latest = session().scalar(sa.select(PluginFault.summary).where(
+            PluginFault.plugin == plugin, PluginFault.weight > 0).order_by(PluginFault.id.desc()).limit(1)) or ""
+        times = "once" if count == 1 else f"{count} times"
+        pause(host, plugin, f"It failed {times} within {PAUSE_WITHIN.seconds // 60} minutes, at last so: {latest}")
 
 
-def pause(plugin: str, reason: str) -> None:
+def pause(host: PluginHost, plugin: str, reason: str) -> None:
     """Stop calling a plugin until a person resumes it; its events wait. Inside a transaction."""
-    row = session().get(Plugin, plugin)
-    if row is not None and row.state == "active":
-        row.state, row.reason, row.changed_at = "paused", reason, utcnow()
-        session().flush()
+    changed = session().execute(
+        sa.update(Plugin).where(Plugin.name == plugin, Plugin.state == "active")
+        .values(state="paused", reason=reason, changed_at=utcnow()).returning(Plugin.name)
+        .execution_options(synchronize_session=False)).all()
+    if changed:  # another process may have done so at the same moment
         move_revision()
+        for told in host.on_pause:
+            told(plugin, reason)
         log.warning("Plugin %s is paused: %s", plugin, reason)
 
 

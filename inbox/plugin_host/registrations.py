@@ -8,15 +8,12 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from inbox.hookspecs import PROJECT, Kind
-from inbox.plugin_host import faults
+from inbox.plugin_host import faults, loading
 from inbox.plugin_host.items import Item
+from inbox.plugin_host.loading import LoadError
 
 if TYPE_CHECKING:
     from inbox.plugin_host.registry import PluginHost
-
-
-class LoadError(Exception):
-    """A plugin's code cannot be used; the message names the plugin, the place and the next step."""
 
 
 def answers(module: ModuleType) -> Iterator[tuple[Any, dict[str, Any]]]:
@@ -40,7 +37,9 @@ def collect(host: PluginHost, plugin: str, module: ModuleType) -> dict[str, list
 
 def _items(host: PluginHost, plugin: str, hook: str, function: Any) -> list[Any]:
     try:
-        items = function()
+        items = loading.run(host, plugin, hook, function)
+    except LoadError:
+        raise
     except (Exception, SystemExit) as error:
         faults.store(host, plugin, hook, f"{type(error).__name__}: {error}", error=error)
         raise LoadError(f"Plugin {plugin}: {hook} failed: {type(error).__name__}: {error}") from error

@@ -21,13 +21,14 @@ from inbox import hookspecs
 from inbox.config import Config
 from inbox.db import Base, db, in_transaction, session, transaction, work_context
 from inbox.hookspecs import PROJECT, HookSpec
-from inbox.plugin_host import discover, faults, guards, registrations
+from inbox.plugin_host import discover, faults, guards, loading, registrations
 from inbox.plugin_host.discover import Found
+from inbox.plugin_host.loading import LoadError, TakesTooLong
 from inbox.plugin_host.manifest import Manifest
 from inbox.plugin_host.models import Plugin, PluginRevision
-from inbox.plugin_host.registrations import LoadError
 from inbox.plugin_host.running import RunningCalls
 from inbox.plugin_host.timing import Timing
+from inbox.plugin_host.untouched import Original
 
 __all__ = ["LoadError", "PluginHost", "init_app"]
 
@@ -49,8 +50,11 @@ class PluginHost:
         self.broken: dict[str, str] = {}
         self.timing, self.running = Timing(), RunningCalls()
         self.skipped_at: dict[str, float] = {}
+        self.on_pause: list[Callable[[str, str], None]] = []
+        """Told of a plugin that was paused and why, inside the transaction that pauses it."""
         self.on_register: list[Callable[[str, dict[str, list[Any]]], None]] = []
         """Told of what a plugin registers before anything is kept of it; they raise LoadError to refuse it."""
+        self._hopeless: dict[str, str] = {}  # took too long to load; not tried again in this process
         self._loaded: dict[str, str] = {}  # name → version
         self._found: dict[str, Found] = {}  # of those that are loaded
         self._registered: dict[str, list[tuple[str, Any]]] = {}  # hook → (plugin, item)
@@ -89,9 +93,13 @@ class PluginHost:
         """State of every installed plugin by name; at most a second old. Loads what was installed meanwhile."""
         if self.config.safe_mode:
             return {}
-        if time.monotonic() - self._looked_at >= FRESH_SECONDS and not in_transaction():
-            with self._lock:
+        is_old = time.monotonic() - self._looked_at >= FRESH_SECONDS and not in_transaction()
+        # Who knows something already does not wait while another thread loads a plugin.
+        if is_old and self._lock.acquire(blocking=self._revision is None):
+            try:
                 self._refresh()
+            finally:
+                self._lock.release()
         return self._states
 
     def registered(self, hook: str) -> list[tuple[str, Any]]:
@@ -136,9 +144,11 @@ class PluginHost:
         if self.code is None:
             self.code = code
         if revision != self._revision:
-            rows = session().execute(sa.select(Plugin.name, Plugin.state)).all()
+            rows = session().execute(sa.select(Plugin.name, Plugin.state, Plugin.error)).all()
             self._states = {row.name: row.state for row in rows}
-            missing = [name for name in self._states if name not in self._loaded]
+            # A paused plugin is loaded, or events could not wait for it; not if its very code does the harm.
+            missing = [row.name for row in rows if row.name not in self._loaded | self._hopeless.keys()
+                       and not (row.state == "paused" and row.error)]
             if missing:
                 found = discover.scan(self.config)
                 for name in missing:
@@ -152,6 +162,8 @@ class PluginHost:
         try:
             self.load(name, found)
         except LoadError as error:
+            if isinstance(error, TakesTooLong):
+                self._hopeless[name] = str(error)
             self.broken[name] = str(error)
             log.error("Plugin %s is not loaded: %s", name, error)
             self._note(name, str(error))
@@ -167,10 +179,16 @@ class PluginHost:
                 raise LoadError(f"The folder of plugin {name} is gone. Put it back, or deactivate the plugin.")
             if found.problem or found.manifest is None:
                 raise LoadError(found.problem or "It has no manifest.")
-            before = set(Base.metadata.tables)
+            before, original = set(Base.metadata.tables), Original()
             discover.open_packages(self.config, name)
             try:
-                module = discover.import_plugin(found)
+                try:
+                    module = loading.run(self, name, "import", discover.import_plugin, found)
+                finally:
+                    loading.refuse_replacements(self, name, original)
+            except LoadError:
+                discover.forget(found)
+                raise
             except (Exception, SystemExit) as error:
                 faults.store(self, name, "import", f"{type(error).__name__}: {error}", error=error)
                 raise LoadError(f"Plugin {name} cannot be imported: {type(error).__name__}: {error}") from error

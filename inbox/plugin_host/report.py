@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from inbox.db import session, utcnow
 from inbox.plugin_host.models import PluginFault, PluginTiming
+from inbox.plugin_host.timing import PAGE_TIME
 
 DAYS = 7  # what the figures are about
 LATEST = 50
@@ -50,7 +51,12 @@ class Report:
     @property
     def ms_per_page_call(self) -> float | None:
         """What an answer costs that somebody waits for; None when there was none."""
-        return _mean([each for each in self.times if each.kind not in ("event", "lifecycle")])
+        return _mean([each for each in self.times if each.kind in (*PAGE_TIME, "item")])
+
+    @property
+    def ms_per_look_up(self) -> float | None:
+        """What one of its own pages and lazy panels costs; None when nobody has opened any."""
+        return _mean([each for each in self.times if each.kind == "page"])
 
     @property
     def calls(self) -> int:
@@ -85,9 +91,9 @@ def fault(fault_id: int) -> PluginFault | None:
 def fault_counts() -> dict[str, int]:
     """Faults of the last days by plugin."""
     since = utcnow() - dt.timedelta(days=DAYS)
-    return dict(session().execute(
-        sa.select(PluginFault.plugin, sa.func.count().label("faults")).where(
-            PluginFault.at >= since, PluginFault.weight > 0).group_by(PluginFault.plugin)).tuples().all())
+    rows = session().execute(sa.select(PluginFault.plugin, sa.func.count().label("faults")).where(
+        PluginFault.at >= since, PluginFault.weight > 0).group_by(PluginFault.plugin))
+    return {row.plugin: row.faults for row in rows}
 
 
 def times(plugin: str | None = None) -> dict[str, list[HookTime]]:

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import contextvars
 import itertools
+import os
 import resource
 import sys
 import threading
 import time
+import traceback
 import weakref
 from typing import Any
 
@@ -23,6 +25,10 @@ MOST_AT_ONCE = 16  # calls of one plugin that people wait for, at the same time 
 GREW_BYTES = 4 << 20  # growth of the process below this is not put down to anybody
 _PEAK_UNIT = 1 if sys.platform == "darwin" else 1024
 
+WAITED_FOR = PAGE_TIME | {"item", "page"}  # kinds for which somebody waits: a person, or the mail
+
+_LAST_OF_OURS = ("return who.function(**chosen)", "outcome.append(function(*args))")
+
 _answering: contextvars.ContextVar[Call | None] = contextvars.ContextVar("inbox_answering", default=None)
 _numbers = itertools.count()
 
@@ -30,8 +36,8 @@ _numbers = itertools.count()
 class Call:
     """One call: which plugin answers which hook, because of which event."""
 
-    __slots__ = ("began", "broken", "connections", "event", "event_id", "hook", "kind", "longest", "number", "peak",
-                 "place", "plugin", "query_failed", "strikes", "thread", "ticket_id", "writing")
+    __slots__ = ("began", "broken", "connections", "event", "event_id", "hook", "kind", "longest", "number", "place",
+                 "plugin", "query_failed", "strikes", "thread", "ticket_id", "weight", "writing")
 
     def __init__(self, plugin: str, hook: str, kind: str, event: Any = None, ticket_id: int | None = None,
                  longest: float | None = None) -> None:
@@ -41,7 +47,7 @@ class Call:
         self.longest = longest  # None: as long as it takes
         self.number = next(_numbers)
         self.thread = threading.get_ident()
-        self.began, self.strikes, self.place, self.peak = 0.0, 0, -1, 0
+        self.began, self.strikes, self.place, self.weight = 0.0, 0, -1, 0
         # What the guards of the database (guards.py) note here while the call runs:
         self.query_failed = self.broken = False
         self.writing: tuple[float, Any] | None = None  # since when it holds a write transaction, on which connection
@@ -58,9 +64,28 @@ def enter(call: Call) -> None:
     _answering.set(call)
 
 
-def peak_memory() -> int:
-    """The most memory this process ever had, in bytes."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _PEAK_UNIT
+def stack_of(thread: int | None) -> str:
+    """Where a thread is now, from the call into the plugin on."""
+    frame = sys._current_frames().get(thread or 0)
+    lines = traceback.format_stack(frame) if frame is not None else []
+    ours = [number for number, line in enumerate(lines) if line.rstrip().endswith(_LAST_OF_OURS)]
+    return "".join(lines[ours[-1] + 1 if ours else 0:])
+
+
+class Scales:
+    """Weigh this process. Made in the process itself: what is opened here stays with the one that opened it."""
+
+    def __init__(self) -> None:
+        try:
+            self._file = os.open("/proc/self/statm", os.O_RDONLY)
+        except OSError:
+            self._file = -1
+
+    def weigh(self) -> int:
+        """The memory of this process in bytes; where the system does not tell, the most it ever had."""
+        if self._file < 0:
+            return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _PEAK_UNIT
+        return int(os.pread(self._file, 100, 0).split()[1]) * resource.getpagesize()
 
 
 class RunningCalls:
@@ -68,12 +93,15 @@ class RunningCalls:
 
     def __init__(self) -> None:
         self.blackbox: BlackBox | None = None  # where they are written down, lest the process end during one
+        self.scales: Scales | None = None  # where memory has a limit
         self.grown: dict[str, int] = {}  # bytes by which the process grew during calls of each plugin
+        self.grew_in: dict[str, str] = {}  # the hook in which each grew last
         self._calls: dict[int, Call] = {}
 
     def begin(self, call: Call) -> None:
         """A call starts now."""
-        call.peak = peak_memory()
+        if self.scales is not None:
+            call.weight = self.scales.weigh()
         if self.blackbox is not None:
             call.place = self.blackbox.write(call)
         call.began = time.monotonic()
@@ -85,9 +113,9 @@ class RunningCalls:
         del self._calls[call.number]
         if call.place >= 0 and self.blackbox is not None:
             self.blackbox.clear(call.place)
-        grew = peak_memory() - call.peak
-        if grew >= GREW_BYTES:
+        if self.scales is not None and (grew := self.scales.weigh() - call.weight) >= GREW_BYTES:
             self.grown[call.plugin] = self.grown.get(call.plugin, 0) + grew
+            self.grew_in[call.plugin] = call.hook
         return took
 
     def now(self) -> list[Call]:
@@ -101,7 +129,7 @@ class RunningCalls:
         """
         if len(self._calls) < 2:
             return False
-        began = [each.began for each in self.now() if each.plugin == plugin and each.kind in PAGE_TIME]
+        began = [each.began for each in self.now() if each.plugin == plugin and each.kind in WAITED_FOR]
         if len(began) < 2:
             return False
         return len(began) >= MOST_AT_ONCE or len(began) * time.monotonic() - sum(began) > CLOGGED_SECONDS

@@ -19,7 +19,7 @@ from inbox.plugin_host.models import PluginTiming
 SLOW_SECONDS = 0.1
 SLOW_TIMES, SLOW_WITHIN = 3, 600.0  # so many slow calls within so many seconds are noted
 KEPT = dt.timedelta(days=30)
-PAGE_TIME = frozenset({"slot", "filter", "check", "prepare", "choose"})  # somebody waits: a person, or the mail
+PAGE_TIME = frozenset({"slot", "filter", "check", "prepare", "choose"})  # kinds that have to be quick
 
 
 class _Sum:

@@ -17,9 +17,11 @@ from inbox.core.messages import Body
 from inbox.core.models import Delivery, Event, Ticket
 from inbox.db import db, in_transaction, transaction, utcnow, work_context
 from inbox.jobs import deliveries, dispatch
+from inbox.plugin_host import running
 from inbox.plugin_host.faults import PluginFailure
 from inbox.plugin_host.models import PluginFault
 from inbox.plugin_host.registry import PluginHost
+from inbox.plugin_host.watchdog import Watchdog
 from inbox.testing.factories import make_agent, make_department, make_message, make_ticket
 from inbox.testing.plugins import plug, without_builtins
 
@@ -356,18 +358,25 @@ def test_a_slow_plugin_delays_nobody_else(app, host, dispatcher) -> None:
 
 
 def test_a_call_that_takes_too_long_is_a_fault_while_it_runs(app, host, dispatcher, monkeypatch) -> None:
-    monkeypatch.setattr(dispatch, "LONGEST_CALL", 0.2)
+    monkeypatch.setattr(running, "LONGEST_CALL", 0.2)
     monkeypatch.setattr(dispatch, "LOOK_SECONDS", 0.1)
-    release = threading.Event()
+    release, watchdog = threading.Event(), Watchdog(app)
 
     def note_added(ticket):
         release.wait(10)
 
     plug(app, "slow", note_added)
-    add_note(make_ticket())
+    ticket = make_ticket()
+    add_note(ticket)
     dispatcher.start()
+    wait_for(lambda: [each for each in host.running.now() if time.monotonic() - each.began > 0.2])
+    watchdog.look()
+    watchdog.look()
     count = sa.select(sa.func.count()).select_from(PluginFault)
-    wait_for(lambda: state_in_database(count) == 1)
+    assert state_in_database(count) == 1
+    fault = state_in_database(sa.select(PluginFault))
+    assert (fault.plugin, fault.hook, fault.ticket_id, fault.weight) == ("slow", "note_added", ticket.id, 2)
+    assert "release.wait(10)" in fault.trace
     add_note(make_ticket())  # a stuck plugin's events wait as rows
     dispatcher.wake()
     wait_for(lambda: [r[1:] for r in rows()] == [("slow", "failed", 0)])

@@ -299,7 +299,8 @@ def test_repeated_faults_pause_events_wait_and_a_person_resumes(app: Flask, fail
     for ticket in found:
         add_note(ticket)
     dispatch.deliver_due(app)
-    assert state("shaky") == ("paused", "It failed 10 times within 10 minutes.")
+    assert state("shaky") == ("paused", "It failed 10 times within 10 minutes, at last so: "
+                              "ValueError: the shop is down")
     late = make_ticket()
     host_of(app).forget()
     add_note(late)
