@@ -13,6 +13,7 @@ def create_core_app(config: Config) -> Flask:
     app = Flask("inbox", static_folder=None)
     app.config["INBOX"] = config
     app.config["TESTING"] = config.testing
+    app.config["TEMPLATES_AUTO_RELOAD"] = config.dev
     import inbox.core.models  # noqa: F401  (every table is known before the first query)
 
     init_database(app, config)

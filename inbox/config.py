@@ -139,6 +139,8 @@ def _check(config: Config) -> None:
         raise ConfigError(f"smtp_protocol must be smtp or lmtp, not {config.smtp_protocol!r}.")
     if config.demo and not {config.host, config.smtp_host} <= {"127.0.0.1", "::1", "localhost"}:
         raise ConfigError("The demo desk listens on this machine only: leave host and smtp_host on 127.0.0.1.")
+    if config.dev and config.host not in ("127.0.0.1", "::1", "localhost"):
+        raise ConfigError("With --dev faults are shown to everybody with their source: leave host on 127.0.0.1.")
     if not 1 <= config.web_processes <= 64:
         raise ConfigError(f"web_processes must be between 1 and 64, not {config.web_processes}.")
     if not config.live_streams < config.web_threads:

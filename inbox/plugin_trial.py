@@ -19,7 +19,7 @@ from inbox.migrate import MigrationError
 
 def try_plugin(task: dict[str, Any]) -> dict[str, Any]:
     """Import it, check its hooks and registrations, and run its migrations when a scratch database is named."""
-    from inbox.app import create_core_app
+    from inbox.app import create_app
     from inbox.db import work_context
     from inbox.plugin_host import discover, migrate, registry
     from inbox.plugin_host.manifest import FILE, ManifestError, read
@@ -30,13 +30,11 @@ def try_plugin(task: dict[str, Any]) -> dict[str, Any]:
     except ManifestError as error:
         return {"problem": str(error), "deprecated": [], "trace": ""}
     scratch = task["scratch"]
-    url = f"sqlite:///{scratch}" if scratch else "sqlite://"
-    config = Config(home=Path(task["home"]), database_url=url)
-    app = create_core_app(config)
+    app = create_app(Config(home=Path(task["home"]), database_url=f"sqlite:///{scratch}" if scratch else ""))
     found = discover.Found(task["name"], folder, task["module"], manifest)
     if Path(task["packages"]).is_dir():
         sys.path.append(task["packages"])
-    host = registry.init_app(app, config)
+    host: registry.PluginHost = app.extensions[registry.EXTENSION]
     try:
         with work_context(app):
             host.load(found.name, found)

@@ -15,14 +15,14 @@ import sqlalchemy as sa
 from flask import Flask
 from sqlalchemy.exc import SQLAlchemyError
 
-from inbox import migrate, secrets
+from inbox import dev, migrate, secrets
 from inbox.app import create_core_app
 from inbox.backup import copy_sqlite, sqlite_path
 from inbox.config import Config, ConfigError, load_config
 from inbox.core import agents
 from inbox.db import db, session, utcnow, work_context
 from inbox.migrate import MigrationError
-from inbox.plugin_host import discover, lifecycle
+from inbox.plugin_host import bring, lifecycle, store
 from inbox.plugin_host.models import Plugin
 from inbox.processes import StartError
 
@@ -87,7 +87,10 @@ def _upgrade(config: Config, backup: bool) -> tuple[Flask, Path | None, bool]:
             copy = _set_aside(config)
         if state != "current":
             migrate.migrate(db.engine)
+        store.mend(config)
         changed = _upgrade_plugins(config)
+        if config.dev:
+            dev.prepare(config)
     return app, copy, changed or state != "current"
 
 
@@ -104,18 +107,14 @@ def _upgrade_plugins(config: Config) -> bool:
     """Bring the tables of plugins to what their new code expects. One that cannot be is left for `plugin list`."""
     if config.safe_mode:
         return False
-    rows = {row.name: row.version for row in session().scalars(sa.select(Plugin))}
-    found = discover.scan(config) if rows else {}
+    newer = [each for each in lifecycle.plugins() if each.newer] if session().scalar(sa.select(Plugin.name)) else []
     changed = False
-    for name, version in rows.items():
-        manifest = found[name].manifest if name in found else None
-        if manifest is None or manifest.version == version:
-            continue
+    for each in newer:
         try:
-            lifecycle.install(name)
+            bring.upgrade(each.name)
             changed = True
         except lifecycle.PluginError as error:
-            print(f"Plugin {name} stays at {version}: {error}", file=sys.stderr)
+            print(f"Plugin {each.name} stays at {each.version}: {error}", file=sys.stderr)
     return changed
 
 

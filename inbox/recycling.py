@@ -19,9 +19,16 @@ LOOK_SECONDS = 1.0
 PATIENCE = (20.0, 60.0, 300.0)  # before asking again, when no replacement came
 
 
-def follow_code(app: Flask) -> None:
-    """Load what is installed, then watch for other code in a thread. Does nothing else in safe mode."""
+def follow_code(app: Flask, *, brings_tables: bool = False) -> None:
+    """Load what is installed, then watch for other code in a thread. In safe mode neither is done.
+
+    One process of an installation `brings_tables` while somebody works on a plugin (`inbox run --dev`).
+    """
     host: PluginHost = app.extensions[EXTENSION]
+    if app.config["INBOX"].dev:
+        from inbox import dev
+
+        dev.watch(app, brings_tables=brings_tables)
     host.boot()
     if not app.config["INBOX"].safe_mode:
         threading.Thread(target=_watch, args=(app, host), name="code-watcher", daemon=True).start()

@@ -45,7 +45,7 @@ def run_worker(config: Config) -> int:
     app = create_app(config)
     processes.on_recycle(replace)
     watching = watchdog.start(app, processes.recycle_me)
-    follow_code(app)
+    follow_code(app, brings_tables=True)
     if ended.is_set():
         return 0
     worker, fetcher = Worker(app), Fetcher(app)

@@ -16,19 +16,28 @@ smtp_port = click.option("--smtp-port", type=click.IntRange(1, 65535),
 
 @click.command()
 @click.option("--demo", is_flag=True, help="A desk to try, with written mail; nothing leaves this machine.")
+@click.option("--dev", is_flag=True, help="For authors of plugins: what is saved is taken up, faults show on the page.")
+@click.option("--plugin", "folders", type=click.Path(exists=True, file_okay=False), multiple=True, metavar="FOLDER",
+              help="With --dev: work on the plugin in FOLDER (may be given again).")
 @click.option("--host", help="Address the pages listen on (else the setting, else 127.0.0.1).")
 @port
 @smtp_port
 @with_home
-def run(home: str | None, demo: bool, **given: Any) -> None:
+def run(home: str | None, demo: bool, dev: bool, folders: tuple[str, ...], **given: Any) -> None:
     """Run the whole desk: pages, background work and mail listener.
 
     The first start makes the database; the printed address carries a one-time code for the set-up. Ctrl-C ends it
     after what is in hand is finished.
     """
+    import os
+
     from inbox import serve
 
-    raise SystemExit(serve.run(load_config(home, demo=demo or None, **given)))
+    if folders and not dev:
+        raise click.UsageError("--plugin goes with --dev.")
+    config = load_config(home, demo=demo or None, dev=dev or None,
+                         dev_plugins=os.pathsep.join(map(os.path.realpath, folders)) or None, **given)
+    raise SystemExit(serve.run(config))
 
 
 @click.command()

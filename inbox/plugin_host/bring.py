@@ -1,7 +1,8 @@
-"""Brings a plugin's code in and takes it away: add, upgrade, remove. Files first lie beside their place, complete.
+"""Brings a plugin's code in and takes it away: add, install from a file, upgrade, remove.
 
-An upgrade takes four steps, and until the last one the plugin runs on as it was: the new files are unpacked and what
-they require is fetched; they are imported in a process of their own; the tables are migrated; then two renames.
+Bringing code takes four steps, and until the last one everything is as it was: the new files are unpacked beside
+their place, and what they require is fetched; they are imported in a process of their own; the tables are migrated;
+then two renames.
 """
 
 from __future__ import annotations
@@ -48,6 +49,26 @@ def add_files(path: Path, *, tell: Tell = nobody) -> str:
     return seen.name
 
 
+def install_from(path: Path, *, tell: Tell = nobody) -> str:
+    """Install a plugin from a folder, zip or wheel, all or nothing; it is not active yet. Returns its name.
+
+    Raises PluginError; then neither files nor tables are there.
+    """
+    config = current_config()
+    seen = _good(path)
+    if session().get(Plugin, seen.name) is not None:
+        raise PluginError(f"Plugin {seen.name} is installed already; upgrade it instead "
+                          f"(`inbox plugin upgrade {seen.name} FILE`).")
+    staged = _stage(config, seen)
+    try:
+        _take_up(config, staged, seen, tell, "installed")
+    except (RequirementsError, TrialError, OSError) as error:
+        raise PluginError(f"{error} It was not installed.") from error
+    finally:
+        store.discard(staged)
+    return seen.name
+
+
 def upgrade(name: str, path: Path | None = None, *, tell: Tell = nobody) -> str:
     """Replace an installed plugin by what lies at `path`; without one, take up what was put into its folder by hand.
 
@@ -64,7 +85,7 @@ def upgrade(name: str, path: Path | None = None, *, tell: Tell = nobody) -> str:
     _require_not_older(name, _version(seen))
     staged = _stage(config, seen)
     try:
-        return _replace(config, staged, seen, tell)
+        return _take_up(config, staged, seen, tell, "upgraded")
     except (RequirementsError, TrialError, OSError) as error:
         raise PluginError(f"{error} Plugin {name} stays as it was.") from error
     finally:
@@ -141,7 +162,7 @@ def _found(staged: Staged) -> Found:
     return Found(staged.name, staged.folder, staged.module, manifest)
 
 
-def _replace(config: Config, staged: Staged, seen: Inspection, tell: Tell) -> str:
+def _take_up(config: Config, staged: Staged, seen: Inspection, tell: Tell, did: str) -> str:
     name, found = staged.name, _found(staged)
     lifecycle.check_usable(found)
     lifecycle.require_others(found)
@@ -158,7 +179,7 @@ def _replace(config: Config, staged: Staged, seen: Inspection, tell: Tell) -> st
         _take_tables_back(found, before)
         raise
     try:
-        lifecycle.store_version(found, tell, "upgraded")
+        lifecycle.store_version(found, tell, did)
     except BaseException:
         swap.undo()
         _take_tables_back(found, before)
