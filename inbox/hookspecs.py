@@ -203,6 +203,11 @@ def reply_failed(ticket, message, error, event):  # type: ignore[no-untyped-def]
 
 
 @event(since="0.1")
+def customer_created(customer, event):  # type: ignore[no-untyped-def]
+    """Somebody wrote for the first time, or was put in by an agent or an import."""
+
+
+@event(since="0.1")
 def event_recorded(event):  # type: ignore[no-untyped-def]
     """Anything happened: every event, those of plugins included."""
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 from flask_babel import gettext, ngettext
 
 from inbox import hookimpl, http, signatures
-from inbox.core import messages, notifications, settings, tags, tickets
+from inbox.core import customers, messages, notifications, settings, tags, tickets
 from inbox.core.automatic import me, spend, why_not_answer
 from inbox.core.errors import CoreError, Invalid, NotAllowed, NotFound
 from inbox.core.messages import Body
-from inbox.core.models import Agent, Customer, Department, Event, Message, Ticket
-from inbox.core.permissions import may
+from inbox.core.models import Agent, Customer, CustomerAddress, Department, Event, Message, Ticket
+from inbox.core.permissions import may, visible
 from inbox.core.words import for_agent as words_for
 from inbox.db import Model, UtcDateTime, session, transaction, utcnow
 from inbox.plugin_host.call import Rejected, hears_itself
@@ -54,6 +54,7 @@ __all__ = [
     "Command",
     "CoreError",
     "Customer",
+    "CustomerAddress",
     "Department",
     "Endpoint",
     "Event",
@@ -78,6 +79,7 @@ __all__ = [
     "back_to_list",
     "back_to_ticket",
     "current_agent",
+    "customers",
     "gettext",
     "hears_itself",
     "hookimpl",
@@ -98,6 +100,7 @@ __all__ = [
     "tickets",
     "transaction",
     "utcnow",
+    "visible",
     "why_not_answer",
     "words_for",
 ]

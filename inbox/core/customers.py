@@ -84,15 +84,21 @@ def tickets_of(customer: Customer, agent: Agent, limit: int = 20) -> list[Ticket
     return list(session().scalars(permissions.visible(query, agent)))
 
 
+def within_reach(query: sa.Select[Customer], agent: Agent) -> sa.Select[Customer]:
+    """The same query over Customer, narrowed to those who have a ticket that the agent may see."""
+    if permissions.reach(agent) is None:
+        return query
+    theirs = permissions.visible(sa.select(Ticket.id).where(Ticket.customer_id == Customer.id), agent)
+    return query.where(theirs.exists())
+
+
 def page(agent: Agent, *, q: str = "", after: int | None = None, limit: int = 50) -> tuple[list[Customer], int | None]:
     """Customers within the agent's reach, newest first, by key. Returns them and the key of the next page.
 
     `q` is the beginning of a mail address; names are found by the search box, through messages.
     """
     query = sa.select(Customer).where(Customer.merged_into_id.is_(None)).order_by(Customer.id.desc()).limit(limit + 1)
-    if permissions.reach(agent) is not None:
-        theirs = permissions.visible(sa.select(Ticket.id).where(Ticket.customer_id == Customer.id), agent)
-        query = query.where(theirs.exists())
+    query = within_reach(query, agent)
     if after is not None:
         query = query.where(Customer.id < after)
     if q:

@@ -19,7 +19,7 @@ from flask import Flask
 from sqlalchemy.orm import aliased
 
 from inbox.core.events import MAX_DEPTH
-from inbox.core.models import Agent, Delivery, Event, Message, Ticket
+from inbox.core.models import Agent, Customer, Delivery, Event, Message, Ticket
 from inbox.db import is_sqlite, session, transaction, utcnow, work_context
 from inbox.plugin_host import call
 
@@ -232,7 +232,7 @@ def _tell(plugin: str, event: Event) -> str | None:
 
 
 def facts_of(event: Event) -> dict[str, Any] | None:
-    """The arguments of an event's hook, loaded afresh; None when its ticket or message is gone."""
+    """The arguments of an event's hook, loaded afresh; None when its ticket, message or customer is gone."""
     names, data = call.arguments(event.kind), event.data or {}
     facts: dict[str, Any] = {}
     for name in names:
@@ -245,12 +245,14 @@ def facts_of(event: Event) -> dict[str, Any] | None:
         elif name in ("agent", "previous_agent"):
             number = data.get("agent" if name == "agent" else "before")
             facts[name] = session().get(Agent, number) if number else None
+        elif name == "customer":
+            facts[name] = session().get(Customer, data["customer"]) if data.get("customer") else None
         elif name == "error":
             message = _message_of(event)
             facts[name] = message.error or "" if message is not None else ""
         else:
             facts[name] = data.get(name)
-    gone = any(facts.get(name, "") is None for name in ("ticket", "message", "note"))
+    gone = any(facts.get(name, "") is None for name in ("ticket", "message", "note", "customer"))
     return None if gone else facts
 
 

@@ -22,7 +22,7 @@ from inbox.plugin_host.faults import PluginFailure
 from inbox.plugin_host.models import PluginFault
 from inbox.plugin_host.registry import PluginHost
 from inbox.plugin_host.watchdog import Watchdog
-from inbox.testing.factories import make_agent, make_department, make_message, make_ticket
+from inbox.testing.factories import make_agent, make_customer, make_department, make_message, make_ticket
 from inbox.testing.plugins import plug, without_builtins
 
 
@@ -441,3 +441,15 @@ def test_faults_of_a_lane_do_not_stop_it(app, host, dispatcher) -> None:
     wait_for(lambda: len(told) == 1)
     wait_for(lambda: waiting() == 0)
     assert [r[1:] for r in rows()] == [("a", "failed", 1)]
+
+
+def test_customer_created_is_told_with_the_customer(app: Flask, host: PluginHost) -> None:
+    seen = []
+
+    def customer_created(customer, event):
+        seen.append((customer.name, event.kind))
+
+    plug(app, "watch", customer_created)
+    make_customer("Kari Nordmann")
+    dispatch.deliver_due(app)
+    assert seen == [("Kari Nordmann", "customer_created")]

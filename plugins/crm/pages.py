@@ -1,0 +1,47 @@
+"""What the plugin's pages have in common: who asks, where to go back to, what is wrong with a form."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, flash, redirect, request
+
+from inbox.toolkit import Agent, Customer, NotAllowed, current_agent, customers, may, plugin_url, render
+
+blueprint = Blueprint("pages", __name__)
+
+
+def me() -> Agent:
+    """The signed-in agent; these pages are for nobody else."""
+    agent = current_agent()
+    if agent is None:
+        raise NotAllowed()
+    return agent
+
+
+def require(ability: str) -> Agent:
+    """The signed-in agent, who may do this. Raises NotAllowed."""
+    agent = me()
+    if not may(agent, ability):
+        raise NotAllowed()
+    return agent
+
+
+def the_customer(customer_id: int) -> Customer:
+    """A customer within reach. Raises NotFound."""
+    return customers.get(customer_id, me())
+
+
+def show(template: str, status: int = 200, **values: Any) -> Any:
+    """A page of the plugin."""
+    values.setdefault("error", None)
+    return render(template, may_edit=may(me(), "crm.edit"), may_export=may(me(), "crm.export"), **values), status
+
+
+def done(endpoint: str, text: str = "", **values: Any) -> Any:
+    """To a page of the plugin, or to where the form says it stands, with a word about what was done."""
+    if text:
+        flash(text)
+    back = request.form.get("back", "")
+    local = back.startswith("/") and not back.startswith(("//", "/\\"))
+    return redirect(back if local else plugin_url(endpoint, **values), 303)

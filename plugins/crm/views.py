@@ -1,0 +1,117 @@
+"""Pages of organisations: list, one of them, its form, its members."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+from flask import request
+from flask_babel import gettext
+
+from inbox.toolkit import Agent, Invalid, NotFound, Ticket, customers, session, visible
+from inbox_plugins.crm import organisations
+from inbox_plugins.crm.models import Member, Organisation
+from inbox_plugins.crm.pages import blueprint, done, me, require, show, the_customer
+
+TICKETS = 20
+
+
+@blueprint.get("/organisations")
+def organisation_list() -> Any:
+    """Organisations by name, fifty a page."""
+    q = request.args.get("q", "")
+    found, following = organisations.page(q=q, after=request.args.get("after", ""))
+    return show("organisations.html", q=q, found=found, following=following, sizes=organisations.sizes(found))
+
+
+@blueprint.get("/organisations/<int:organisation_id>")
+def organisation(organisation_id: int) -> Any:
+    """One organisation: what is known, who belongs to it, what they asked."""
+    return _show(organisations.get(organisation_id))
+
+
+def _show(found: Organisation, error: Invalid | None = None, status: int = 200) -> Any:
+    after = request.args.get("after", 0, type=int)
+    members, following = organisations.members(found, me(), after=after)
+    asked = sa.select(Ticket).join(Member, Member.customer_id == Ticket.customer_id).where(
+        Member.organisation_id == found.id, Ticket.shelf.not_in(("trash", "merged", "spam"))).order_by(
+        Ticket.last_message_at.desc(), Ticket.id.desc()).limit(TICKETS)
+    return show("organisation.html", status, organisation=found, members=members, following=following,
+                tickets=list(session().scalars(visible(asked, me()))), error=error)
+
+
+@blueprint.route("/organisations/new", methods=["GET", "POST"])
+def new_organisation() -> Any:
+    """Another organisation."""
+    return _edit(None)
+
+
+@blueprint.route("/organisations/<int:organisation_id>/edit", methods=["GET", "POST"])
+def edit_organisation(organisation_id: int) -> Any:
+    """Name, domains and owner of one."""
+    return _edit(organisations.get(organisation_id))
+
+
+def _edit(stored: Organisation | None) -> Any:
+    require("crm.edit")
+    if request.method == "GET":
+        values = {"name": stored.name, "website": stored.website, "about": stored.about,
+                  "domains": "\n".join(each.domain for each in stored.domains),
+                  "owner": str(stored.owner_id or "")} if stored else {}
+        return _form(stored, values)
+    form = request.form
+    try:
+        saved = organisations.save(
+            stored, name=form.get("name", ""), website=form.get("website", ""), about=form.get("about", ""),
+            domains=form.get("domains", "").replace(",", "\n").split("\n"), owner=_agent(form.get("owner", "")))
+    except Invalid as problem:
+        return _form(stored, form, problem, 422)
+    return done("organisation", gettext("The organisation is saved."), organisation_id=saved.id)
+
+
+def _form(stored: Organisation | None, values: Any, error: Invalid | None = None, status: int = 200) -> Any:
+    agents = session().scalars(sa.select(Agent).where(Agent.is_active).order_by(sa.func.lower(Agent.name)))
+    return show("organisation_form.html", status, organisation=stored, values=values, error=error, agents=list(agents))
+
+
+def _agent(number: str) -> Agent | None:
+    return session().get(Agent, int(number)) if number.isdecimal() and len(number) < 10 else None
+
+
+@blueprint.post("/organisations/<int:organisation_id>/delete")
+def delete_organisation(organisation_id: int) -> Any:
+    """Throw one away; its members stay customers."""
+    require("crm.edit")
+    organisations.delete(organisations.get(organisation_id))
+    return done("organisation_list", gettext("The organisation is gone. Its members are still customers."))
+
+
+@blueprint.post("/organisations/<int:organisation_id>/members")
+def add_member(organisation_id: int) -> Any:
+    """Put a customer in by hand, by mail address."""
+    require("crm.edit")
+    found = organisations.get(organisation_id)
+    customer = customers.by_address(request.form.get("address", "").strip())
+    try:
+        if customer is None:
+            raise NotFound()
+        customer = the_customer(customer.id)  # out of reach is as if it were not there
+    except NotFound:
+        return _show(found, Invalid("address", "No customer has this address."), 422)
+    organisations.put(customer, found)
+    return done("organisation", gettext("%(name)s is a member now.", name=customer.display_name),
+                organisation_id=found.id)
+
+
+@blueprint.post("/customers/<int:customer_id>/organisation")
+def place_customer(customer_id: int) -> Any:
+    """Where a customer belongs: the organisation of this name (made if it is new), nowhere, or by the address."""
+    require("crm.edit")
+    customer, name = the_customer(customer_id), request.form.get("name", "").strip()
+    if request.form.get("way") == "address":
+        organisations.by_address_again(customer)
+    elif not name:
+        organisations.put(customer, None)
+    else:
+        organisations.put(customer, organisations.named(name) or organisations.save(name=name))
+    return done("organisation_list", gettext("Saved."))
