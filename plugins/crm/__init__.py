@@ -1,6 +1,6 @@
 """Who is asking: organisations and what is known of customers, beside every ticket."""
 
-from inbox.toolkit import Link, Pages, Panel, Permission, hookimpl, plugin_url
+from inbox.toolkit import Link, Pages, Panel, Permission, gettext, hookimpl, plugin_url
 from inbox_plugins.crm import organisations, panel, views
 
 
@@ -18,12 +18,12 @@ def register_blueprints():
 
 @hookimpl
 def main_menu_links(agent):
-    return [Link(panel.words("Organisations"), plugin_url("organisation_list"), icon="building", order=20)]
+    return [Link(gettext("Organisations"), plugin_url("organisation_list"), icon="building", order=20)]
 
 
 @hookimpl
 def ticket_sidebar_panels(ticket, agent):
-    return [Panel(panel.words("Organisation"), template="panel.html", order=10,
+    return [Panel(gettext("Organisation"), template="panel.html", order=10,
                   values=panel.beside_ticket(ticket, agent))]
 
 

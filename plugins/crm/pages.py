@@ -6,7 +6,18 @@ from typing import Any
 
 from flask import Blueprint, flash, redirect, request
 
-from inbox.toolkit import Agent, Customer, NotAllowed, current_agent, customers, may, plugin_url, render
+from inbox.toolkit import (
+    Agent,
+    Customer,
+    NotAllowed,
+    back_to_ticket,
+    current_agent,
+    customers,
+    may,
+    plugin_url,
+    render,
+    tickets,
+)
 
 blueprint = Blueprint("pages", __name__)
 
@@ -39,9 +50,10 @@ def show(template: str, status: int = 200, **values: Any) -> Any:
 
 
 def done(endpoint: str, text: str = "", **values: Any) -> Any:
-    """To a page of the plugin, or to where the form says it stands, with a word about what was done."""
+    """To a page of the plugin, with a word about what was done; to the ticket, when the form stands beside one."""
+    number = request.form.get("ticket", 0, type=int)
+    if number:
+        return back_to_ticket(tickets.get(number, me()))
     if text:
         flash(text)
-    back = request.form.get("back", "")
-    local = back.startswith("/") and not back.startswith(("//", "/\\"))
-    return redirect(back if local else plugin_url(endpoint, **values), 303)
+    return redirect(plugin_url(endpoint, **values), 303)

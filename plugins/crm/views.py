@@ -6,9 +6,8 @@ from typing import Any
 
 import sqlalchemy as sa
 from flask import request
-from flask_babel import gettext
 
-from inbox.toolkit import Agent, Invalid, NotFound, Ticket, customers, session, visible
+from inbox.toolkit import Agent, Invalid, NotFound, Ticket, customers, gettext, session, visible
 from inbox_plugins.crm import organisations
 from inbox_plugins.crm.models import Member, Organisation
 from inbox_plugins.crm.pages import blueprint, done, me, require, show, the_customer
