@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-
 from inbox.toolkit import Agent, Ticket, may
 from inbox_plugins.crm import organisations
 
