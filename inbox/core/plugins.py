@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import sqlalchemy as sa
 
-from inbox.core import events, permissions
+from inbox.core import events, permissions, settings
 from inbox.core.events import Actor
-from inbox.core.models import Delivery, SettingValue
+from inbox.core.models import Delivery
 from inbox.db import session
 
 
@@ -30,6 +30,5 @@ def teller(by: Actor) -> Callable[[str, str, str], None]:
 
 def _forget(name: str) -> None:
     """Delete what the core keeps for a plugin. Its own tables are the plugin host's business."""
-    current = session()
-    current.execute(sa.delete(SettingValue).where(SettingValue.key.startswith(f"{name}.", autoescape=True)))
-    current.execute(sa.delete(Delivery).where(Delivery.plugin == name))
+    settings.forget_plugin(name)
+    session().execute(sa.delete(Delivery).where(Delivery.plugin == name))

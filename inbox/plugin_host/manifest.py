@@ -39,6 +39,9 @@ class Manifest:
     public_prefix: str = ""  # at most one address outside of /x/<name>/
     asks: tuple[str, ...] = ()  # network, mail, files: told to the site owner, not enforced
     stores: tuple[str, ...] = ()  # personal data it keeps, in plain words
+    author: str = ""
+    homepage: str = ""  # where its author tells of it
+    license: str = ""
 
     @property
     def incompatible(self) -> str | None:
@@ -78,6 +81,8 @@ def parse(table: dict[str, Any]) -> Manifest:
         raise ManifestError(f"asks may hold {', '.join(ASKS)}, not {', '.join(strange)}.")
     if manifest.public_prefix and not re.fullmatch(r"/[a-z0-9-]+", manifest.public_prefix):
         raise ManifestError(f'public_prefix must look like "/help", not "{manifest.public_prefix}".')
+    if manifest.homepage and not re.match(r"https?://[^\s/]", manifest.homepage):
+        raise ManifestError(f'homepage must be an address like "https://example.com", not "{manifest.homepage}".')
     return manifest
 
 

@@ -127,7 +127,8 @@ class PluginHost:
     def title_of(self, plugin: str) -> str:
         """What people call a plugin."""
         manifest = self.manifest_of(plugin)
-        return manifest.title if manifest else plugin.removeprefix("builtin.").replace("_", " ").capitalize()
+        short = plugin.removeprefix("builtin.").replace("_", " ").capitalize()
+        return manifest.title if manifest else str(getattr(self.pm.get_plugin(plugin), "TITLE", short))
 
     def forget(self) -> None:
         """Look again at the next question."""

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from babel import dates, negotiate_locale
 from flask import Flask, current_app, g, has_request_context, request
-from flask_babel import Babel, format_time, get_locale, get_timezone, gettext
+from flask_babel import Babel, format_decimal, format_time, get_locale, get_timezone, gettext
 from flask_login import current_user
 
 from inbox.core import settings, words
@@ -141,4 +141,5 @@ def init(app: Flask) -> None:
     app.config.setdefault("BABEL_TRANSLATION_DIRECTORIES", "translations")
     babel.init_app(app, locale_selector=choose_locale, timezone_selector=choose_zone)
     app.jinja_env.globals.update(html_lang=html_lang, desk_settings=desk, language_names=NAMES)
-    app.jinja_env.filters.update(when=when, moment=moment, exactly=exactly, ago=ago, said=said)
+    app.jinja_env.filters.update(when=when, moment=moment, exactly=exactly, ago=ago, said=said,
+                                 thousands=format_decimal)

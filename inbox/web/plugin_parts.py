@@ -272,11 +272,12 @@ def loaders(app: Flask) -> list[jinja2.BaseLoader]:
 def init(app: Flask) -> None:
     """After our own screens: plugins use what those have."""
     from inbox.web.desk import sidebar
-    from inbox.web.settings import allowed_sections
+    from inbox.web.settings import allowed_sections, need_you
 
     app.jinja_env.loader = jinja2.ChoiceLoader(loaders(app))
     i18n.babel.domain_instance = PluginDomain()
     app.jinja_env.globals.update(
-        sidebar=sidebar, settings_sections=allowed_sections, slot=slot, panel_content=panel_content,
+        sidebar=sidebar, settings_sections=allowed_sections,
+        plugins_need_you=need_you, slot=slot, panel_content=panel_content,
         plugin_url=plugin_url, plugin_static=plugin_static,
         said_by=said_by, fault_page=fault_page, plugin_title=lambda plugin: _host().title_of(plugin))

@@ -12,6 +12,7 @@ from inbox.core import permissions, settings, setup, tags
 from inbox.core.errors import Invalid, NotAllowed, NotFound
 from inbox.core.models import Tag
 from inbox.db import session, transaction
+from inbox.plugin_host import call
 from inbox.web import i18n
 from inbox.web.auth import actor, me
 from inbox.web.profile import time_zones
@@ -36,12 +37,20 @@ SECTIONS = (
     Section("settings.agent_list", lazy_gettext("Agents and roles"), "/settings/agents", "manage_agents"),
     Section("settings.tag_list", lazy_gettext("Tags"), "/settings/tags", "manage_settings"),
     Section("settings.saved_reply_list", lazy_gettext("Saved replies"), "/settings/saved-replies", "reply"),
+    Section("settings.plugin_list", lazy_gettext("Plugins"), "/settings/plugins", "manage_settings"),
 )
 
 
 def load_pages() -> None:
     """The pages that lie in files of their own put themselves on the blueprint."""
-    from inbox.web import settings_declared, settings_mailboxes, settings_people, settings_replies  # noqa: F401
+    from inbox.web import (  # noqa: F401
+        settings_add,
+        settings_declared,
+        settings_mailboxes,
+        settings_people,
+        settings_plugins,
+        settings_replies,
+    )
 
 
 def allowed_sections() -> list[Section]:
@@ -53,6 +62,16 @@ def page(template: str, status: int = 200, **values: Any) -> Any:
     """A page of the settings."""
     return render_template(f"settings/{template}.html", sections=allowed_sections(), place=None,
                            error=values.pop("error", None), **values), status
+
+
+def need_you() -> int:
+    """How many plugins are paused or cannot be loaded, for those who may mend it. Costs no query of its own."""
+    host = call.current()
+    if host is None or not permissions.may(me(), "manage_plugins"):
+        return 0
+    states = host.states()
+    return len({name for name, state in states.items() if state == "paused"}
+               | {name for name in host.broken if states.get(name) == "active"})
 
 
 def require(ability: str) -> None:
