@@ -8,11 +8,21 @@ from __future__ import annotations
 from flask_babel import gettext, ngettext
 
 from inbox import hookimpl, http, signatures
-from inbox.core import customers, messages, notifications, settings, tags, tickets
+from inbox.core import customers, fields, messages, notifications, settings, tags, tickets
 from inbox.core.automatic import me, spend, why_not_answer
 from inbox.core.errors import CoreError, Invalid, NotAllowed, NotFound
 from inbox.core.messages import Body
-from inbox.core.models import Agent, Customer, CustomerAddress, Department, Event, Message, Ticket
+from inbox.core.models import (
+    Agent,
+    Customer,
+    CustomerAddress,
+    Department,
+    Event,
+    FieldColumns,
+    Message,
+    Ticket,
+    ValueColumns,
+)
 from inbox.core.permissions import may, visible
 from inbox.core.words import for_agent as words_for
 from inbox.db import Model, UtcDateTime, session, transaction, utcnow
@@ -34,6 +44,7 @@ from inbox.plugin_host.items import (
     Setting,
     SettingTest,
 )
+from inbox.web.field_parts import fields_from_form
 from inbox.web.plugin_parts import (
     actor,
     back_to_list,
@@ -58,6 +69,7 @@ __all__ = [
     "Department",
     "Endpoint",
     "Event",
+    "FieldColumns",
     "HealthCheck",
     "Invalid",
     "Job",
@@ -75,11 +87,14 @@ __all__ = [
     "SettingTest",
     "Ticket",
     "UtcDateTime",
+    "ValueColumns",
     "actor",
     "back_to_list",
     "back_to_ticket",
     "current_agent",
     "customers",
+    "fields",
+    "fields_from_form",
     "gettext",
     "hears_itself",
     "hookimpl",

@@ -116,3 +116,4 @@ def rename(customer: Customer, name: str, *, by: Actor) -> None:
     permissions.require(by, "change", customer)
     with transaction():
         customer.name = name.strip()[:200]
+        events.record("customer_changed", by=by, customer=customer.id)

@@ -36,6 +36,7 @@ KINDS: dict[str, str] = {
     "reply_bounced": "A reply came back.",
     "message_moved": "A message was moved between tickets.",
     "customer_created": "Somebody wrote for the first time.",
+    "customer_changed": "A customer's name or fields were changed.",
     "agent_created": "An agent joined.",
     "agent_changed": "An agent's role, departments or password changed.",
     "agent_deactivated": "An agent was deactivated.",

@@ -20,7 +20,7 @@ class Id(IntegerConverter):
 
 def init_web(app: Flask, config: Config) -> None:
     """Add everything a browser meets to the application, as a readable list of steps."""
-    from inbox.web import assets, auth, errors, forms, htmx, i18n, icons, live, security
+    from inbox.web import assets, auth, errors, field_parts, forms, htmx, i18n, icons, live, security
 
     app.template_folder = "templates"
     app.url_map.converters["int"] = Id
@@ -40,6 +40,7 @@ def init_web(app: Flask, config: Config) -> None:
     security.init(app)
     auth.init(app)
     forms.init(app)
+    field_parts.init(app)
     errors.init(app)
     live.init(app)
     _register_screens(app)

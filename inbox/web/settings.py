@@ -36,6 +36,7 @@ SECTIONS = (
     Section("settings.department_list", lazy_gettext("Departments"), "/settings/departments", "manage_departments"),
     Section("settings.agent_list", lazy_gettext("Agents and roles"), "/settings/agents", "manage_agents"),
     Section("settings.tag_list", lazy_gettext("Tags"), "/settings/tags", "manage_settings"),
+    Section("settings.field_list", lazy_gettext("Customer fields"), "/settings/fields", "manage_settings"),
     Section("settings.saved_reply_list", lazy_gettext("Saved replies"), "/settings/saved-replies", "reply"),
     Section("settings.plugin_list", lazy_gettext("Plugins"), "/settings/plugins", "manage_settings"),
 )
@@ -46,6 +47,7 @@ def load_pages() -> None:
     from inbox.web import (  # noqa: F401
         settings_add,
         settings_declared,
+        settings_fields,
         settings_mailboxes,
         settings_people,
         settings_plugins,

@@ -1,5 +1,6 @@
 """The tables, one family a file: columns, relations, predicates. No commits, no hooks."""
 
+from inbox.core.models.fields import CustomerField, CustomerFieldValue, FieldColumns, ValueColumns
 from inbox.core.models.mail import FATES, CaughtMail, Ledger, Mailbox, Tombstone
 from inbox.core.models.messages import (
     KINDS,
@@ -46,7 +47,8 @@ from inbox.core.models.tickets import (
 __all__ = [
     "FATES", "KINDS", "PRIORITIES", "SHELVES", "STATES", "STATUSES",
     "Agent", "ApiToken", "Attachment", "Attempt", "CaughtMail", "Counter", "Customer", "CustomerAddress",
-    "Delivery", "Department", "Event", "Heartbeat", "IdempotentAnswer", "Job", "Ledger", "Mailbox", "Membership",
-    "Message", "Notification", "OneTimeToken", "Recipient", "Reference", "Role", "SavedReply", "SendAttempt",
-    "SettingValue", "Tag", "Ticket", "TicketSeen", "TicketTag", "Tombstone", "View",
+    "CustomerField", "CustomerFieldValue", "Delivery", "Department", "Event", "FieldColumns", "Heartbeat",
+    "IdempotentAnswer", "Job", "Ledger", "Mailbox", "Membership", "Message", "Notification", "OneTimeToken",
+    "Recipient", "Reference", "Role", "SavedReply", "SendAttempt", "SettingValue", "Tag", "Ticket", "TicketSeen",
+    "TicketTag", "Tombstone", "ValueColumns", "View",
 ]
