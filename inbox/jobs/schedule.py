@@ -21,6 +21,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from inbox.core import attachments, purge, queue, settings, tickets
 from inbox.core.models import Attempt, Event, Heartbeat, IdempotentAnswer, Job, OneTimeToken, Ticket
 from inbox.db import Model, session, transaction, utcnow, work_context
+from inbox.jobs import plugin_jobs
 from inbox.jobs.engine import handler
 from inbox.plugin_host import faults, timing
 
@@ -86,6 +87,7 @@ def look() -> None:
     if due is not None:
         with transaction():
             queue.enqueue("tickets.wake", key="tickets.wake")
+    plugin_jobs.look()
 
 
 def beat(name: str, **info: Any) -> None:
