@@ -56,7 +56,7 @@ def _answer(endpoint: Endpoint, path: dict[str, Any]) -> Response:
         return problems.of_http(answer)
     if isinstance(answer, (CoreError, Rejected)):
         return problems.of_core(answer)
-    return Response(answer, mimetype="application/json") if answer else Response(status=204)
+    return Response(answer, mimetype="application/json") if isinstance(answer, bytes) else Response(status=204)
 
 
 def _run(endpoint: Endpoint, values: dict[str, Any], path: dict[str, Any]) -> bytes | Exception | None:
