@@ -1,6 +1,6 @@
 """Notifications inside the desk; webhooks; the event log by agent and by kind.
 
-Revision ID: 0005
+Revision ID: 0006
 """
 
 import json
@@ -8,8 +8,8 @@ import json
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0005"
-down_revision = "0004"
+revision = "0006"
+down_revision = "0005"
 branch_labels = None
 depends_on = None
 
