@@ -1,8 +1,8 @@
 """A flight recorder: which plugins were being asked when a process ended without a word.
 
-Each process maps a small file, INBOX_HOME/run/<process>.calls, and writes each call into it as it begins; that is memory
-of the system, which outlives `os._exit`, a segmentation fault and `kill -9`. Another process, or the next one, reads
-the files whose owners are gone (their lock is free) and blames.
+Each process maps a small file, INBOX_HOME/run/<process>.calls, and writes each call into it as it begins. That is
+memory of the system, which outlives `os._exit`, a segmentation fault and `kill -9`. Another process, or the next one,
+reads the files whose owners are gone (their lock is free) and blames.
 """
 
 from __future__ import annotations

@@ -249,7 +249,7 @@ def test_functions_replaced_later_are_put_back_and_the_plugin_is_paused(app: Fla
 
 @pytest.fixture
 def hanging(app: Flask, host: PluginHost) -> Iterator[Callable[..., None]]:
-    """`hanging(2, ticket)`: so many more calls of the plugin `sleeper` that hang in a slot until the end of the test."""
+    """`hanging(2, ticket)`: so many more calls of `sleeper` that hang in a slot to the end of the test."""
     release, threads = threading.Event(), []
 
     def ticket_sidebar_panels(ticket: Any) -> None:
