@@ -68,6 +68,11 @@ def utcnow() -> dt.datetime:
 _clock: ContextVar[dt.datetime | None] = ContextVar("inbox_clock", default=None)
 
 
+def standing_clock() -> dt.datetime | None:
+    """Where the clock was put to, or None while it runs. To be handed on to another context."""
+    return _clock.get()
+
+
 @contextmanager
 def at_time(moment: dt.datetime) -> Iterator[None]:
     """Within the block and in this thread the clock stands at `moment` (aware). For tests and the demo desk."""

@@ -156,6 +156,16 @@ def register_notification_types():  # type: ignore[no-untyped-def]
     """What agents can choose to be told of. Returns `NotificationType` items."""
 
 
+@register(since="0.1", item=items.EventKind)
+def register_events():  # type: ignore[no-untyped-def]
+    """Kinds of event that the plugin records (`toolkit.record`). Returns `EventKind` items."""
+
+
+@register(since="0.1", item=items.TicketView)
+def register_ticket_views():  # type: ignore[no-untyped-def]
+    """Lists of tickets in the left rail. Returns `TicketView` items."""
+
+
 @register(since="0.1", item=items.HealthCheck)
 def register_health_checks():  # type: ignore[no-untyped-def]
     """Checks for the status page and `inbox doctor`. Returns `HealthCheck` items."""
@@ -188,6 +198,31 @@ def ticket_assigned(ticket, agent, previous_agent, event):  # type: ignore[no-un
 
 
 @event(since="0.1")
+def ticket_status_changed(ticket, status, previous_status, event):  # type: ignore[no-untyped-def]
+    """A ticket was opened again, set to pending, or closed: `open`, `pending`, `closed`."""
+
+
+@event(since="0.1")
+def ticket_moved(ticket, event):  # type: ignore[no-untyped-def]
+    """A ticket went to another department."""
+
+
+@event(since="0.1")
+def ticket_priority_changed(ticket, priority, previous_priority, event):  # type: ignore[no-untyped-def]
+    """A ticket got another priority: `low`, `normal`, `high`, `urgent`."""
+
+
+@event(since="0.1")
+def ticket_tagged(ticket, tag, event):  # type: ignore[no-untyped-def]
+    """A tag was put on a ticket. `tag` is its name."""
+
+
+@event(since="0.1")
+def ticket_untagged(ticket, tag, event):  # type: ignore[no-untyped-def]
+    """A tag was taken off a ticket. `tag` is its name."""
+
+
+@event(since="0.1")
 def message_received(ticket, message, event):  # type: ignore[no-untyped-def]
     """A message came in from a customer; also the one that opened the ticket."""
 
@@ -195,6 +230,11 @@ def message_received(ticket, message, event):  # type: ignore[no-untyped-def]
 @event(since="0.1")
 def note_added(ticket, note, event):  # type: ignore[no-untyped-def]
     """An agent left a note. `note` is the message."""
+
+
+@event(since="0.1")
+def reply_queued(ticket, message, event):  # type: ignore[no-untyped-def]
+    """A reply waits to be sent. `event.actor_kind` says whether an agent wrote it."""
 
 
 @event(since="0.1")
@@ -219,6 +259,14 @@ def event_recorded(event):  # type: ignore[no-untyped-def]
 @slot(since="0.1", item=items.Link)
 def main_menu_links(agent):  # type: ignore[no-untyped-def]
     """Lines in the left rail, below the departments."""
+
+
+@slot(since="0.1", item=items.RowBadge)
+def inbox_row_badges(tickets, agent):  # type: ignore[no-untyped-def]
+    """Badges on the rows of a list: asked once with all the rows of a page.
+
+    A row has a ticket's `id`, `number`, `department_id`, `customer_id`, `priority` and the like.
+    """
 
 
 @slot(since="0.1", item=items.Link)

@@ -9,8 +9,9 @@ from flask_babel import gettext, ngettext
 
 from inbox import hookimpl, http, signatures
 from inbox.core import customers, fields, messages, notifications, settings, tags, tickets
-from inbox.core.automatic import me, spend, why_not_answer
+from inbox.core.automatic import me, record, spend, why_not_answer
 from inbox.core.errors import CoreError, Invalid, NotAllowed, NotFound
+from inbox.core.events import Actor
 from inbox.core.messages import Body
 from inbox.core.models import (
     Agent,
@@ -34,6 +35,7 @@ from inbox.plugin_host.items import (
     Column,
     Command,
     Endpoint,
+    EventKind,
     HealthCheck,
     Job,
     Link,
@@ -41,8 +43,10 @@ from inbox.plugin_host.items import (
     Pages,
     Panel,
     Permission,
+    RowBadge,
     Setting,
     SettingTest,
+    TicketView,
 )
 from inbox.web.field_parts import fields_from_form
 from inbox.web.plugin_parts import (
@@ -53,9 +57,11 @@ from inbox.web.plugin_parts import (
     plugin_static,
     plugin_url,
     render,
+    speaking_to,
 )
 
 __all__ = [
+    "Actor",
     "Agent",
     "Badge",
     "Banner",
@@ -69,6 +75,7 @@ __all__ = [
     "Department",
     "Endpoint",
     "Event",
+    "EventKind",
     "FieldColumns",
     "HealthCheck",
     "Invalid",
@@ -83,9 +90,11 @@ __all__ = [
     "Panel",
     "Permission",
     "Rejected",
+    "RowBadge",
     "Setting",
     "SettingTest",
     "Ticket",
+    "TicketView",
     "UtcDateTime",
     "ValueColumns",
     "actor",
@@ -106,10 +115,12 @@ __all__ = [
     "notifications",
     "plugin_static",
     "plugin_url",
+    "record",
     "render",
     "session",
     "settings",
     "signatures",
+    "speaking_to",
     "spend",
     "tags",
     "tickets",

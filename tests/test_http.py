@@ -14,10 +14,10 @@ from sqlalchemy.orm import Session
 
 from inbox import http, http_client
 from inbox.db import at_time, transaction, utcnow
+from inbox.testing import netguard
 from inbox.testing.factories import make_ticket
 from inbox.testing.plugins import host_of, plug
 from inbox.testing.remote import MODES, Remote
-from inbox.testing import netguard
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.dovecot import Dovecot, make_certificate
 from inbox.testing.netguard import MARK
+from tests.support.dovecot import Dovecot, make_certificate
 from tests.support.program import environment
 from tests.support.smtp_sink import SmtpSink
 

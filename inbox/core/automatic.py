@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+from typing import Any
 
 import sqlalchemy as sa
 
+from inbox.core import events
 from inbox.core.events import Actor
-from inbox.core.models import Attempt, Message
+from inbox.core.models import Attempt, Event, Message, Ticket
 from inbox.db import session, transaction, utcnow
 from inbox.plugin_host import call
 
@@ -20,6 +22,19 @@ def me() -> Actor:
         raise RuntimeError("Only a plugin's answer to a hook can ask who it is.")
     actor = Actor.system(f"plugin:{running.plugin}")
     return actor.because_of(running.event) if running.event is not None else actor
+
+
+def record(kind: str, *, ticket: Ticket | None = None, **data: Any) -> Event:
+    """Write down a fact of the running plugin, of a kind it has registered, in the current transaction.
+
+    Raises RuntimeError outside of a transaction, outside of a plugin, and for a kind that is not its own.
+    """
+    running = call.answering()
+    if running is None or not kind.startswith(f"{running.plugin.removeprefix('builtin.')}."):
+        raise RuntimeError(f"{kind} is not an event of the plugin that records it.")
+    if kind not in {item.name for _, item in call.registered("register_events")}:
+        raise RuntimeError(f"The plugin has not registered the event {kind}: return it from register_events.")
+    return events.record(kind, by=me(), ticket=ticket, **data)
 
 
 def spend(budget: str, limit: int, within: dt.timedelta) -> bool:

@@ -8,6 +8,7 @@ import datetime as dt
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
@@ -27,6 +28,7 @@ from inbox.core.models import (
 )
 from inbox.core.scope import Scope
 from inbox.db import session
+from inbox.plugin_host import call
 
 PAGE = 50
 COUNT_CAP = 1000
@@ -34,34 +36,49 @@ WINDOWS = (200, 1000, 5000, 20000)  # how many hits a search looks through at a 
 
 
 @dataclass(frozen=True)
-class BuiltinView:
-    """A list every agent has. `title` is a msgid; `counted` ones show a number."""
+class View:
+    """A list every agent has, or a plugin's. `title` is a msgid; `counted` ones show a number."""
 
     slug: str
     title: str
     scope: Callable[[Agent], Scope]
     counted: bool = False
     empty: str = "Nothing here."
+    plugin: str = ""  # whose words the title is in
 
 
 def _shelves(*names: str) -> Callable[[Agent], Scope]:
     return lambda agent: Scope(frozenset(names))
 
 
-BUILTIN: dict[str, BuiltinView] = {view.slug: view for view in (
-    BuiltinView("unassigned", "Unassigned",
+BUILTIN: dict[str, View] = {view.slug: view for view in (
+    View("unassigned", "Unassigned",
                 lambda agent: Scope(frozenset(("open",)), assignees=frozenset((None,))), True, "Nobody waits."),
-    BuiltinView("mine", "Mine",
+    View("mine", "Mine",
                 lambda agent: Scope(frozenset(("open", "pending")), assignees=frozenset((agent.id,))), True,
                 "Nothing is assigned to you."),
-    BuiltinView("drafts", "Drafts", scope.drafted_by, True, "You have no drafts."),
-    BuiltinView("open", "All open", _shelves("open"), True, "Nobody waits."),
-    BuiltinView("snoozed", "Snoozed", _shelves("snoozed"), True, "Nothing is snoozed."),
-    BuiltinView("closed", "Closed", _shelves("closed"), False, "Nothing was closed yet."),
-    BuiltinView("spam", "Spam", _shelves("spam"), False, "No spam."),
-    BuiltinView("trash", "Trash", _shelves("trash"), False, "The trash is empty."),
-    BuiltinView("all", "All tickets", _shelves(*scope.LIVE), False, "No ticket yet."),
+    View("drafts", "Drafts", scope.drafted_by, True, "You have no drafts."),
+    View("open", "All open", _shelves("open"), True, "Nobody waits."),
+    View("snoozed", "Snoozed", _shelves("snoozed"), True, "Nothing is snoozed."),
+    View("closed", "Closed", _shelves("closed"), False, "Nothing was closed yet."),
+    View("spam", "Spam", _shelves("spam"), False, "No spam."),
+    View("trash", "Trash", _shelves("trash"), False, "The trash is empty."),
+    View("all", "All tickets", _shelves(*scope.LIVE), False, "No ticket yet."),
 )}
+
+
+def every() -> dict[str, View]:
+    """Our own views and those of active plugins, by slug, in the order of the rail."""
+    return BUILTIN | {item.name: View(item.name, item.title, partial(_of_plugin, plugin, item.name, item.where), True,
+                                      item.empty, plugin)
+                      for plugin, item in call.register("register_ticket_views")}
+
+
+def _of_plugin(plugin: str, name: str, where: Callable[[], Any], agent: Agent) -> Scope:
+    """What a plugin's view holds; nothing when the plugin fails."""
+    good, condition = call.guard(plugin, f"view {name}"[:60], where)
+    found = condition if good and isinstance(condition, sa.ColumnElement) else sa.false()
+    return Scope(scope.LIVE, where=(found,), is_narrow=True)
 
 
 @dataclass
@@ -143,7 +160,8 @@ def page(agent: Agent, *, view: str | None = None, department_id: int | None = N
 
 
 def _scope(agent: Agent, view: str | None, department_id: int | None, q: str) -> Scope:
-    if view is not None and view not in BUILTIN:
+    known = every() if view is not None else {}
+    if view is not None and view not in known:
         raise NotFound("There is no such view.")
     departments = permissions.reach(agent)
     if department_id is not None and departments is not None and department_id not in departments:
@@ -153,7 +171,7 @@ def _scope(agent: Agent, view: str | None, department_id: int | None, q: str) ->
     if department_id is not None:
         found = found.within(Scope(departments=frozenset((department_id,))))
     if view is not None:
-        return found.within(BUILTIN[view].scope(agent))
+        return found.within(known[view].scope(agent))
     if not q and department_id is not None:
         return found.within(Scope(frozenset(("open",))))
     return found if scope.names_a_shelf(query) else found.within(Scope(scope.LIVE))
@@ -258,7 +276,7 @@ class Counts:
 def counts(agent: Agent, departments: Sequence[Department]) -> Counts:
     """All of them in one query; each stops at the cap, so that they cost the same at any size."""
     parts, reach = [], Scope(departments=permissions.reach(agent))
-    for view in BUILTIN.values():
+    for view in every().values():
         if view.counted:
             parts.append(_capped(view.slug, view.scope(agent).within(reach)))
     for department in departments:

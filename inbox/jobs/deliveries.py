@@ -251,7 +251,7 @@ def facts_of(event: Event) -> dict[str, Any] | None:
             message = _message_of(event)
             facts[name] = message.error or "" if message is not None else ""
         else:
-            facts[name] = data.get(name)
+            facts[name] = data.get("before" if name.startswith("previous_") else name)
     gone = any(facts.get(name, "") is None for name in ("ticket", "message", "note", "customer"))
     return None if gone else facts
 

@@ -19,10 +19,6 @@ Tone = Literal["", "good", "warn", "bad", "info"]
 TONES = ("", "good", "warn", "bad", "info")
 
 
-MOST_FACTS = 50  # lines of a panel
-LONGEST_TEXT = 2000  # characters of one
-
-
 class ItemError(TypeError):
     """An item that cannot be used; the message says which field and what would be right."""
 
@@ -84,6 +80,16 @@ class Badge(Item):
 
 
 @dataclass(frozen=True)
+class RowBadge(Item):
+    """A badge on the row of one ticket in a list."""
+
+    ticket_id: int
+    text: str
+    tone: Tone = ""
+    hint: str = ""
+
+
+@dataclass(frozen=True)
 class Banner(Item):
     """A sentence above a thread, with at most one link."""
 
@@ -114,13 +120,9 @@ class Panel(Item):
         super().__post_init__()
         if not 1 <= self.lines <= 12:
             raise ItemError("Panel.lines must be 1 to 12.")
-        if len(self.facts) > MOST_FACTS or len(self.links) > MOST_FACTS:
-            raise ItemError(f"A panel has at most {MOST_FACTS} facts and as many links; show the rest on a page.")
         for label, value in self.facts.items():
             if not isinstance(label, str) or not isinstance(value, str):
                 raise ItemError(f"Panel.facts maps texts to texts; {label!r} → {value!r} is not.")
-            if len(label) > LONGEST_TEXT or len(value) > LONGEST_TEXT:
-                raise ItemError(f"Panel.facts: a text has at most {LONGEST_TEXT:,} characters.")
 
 
 @dataclass(frozen=True)
@@ -224,6 +226,28 @@ class NotificationType(_Named):
     name: str
     title: str
     default: bool = True
+
+
+@dataclass(frozen=True)
+class EventKind(_Named):
+    """A kind of event that the plugin records; `title` is a sentence in the past tense."""
+
+    name: str
+    title: str
+
+
+@dataclass(frozen=True)
+class TicketView(_Named):
+    """A list of tickets in the left rail, narrowed to what an agent may see, spam and trash left out.
+
+    `where()` returns an SQLAlchemy condition on Ticket that finds few tickets by an index of the plugin's:
+    `Ticket.id.in_(select(…))`.
+    """
+
+    name: str
+    title: str
+    where: Callable[[], Any]
+    empty: str = "Nothing here."
 
 
 @dataclass(frozen=True)

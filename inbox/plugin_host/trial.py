@@ -17,7 +17,7 @@ from typing import Any
 from inbox.config import Config
 from inbox.plugin_host.discover import Found
 
-SECONDS = 60
+SECONDS = 30
 LAST_WORDS = 2000
 
 

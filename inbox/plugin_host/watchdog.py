@@ -79,12 +79,8 @@ class Watchdog:
         if self.host.running.blackbox is not None:
             self.host.running.blackbox.remove()
 
-    def remember(self) -> None:
-        """Hold the functions of the program against what they are now."""
-        self._original = Original()
-
     def _run(self) -> None:
-        self.remember()
+        self._original = Original()
         while not self._stopping.wait(LOOK_SECONDS):
             try:
                 self.look()

@@ -19,7 +19,7 @@ from inbox.core.models import Agent, CaughtMail, Event, Ledger, Mailbox, Message
 from inbox.db import session, transaction, utcnow
 from inbox.jobs import dispatch, engine, worker
 from inbox.mail import pipe
-from inbox.plugin_host import discover, lifecycle
+from inbox.plugin_host import call, discover, lifecycle
 from inbox.plugin_host.models import PluginFault
 from inbox.plugin_host.registry import PluginHost
 from inbox.testing import factories
@@ -86,6 +86,13 @@ class Desk:
         session().rollback()
         session().expire_all()
         return count
+
+    def run_job(self, name: str) -> None:
+        """Run a job that an active plugin has registered, once, now."""
+        plugin, job = next((plugin, job) for plugin, job in call.register("register_jobs") if job.name == name)
+        call.guard(plugin, f"job {name}", job.run, may_write=True)
+        session().rollback()
+        session().expire_all()
 
     # --- mail ---------------------------------------------------------------------------------------------------
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextvars
+import datetime as dt
 import re
+from contextlib import nullcontext
 from typing import Any
 
 from flask import Flask, has_app_context
@@ -11,7 +13,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from inbox.core.models import Agent
-from inbox.db import session
+from inbox.db import at_time, session, standing_clock
 
 
 class Visitor:
@@ -25,11 +27,15 @@ class Visitor:
 
     def _open(self, method: str, path: str, **options: Any) -> TestResponse:
         options["headers"] = {"Accept-Language": "en", **dict(options.get("headers") or {})}  # tests read English
-        answer = contextvars.Context().run(self.client.open, path, method=method, **options)
+        answer = contextvars.Context().run(self._send, standing_clock(), path, method=method, **options)
         if has_app_context():
             session().rollback()  # the test sees what the request has stored
             session().expire_all()
         return answer
+
+    def _send(self, moment: dt.datetime | None, path: str, **options: Any) -> TestResponse:
+        with at_time(moment) if moment is not None else nullcontext():
+            return self.client.open(path, **options)
 
     def token(self, path: str) -> str:
         """The CSRF token of a page."""

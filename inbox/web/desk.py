@@ -14,6 +14,7 @@ from inbox.core import views
 from inbox.core.errors import NotFound
 from inbox.core.models import Department
 from inbox.web.auth import me
+from inbox.web.plugin_parts import words_of
 
 blueprint = Blueprint("desk", __name__)
 FIRST_VIEW = "unassigned"
@@ -45,7 +46,7 @@ class Place:
         inside, q = values.get("in", ""), values.get("q", "")
         kind, _, number = inside.partition("-")
         department = int(number) if kind == "department" and number.isdigit() else None
-        view = inside if inside in views.BUILTIN else None
+        view = inside if inside in views.every() else None
         if view is None and department is None and not q:
             view = "all"
         return cls(view, department, q, values.get("after"), values.get("before"), values.get("sort") == "oldest")
@@ -86,7 +87,7 @@ class Place:
 def sidebar() -> dict[str, Any]:
     """What the left rail shows; every page that has it passes this on to the template."""
     departments = views.departments_of(me())
-    return {"departments": departments, "counts": views.counts(me(), departments), "builtin_views": views.BUILTIN}
+    return {"departments": departments, "counts": views.counts(me(), departments), "builtin_views": views.every()}
 
 
 def list_of(place: Place, departments: list[Department] | None = None) -> dict[str, Any]:
@@ -103,14 +104,15 @@ def _title(place: Place, departments: list[Department] | None) -> str:
             raise NotFound()
         return found or ""
     if place.view is not None:
-        return gettext(views.BUILTIN[place.view].title)
+        view = views.every()[place.view]
+        return words_of(view.plugin, view.title)
     return gettext("Search")
 
 
 def _show(place: Place) -> Any:
     part = request.args.get("part")
     if part in ("rows", "queue"):
-        return render_template(f"desk/_{part}.html", builtin_views=views.BUILTIN, **list_of(place))
+        return render_template(f"desk/_{part}.html", builtin_views=views.every(), **list_of(place))
     rail = sidebar()
     wide = me().preferences.get("layout") == "list"
     return render_template("desk/list.html", wide=wide, **rail, **list_of(place, rail["departments"]))
@@ -130,7 +132,7 @@ def first() -> Any:
 @blueprint.get("/views/<slug>")
 def view(slug: str) -> Any:
     """A view every agent has."""
-    if slug not in views.BUILTIN:
+    if slug not in views.every():
         raise NotFound("There is no such view.")
     return _show(_place(view=slug))
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import difflib
 import hashlib
 import io
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -17,16 +19,16 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.support import NullTranslations, Translations
 from flask import Flask, current_app, flash, has_request_context, render_template, request
-from flask_babel import Domain, get_locale
+from flask_babel import Domain, force_locale, get_locale, gettext
 from flask_login import current_user
 from markupsafe import Markup
 
-from inbox.core import automatic
+from inbox.core import automatic, settings
 from inbox.core import tickets as core_tickets
 from inbox.core.events import Actor
 from inbox.core.models import Agent, Ticket
 from inbox.plugin_host import call
-from inbox.plugin_host.items import Panel
+from inbox.plugin_host.items import Panel, RowBadge
 from inbox.plugin_host.registry import EXTENSION, PluginHost
 from inbox.web import i18n
 
@@ -68,9 +70,8 @@ def plugin_url(endpoint: str, *, absolute: bool = False, **values: Any) -> str:
     """
     plugin = whose()
     pages = current_app.extensions["inbox_plugin_pages"]
-    others = (f"x-{short(plugin)}", f"x-{short(plugin)}-api")  # static files, and what machines ask for
     mine = [each for each in current_app.view_functions
-            if pages.owners.get(each.split(".")[0]) == plugin and each.split(".")[0] not in others]
+            if pages.owners.get(each.split(".")[0]) == plugin and not each.startswith(f"x-{short(plugin)}.")]
     found = [each for each in mine if each.rpartition(".")[2] == endpoint or each.endswith(f"-{endpoint}")]
     if not found:
         names = [each.rpartition(".")[2] for each in mine]
@@ -207,6 +208,18 @@ def said_by(plugin: str, text: str) -> str:
     return str(known.gettext(text)) if text else ""
 
 
+@contextmanager
+def speaking_to(agent: Agent) -> Iterator[None]:
+    """Within the block `gettext` speaks an agent's language: for what is said outside of a page, such as mails."""
+    with force_locale(agent.locale or str(settings.get("desk.locale"))):
+        yield
+
+
+def words_of(plugin: str, text: str) -> str:
+    """A text in the reader's language: from the plugin's words, or from ours when `plugin` is empty."""
+    return said_by(plugin, text) if plugin else str(gettext(text))
+
+
 # --- slots ------------------------------------------------------------------------------------------------------
 
 
@@ -227,6 +240,14 @@ def slot(name: str, **facts: Any) -> Answers:
         answers.failed = failed
         kept[key] = (answers, facts)  # the facts, too: as long as they live, no other has their id
     found: Answers = kept[key][0]
+    return found
+
+
+def row_badges(rows: Sequence[Any]) -> dict[int, list[RowBadge]]:
+    """By ticket id what plugins show on the rows of a list; asked once for the whole page."""
+    found: dict[int, list[RowBadge]] = defaultdict(list)
+    for badge in slot("inbox_row_badges", tickets=rows) if rows else ():
+        found[badge.ticket_id].append(badge)
     return found
 
 
@@ -278,7 +299,7 @@ def init(app: Flask) -> None:
     app.jinja_env.loader = jinja2.ChoiceLoader(loaders(app))
     i18n.babel.domain_instance = PluginDomain()
     app.jinja_env.globals.update(
-        sidebar=sidebar, settings_sections=allowed_sections,
-        plugins_need_you=need_you, slot=slot, panel_content=panel_content,
+        sidebar=sidebar, settings_sections=allowed_sections, plugins_need_you=need_you, slot=slot,
+        panel_content=panel_content, row_badges=row_badges, words_of=words_of,
         plugin_url=plugin_url, plugin_static=plugin_static,
         said_by=said_by, fault_page=fault_page, plugin_title=lambda plugin: _host().title_of(plugin))

@@ -1,0 +1,126 @@
+"""Service levels: answers and solutions within agreed hours."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+
+from inbox.toolkit import (
+    Agent,
+    EventKind,
+    Job,
+    Link,
+    NotificationType,
+    Pages,
+    Panel,
+    Permission,
+    RowBadge,
+    Ticket,
+    TicketView,
+    gettext,
+    hookimpl,
+    may,
+    plugin_url,
+)
+from inbox_plugins.sla import targets, watch, words
+from inbox_plugins.sla.views import pages, soon
+
+
+@hookimpl
+def register_permissions() -> list[Permission]:
+    return [Permission("sla.manage", "Set up calendars and service levels.")]
+
+
+@hookimpl
+def register_blueprints() -> list[Pages]:
+    return [Pages(pages)]
+
+
+@hookimpl
+def register_jobs() -> list[Job]:
+    return [Job("sla.watch", dt.timedelta(minutes=1), watch.watch),
+            Job("sla.holidays", dt.timedelta(days=1), watch.renew_holidays)]
+
+
+@hookimpl
+def register_events() -> list[EventKind]:
+    return [EventKind("sla.due_soon", "An answer or a solution was due soon."),
+            EventKind("sla.missed", "An answer or a solution was not given in time.")]
+
+
+@hookimpl
+def register_notification_types() -> list[NotificationType]:
+    return [NotificationType("sla.due_soon", "A ticket of mine is due soon"),
+            NotificationType("sla.missed", "A ticket of mine is late")]
+
+
+@hookimpl
+def register_ticket_views() -> list[TicketView]:
+    return [TicketView("sla.soon", "Due soon", where=soon, empty="Nothing is due soon.")]
+
+
+# --- what starts, stops and changes clocks ----------------------------------------------------------------------
+
+
+@hookimpl
+def ticket_created(ticket: Ticket) -> None:
+    targets.recount(ticket.id)
+
+
+@hookimpl
+def message_received(ticket: Ticket) -> None:
+    targets.recount(ticket.id)
+
+
+@hookimpl
+def reply_queued(ticket: Ticket) -> None:
+    targets.recount(ticket.id)
+
+
+@hookimpl
+def ticket_status_changed(ticket: Ticket) -> None:
+    targets.recount(ticket.id)
+
+
+@hookimpl
+def ticket_moved(ticket: Ticket) -> None:
+    targets.recount(ticket.id)
+
+
+@hookimpl
+def ticket_priority_changed(ticket: Ticket) -> None:
+    targets.recount(ticket.id)
+
+
+@hookimpl
+def ticket_tagged(ticket: Ticket) -> None:
+    targets.recount(ticket.id)
+
+
+@hookimpl
+def ticket_untagged(ticket: Ticket) -> None:
+    targets.recount(ticket.id)
+
+
+# --- what agents see --------------------------------------------------------------------------------------------
+
+
+@hookimpl
+def settings_menu_links(agent: Agent) -> list[Link]:
+    return [Link(gettext("Service levels"), plugin_url("index"), icon="clock")] if may(agent, "sla.manage") else []
+
+
+@hookimpl
+def inbox_row_badges(tickets: Sequence[Ticket]) -> list[RowBadge]:
+    found = targets.open_of([ticket.id for ticket in tickets])
+    return [RowBadge(number, words.short(row), words.tone(row), words.kind_title(row.kind))
+            for number, row in found.items()]
+
+
+@hookimpl
+def ticket_sidebar_panels(ticket: Ticket) -> list[Panel]:
+    rows = targets.of_ticket(ticket.id)
+    if not rows:
+        return []
+    facts = {words.kind_title(row.kind): words.standing(row) for row in rows}  # of several answers the latest
+    return [Panel(gettext("Service levels"), facts=facts, order=-20)]

@@ -1,0 +1,116 @@
+"""Keeps a ticket's clocks as rows: works them out from its history whenever something happened to it."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+
+import sqlalchemy as sa
+
+from inbox.toolkit import Event, Ticket, session, transaction, utcnow
+from inbox_plugins.sla.calendars import Calendar
+from inbox_plugins.sla.clocks import Clock, Fact, Promise, clocks_of
+from inbox_plugins.sla.models import SlaCalendar, SlaPolicy, SlaTarget
+
+RELEVANT = ("message_received", "reply_queued", "ticket_status_changed")
+
+
+def policy_for(ticket: Ticket) -> SlaPolicy | None:
+    """The first active policy whose conditions a ticket meets."""
+    tags = {tag.name for tag in ticket.tags}
+    query = sa.select(SlaPolicy).where(
+        SlaPolicy.is_active, sa.or_(SlaPolicy.department_id.is_(None), SlaPolicy.department_id == ticket.department_id),
+        SlaPolicy.priority.in_(("", ticket.priority))).order_by(SlaPolicy.position, SlaPolicy.id)
+    return next((each for each in session().scalars(query) if not each.tag or each.tag in tags), None)
+
+
+def facts_of(ticket: Ticket) -> list[Fact]:
+    """What happened to a ticket, as far as clocks mind it: what machines wrote asks and answers nothing."""
+    events = session().scalars(sa.select(Event).where(
+        Event.ticket_id == ticket.id, Event.kind.in_(RELEVANT)).order_by(Event.id))
+    return list(_facts(events))
+
+
+def _facts(events: sa.ScalarResult[Event]) -> Iterator[Fact]:
+    for event in events:
+        data = event.data or {}
+        if event.kind == "ticket_status_changed":
+            yield Fact(event.at, data["status"])
+        elif event.kind == "message_received" and not data.get("automatic"):
+            yield Fact(event.at, "asked")
+        elif event.kind == "reply_queued" and event.actor_kind == "agent":
+            yield Fact(event.at, "answered")
+
+
+def recount(ticket_id: int) -> None:
+    """Bring the rows of a ticket to what its history says. Safe to repeat; does nothing for a ticket that is gone."""
+    with transaction() as current:
+        ticket = current.get(Ticket, ticket_id)
+        if ticket is None:
+            return
+        rows = {(row.kind, row.started_at): row for row in current.scalars(
+            sa.select(SlaTarget).where(SlaTarget.ticket_id == ticket_id))}
+        book = _Book(policy_for(ticket), rows)
+        clocks = clocks_of(facts_of(ticket), book.promise)
+        for clock in clocks:
+            clock.look(utcnow())
+            _keep(book.row(ticket_id, clock), clock)
+        owed = {(clock.kind, clock.started_at) for clock in clocks}
+        for key, row in rows.items():
+            if key not in owed:  # nothing is promised any more: another department, another priority
+                current.delete(row)
+
+
+class _Book:
+    """What is promised to one ticket: as long as a policy stays its policy, by the words it had when a clock began."""
+
+    def __init__(self, policy: SlaPolicy | None, rows: dict[tuple[str, dt.datetime], SlaTarget]) -> None:
+        self._policy, self._rows = policy, rows
+        kept = session().get(SlaCalendar, policy.calendar_id) if policy is not None else None
+        self._calendar = kept.calendar if kept is not None else None
+
+    def promise(self, kind: str, started_at: dt.datetime) -> Promise | None:
+        row = self._rows.get((kind, started_at))
+        if row is not None and (row.stopped_at is not None or self._is_ours(row)):
+            return Promise(row.seconds, Calendar.of(row.calendar), row.warn_seconds)
+        minutes = getattr(self._policy, kind) if self._policy is not None else None
+        if not minutes or self._policy is None or self._calendar is None or not self._calendar.is_ever_open:
+            return None
+        return Promise(minutes * 60, self._calendar, min(self._policy.warn, minutes) * 60)
+
+    def _is_ours(self, row: SlaTarget) -> bool:
+        return self._policy is not None and row.policy_id == self._policy.id
+
+    def row(self, ticket_id: int, clock: Clock) -> SlaTarget:
+        """The row of a clock; a new one, or one that now runs by another policy, takes down what is promised."""
+        row = self._rows.get((clock.kind, clock.started_at))
+        if row is None:
+            row = SlaTarget(ticket_id=ticket_id, kind=clock.kind, started_at=clock.started_at)
+            session().add(row)
+        elif row.stopped_at is not None or self._is_ours(row):
+            return row
+        assert self._policy is not None
+        row.policy_id, row.policy_name = self._policy.id, self._policy.name
+        row.seconds, row.warn_seconds = clock.promise.seconds, clock.promise.warn_seconds
+        row.calendar, row.warned_at, row.escalated_at = clock.promise.calendar.kept(), None, None
+        return row
+
+
+def _keep(row: SlaTarget, clock: Clock) -> None:
+    row.state, row.spent, row.since, row.stopped_at = clock.state, clock.spent, clock.since, clock.stopped_at
+    row.missed_at = clock.missed_at
+    row.due_at = clock.due_at or (clock.missed_at if clock.stopped_at is None else None)
+    row.warn_at = clock.warn_at if row.warned_at is None else None
+
+
+def of_ticket(ticket_id: int) -> list[SlaTarget]:
+    """The rows of a ticket, oldest first."""
+    return list(session().scalars(sa.select(SlaTarget).where(SlaTarget.ticket_id == ticket_id).order_by(
+        SlaTarget.started_at, SlaTarget.id)))
+
+
+def open_of(ticket_ids: list[int]) -> dict[int, SlaTarget]:
+    """Of each ticket the clock that is due first among those that run: for badges of a whole page, in one query."""
+    query = sa.select(SlaTarget).where(SlaTarget.ticket_id.in_(ticket_ids), SlaTarget.due_at.is_not(None)).order_by(
+        SlaTarget.due_at.desc())
+    return {row.ticket_id: row for row in session().scalars(query)}

@@ -1,0 +1,195 @@
+"""Service levels on a desk: promises kept, missed, warned of; set up by an admin, seen by agents."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from inbox.testing.factories import make_agent, make_department
+from inbox.toolkit import Actor, Agent, Body, Event, Ticket, messages, session, tickets, transaction
+from inbox_plugins.sla import targets
+from inbox_plugins.sla.models import SlaCalendar, SlaPolicy, SlaTarget
+from inbox_plugins.sla.policies import read_minutes, write_minutes
+
+MONDAY = dt.datetime(2026, 6, 1, 9, tzinfo=dt.UTC)
+ALL_DAY = {"zone": "UTC", "hours": [[[0, 1440]]] * 7, "holidays": []}
+
+
+@pytest.fixture
+def sla(activate: Any, frozen_time: Any) -> Any:
+    """The plugin, active, with one policy for all tickets: four hours to answer, a day to solve."""
+    activate("sla")
+    frozen_time.set(MONDAY)
+    with transaction() as current:
+        calendar = SlaCalendar(name="Always", definition=ALL_DAY)
+        current.add(calendar)
+        current.flush()
+        policy = SlaPolicy(name="Standard", calendar_id=calendar.id, first_reply=240, next_reply=120, resolution=1440,
+                           warn=30, notify=True)
+        current.add(policy)
+    return policy
+
+
+def clocks(ticket: Ticket) -> dict[str, SlaTarget]:
+    session().expire_all()
+    return {row.kind: row for row in targets.of_ticket(ticket.id)}
+
+
+def answer(ticket: Ticket, agent: Agent) -> None:
+    messages.reply(ticket, Body("It is on its way."), by=Actor.of(agent))
+
+
+def test_reply_queued_a_question_starts_clocks_and_an_answer_stops_one(
+        sla, receive_email, deliver_events, frozen_time, agent):
+    ticket = receive_email("Where is it?")
+    deliver_events(twice=True)
+    assert {kind: row.due_at - MONDAY for kind, row in clocks(ticket).items()} == {
+        "first_reply": dt.timedelta(hours=4), "resolution": dt.timedelta(days=1)}
+    frozen_time.move(hours=3)
+    answer(ticket, agent)
+    deliver_events(twice=True)
+    found = clocks(ticket)
+    assert (found["first_reply"].state, found["first_reply"].spent) == ("met", 3 * 3600)
+    assert found["resolution"].state == "running"
+
+
+def test_the_record_stays_true_when_the_policy_changes(sla, receive_email, deliver_events, frozen_time, agent):
+    ticket = receive_email("Where is it?")
+    deliver_events()
+    with transaction():
+        session().get_one(SlaPolicy, sla.id).first_reply = 1
+    frozen_time.move(hours=2)
+    answer(ticket, agent)
+    deliver_events()
+    assert (clocks(ticket)["first_reply"].state, clocks(ticket)["first_reply"].seconds) == ("met", 4 * 3600)
+
+
+def test_ticket_moved_another_department_has_other_promises(sla, receive_email, deliver_events, agent):
+    ticket, other = receive_email("Where is it?"), make_department("Wholesale")
+    with transaction() as current:
+        current.get_one(SlaPolicy, sla.id).department_id = ticket.department_id
+        current.add(SlaPolicy(name="Fast", calendar_id=sla.calendar_id, department_id=other.id, first_reply=30))
+    deliver_events()
+    tickets.move(ticket, other, by=_by(agent))
+    deliver_events()
+    found = clocks(ticket)
+    assert list(found) == ["first_reply"]
+    assert (found["first_reply"].policy_name, found["first_reply"].seconds) == ("Fast", 1800)
+
+
+def test_ticket_status_changed_pending_stops_the_solution(sla, receive_email, deliver_events, frozen_time, agent):
+    ticket = receive_email("Where is it?", sender="kari@example.com")
+    answer(ticket, agent)
+    tickets.set_status(ticket, "pending", by=_by(agent))
+    deliver_events()
+    assert clocks(ticket)["resolution"].state == "paused"
+    frozen_time.move(hours=50)
+    tickets.set_status(ticket, "open", by=_by(agent))
+    deliver_events()
+    assert clocks(ticket)["resolution"].due_at == MONDAY + dt.timedelta(hours=74)
+
+
+def test_ticket_priority_changed_ticket_tagged_and_ticket_untagged_choose_another_policy(
+        sla, receive_email, deliver_events, agent):
+    with transaction() as current:
+        current.get_one(SlaPolicy, sla.id).position = 9
+        current.add(SlaPolicy(name="Urgent", calendar_id=sla.calendar_id, priority="urgent", first_reply=15))
+        current.add(SlaPolicy(name="VIP", calendar_id=sla.calendar_id, tag="vip", first_reply=5))
+    ticket = receive_email("Where is it?")
+    found = []
+    for change in (lambda: tickets.set_priority(ticket, "urgent", by=_by(agent)),
+                   lambda: tickets.set_priority(ticket, "low", by=_by(agent)),
+                   lambda: tickets.tag(ticket, "vip", by=_by(agent)),
+                   lambda: tickets.untag(ticket, "vip", by=_by(agent))):
+        change()
+        deliver_events()
+        found.append(clocks(ticket)["first_reply"].policy_name)
+    assert found == ["Urgent", "Standard", "VIP", "Standard"]
+
+
+def test_register_events_it_warns_once_and_escalates_once(
+        sla, receive_email, deliver_events, frozen_time, agent, desk, mail_out):
+    with transaction():
+        policy = session().get_one(SlaPolicy, sla.id)
+        policy.raise_priority, policy.assign_to = True, agent.id
+    ticket = receive_email("Where is it?")
+    deliver_events()
+    frozen_time.move(hours=3, minutes=31)
+    run(desk)
+    run(desk)
+    assert _kinds(ticket).count("sla.due_soon") == 1
+    frozen_time.move(minutes=30)
+    run(desk)
+    run(desk)
+    session().expire_all()
+    found = session().get_one(Ticket, ticket.id)
+    assert _kinds(ticket).count("sla.missed") == 1
+    assert (found.priority, found.assignee_id) == ("high", agent.id)
+
+
+def test_inbox_row_badges_register_ticket_views_and_the_panel_show_what_is_late(
+        sla, receive_email, deliver_events, frozen_time, client):
+    ticket = receive_email("Where is it?")
+    deliver_events()
+    frozen_time.move(hours=5)
+    page = client.get("/views/sla.soon").text
+    assert ticket.subject in page and "1 h late" in page
+    assert "1 h late" in client.get(f"/tickets/{ticket.number}").text
+
+
+def test_the_view_holds_nothing_that_is_far_away(sla, receive_email, deliver_events, client):
+    with transaction():
+        session().get_one(SlaPolicy, sla.id).first_reply = 60 * 24 * 9
+        session().get_one(SlaPolicy, sla.id).resolution = None
+    ticket = receive_email("Where is it?")
+    deliver_events()
+    assert ticket.subject not in client.get("/views/sla.soon?part=rows").text
+
+
+def test_an_admin_sets_up_a_calendar_and_a_policy(activate, client, desk):
+    activate("sla")
+    hours = {f"hours-{day}": "09:00-17:00" if day < 5 else "" for day in range(7)}
+    assert client.post("/x/sla/calendars/new", {"name": "Office", "zone": "Europe/Oslo", "country": "no",
+                                                "own_days": "2026-12-24 Christmas Eve", **hours}).status_code == 303
+    calendar = session().query(SlaCalendar).one()
+    assert {"2026-12-24", "2026-05-17"} <= set(calendar.definition["holidays"])
+    form = {"name": "Standard", "department_id": "", "priority": "", "tag": "", "calendar_id": str(calendar.id),
+            "first_reply": "4 h", "next_reply": "", "resolution": "2 d", "warn": "30 min", "is_active": "1",
+            "notify": "1", "assign_to": ""}
+    assert client.post("/x/sla/policies/new", form).status_code == 303
+    assert (session().query(SlaPolicy).one().first_reply, session().query(SlaPolicy).one().resolution) == (240, 2880)
+    assert "Standard" in client.get("/x/sla/").text
+    wrong = client.post("/x/sla/policies/new", {**form, "first_reply": "soon"})
+    assert wrong.status_code == 422 and "30 min, 4 h or 2 d" in wrong.text
+    refused = client.post(f"/x/sla/calendars/{calendar.id}/delete", {})
+    assert refused.status_code == 422
+
+
+def test_those_who_may_not_set_it_up_see_nothing_of_it(activate, desk, client):
+    activate("sla")
+    assert desk.visitor(make_agent("Nils", role="agent")).get("/x/sla/").status_code == 403
+
+
+@pytest.mark.parametrize(("typed", "minutes"), [("30 min", 30), ("4h", 240), ("2 d", 2880), ("15", 15), ("", None)])
+def test_times_are_read(typed: str, minutes: int | None) -> None:
+    assert read_minutes("warn", typed) == minutes
+    assert read_minutes("warn", write_minutes(minutes)) == minutes
+
+
+
+
+def _by(agent: Agent) -> Actor:
+    return Actor.of(agent)
+
+
+def _kinds(ticket: Ticket) -> list[str]:
+    session().expire_all()
+    return list(session().scalars(sa.select(Event.kind).where(Event.ticket_id == ticket.id)))
+
+
+def run(desk: Any) -> None:
+    """The job, as the schedule runs it."""
+    desk.run_job("sla.watch")

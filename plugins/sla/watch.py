@@ -1,0 +1,92 @@
+"""Looks every minute for promises that are about to be missed, or have been, and does what the policy says."""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+
+import sqlalchemy as sa
+
+from inbox.toolkit import Agent, Ticket, may, me, record, session, tickets, transaction, utcnow
+from inbox_plugins.sla import letters
+from inbox_plugins.sla.calendars import public_holidays, read_days
+from inbox_plugins.sla.models import SlaCalendar, SlaPolicy, SlaTarget
+
+log = logging.getLogger(__name__)
+BATCH = 200
+HIGHER = {"low": "normal", "normal": "high", "high": "urgent"}
+LIVE = ("open", "pending", "snoozed")
+YEARS_AHEAD = 2
+
+
+def watch() -> None:
+    """The job. What was told once is not told again, however often it runs."""
+    now = utcnow()
+    for target_id in _due(SlaTarget.warn_at, SlaTarget.warned_at, now):
+        _warn(target_id, now)
+    for target_id in _due(SlaTarget.due_at, SlaTarget.escalated_at, now):
+        _escalate(target_id, now)
+
+
+def _due(when: sa.orm.InstrumentedAttribute[dt.datetime | None], done: sa.orm.InstrumentedAttribute[dt.datetime | None],
+         now: dt.datetime) -> list[int]:
+    return list(session().scalars(
+        sa.select(SlaTarget.id).join(Ticket, Ticket.id == SlaTarget.ticket_id)
+        .where(when <= now, done.is_(None), SlaTarget.stopped_at.is_(None), Ticket.shelf.in_(LIVE))
+        .order_by(when).limit(BATCH)))
+
+
+def _warn(target_id: int, now: dt.datetime) -> None:
+    with transaction() as current:
+        row = current.get(SlaTarget, target_id)
+        if row is None or row.warned_at is not None or row.warn_at is None or row.warn_at > now:
+            return  # answered meanwhile
+        row.warned_at, row.warn_at = now, None
+        ticket, policy = current.get_one(Ticket, row.ticket_id), _policy(row)
+        event = record("sla.due_soon", ticket=ticket, target=row.kind, policy=row.policy_name)
+    if policy is None or policy.notify:
+        letters.send(event, ticket, row, "sla.due_soon")
+
+
+def _escalate(target_id: int, now: dt.datetime) -> None:
+    with transaction() as current:
+        row = current.get(SlaTarget, target_id)
+        if row is None or row.escalated_at is not None or row.due_at is None or row.due_at > now:
+            return
+        row.escalated_at, row.missed_at, row.warn_at = now, row.missed_at or row.due_at, None
+        ticket, policy = current.get_one(Ticket, row.ticket_id), _policy(row)
+        event = record("sla.missed", ticket=ticket, target=row.kind, policy=row.policy_name)
+        if policy is not None:
+            _act(ticket, policy)
+    if policy is None or policy.notify:
+        letters.send(event, ticket, row, "sla.missed")
+
+
+def _act(ticket: Ticket, policy: SlaPolicy) -> None:
+    if policy.raise_priority and ticket.priority in HIGHER:
+        tickets.set_priority(ticket, HIGHER[ticket.priority], by=me())
+    agent = session().get(Agent, policy.assign_to) if policy.assign_to else None
+    if agent is None or agent.id == ticket.assignee_id:
+        return
+    if may(agent, "view", ticket):
+        tickets.assign(ticket, agent, by=me())
+    else:
+        log.warning("Policy %s would give ticket %s to %s, who cannot see it.", policy.name, ticket.number, agent.name)
+
+
+def _policy(row: SlaTarget) -> SlaPolicy | None:
+    return session().get(SlaPolicy, row.policy_id) if row.policy_id is not None else None
+
+
+def renew_holidays() -> None:
+    """The daily job: every calendar with a country knows the public holidays of this year and the next ones."""
+    with transaction() as current:
+        for each in current.scalars(sa.select(SlaCalendar).where(SlaCalendar.country != "")):
+            each.definition = {**each.definition, "holidays": holidays_of(each.country, each.own_days)}
+
+
+def holidays_of(country: str, own_days: str) -> list[str]:
+    """Public holidays of a country from last year to some years ahead, and the days typed by hand, as ISO dates."""
+    year = utcnow().year
+    public = public_holidays(country, range(year - 1, year + YEARS_AHEAD + 1)) if country else {}
+    return sorted(day.isoformat() for day in {*public, *read_days(own_days)})

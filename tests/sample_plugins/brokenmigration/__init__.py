@@ -1,1 +1,0 @@
-"""Its second table cannot be made."""

@@ -1,5 +1,0 @@
-"""Does its work while it is imported."""
-
-import time
-
-time.sleep(60)
