@@ -24,12 +24,13 @@ def create_app(config: Config) -> Flask:
     """The whole program for a web or worker process: database, plugins, web."""
     app = create_core_app(config)
     from inbox import secrets  # here and below: the arrival process must not load them
+    from inbox.core import plugins
     from inbox.plugin_host import registry
     from inbox.web import api, init_web, plugin_pages
 
     secrets.ensure_key(config)
     app.config["SECRET_KEY"] = secrets.derived_key("session", config)
-    registry.init_app(app, config)
+    registry.init_app(app, config).on_pause.append(plugins.paused)
     init_web(app, config)
     api.init_app(app)
     plugin_pages.init_app(app)

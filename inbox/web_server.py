@@ -118,7 +118,9 @@ class Server(Granian):  # type: ignore[misc,valid-type]
         while time.monotonic() < end and not self.interrupt_signal:
             time.sleep(0.05)
         worker.terminate()
-        worker.join(self.workers_kill_timeout)
+        end = time.monotonic() + self.workers_kill_timeout
+        while worker.is_alive() and time.monotonic() < end:  # join() may say so late: another thread waits as well
+            time.sleep(0.05)
         if worker.is_alive():
             log.warning("Web process %s did not end in time and is killed.", worker.inner.pid)
             worker.kill()

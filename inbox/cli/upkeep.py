@@ -61,15 +61,48 @@ def restore(config: Config, file: str, json_wanted: bool) -> None:
 
 @click.command()
 @click.option("--no-backup", is_flag=True, help="Do not back up first.")
+@click.option("--check", is_flag=True, help="Only say which plugins would break with this version; change nothing.")
+@as_json
 @with_config
-def upgrade(config: Config, no_backup: bool) -> None:
-    """Bring the database to this version. On SQLite it is backed up first, next to the database."""
+def upgrade(config: Config, no_backup: bool, check: bool, json_wanted: bool) -> None:
+    """Bring the database to this version. On SQLite it is backed up first, next to the database.
+
+    With --check every installed plugin is tried against this version first. Exit code 1 when one would break.
+    """
+    if check:
+        sys.exit(_check_plugins(config, json_wanted))
     from inbox.prepare import upgrade as work
 
     copy, changed = work(config, backup=not no_backup)
+    if json_wanted:
+        put_json({"backup": copy, "changed": changed})
+        return
     if copy is not None:
         click.echo(f"The database as it was before: {copy}")
     click.echo("The database is up to date now." if changed else "There was nothing to do.")
+
+
+def _check_plugins(config: Config, json_wanted: bool) -> int:
+    """Print what would become of each plugin. Returns the exit code."""
+    import dataclasses
+
+    import inbox
+    from inbox import upgrade_check
+
+    found = upgrade_check.check(config)
+    if json_wanted:
+        put_json([dataclasses.asdict(each) for each in found])
+    for each in found if not json_wanted else []:
+        click.echo(f"{'WRONG' if each.problem else 'ok   '}  {each.name} {each.lies or each.version} ({each.state})")
+        if each.problem:
+            click.echo(f"       → {each.problem}")
+        if each.deprecated:
+            click.echo(f"       → it answers hooks that will go away: {', '.join(each.deprecated)}")
+    broken = sum(1 for each in found if each.problem)
+    if not json_wanted:
+        click.echo(f"{broken} of {len(found)} plugins would break with Pluginbox {inbox.__version__}." if broken
+                   else f"All {len(found)} plugins work with Pluginbox {inbox.__version__}.")
+    return FAILED if broken else 0
 
 
 @click.group("secrets")

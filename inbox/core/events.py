@@ -45,6 +45,7 @@ KINDS: dict[str, str] = {
     "mailbox_fetch_recovered": "Mail is fetched from a mailbox again.",
     "mail_quarantined": "A message could not be taken in and waits for a person.",
     "settings_changed": "A setting of the desk was changed.",
+    "plugin_paused": "A plugin failed again and again, so it is not asked any more.",
     "plugin_changed": "A plugin was added, installed, activated, deactivated, upgraded, uninstalled or removed.",
 }
 

@@ -1,10 +1,10 @@
-"""Tells agents of events by mail: each of one event at most once, and never more than they can read."""
+"""Tells agents of events, inside the desk and by mail: each of one event at most once in each way."""
 
 from __future__ import annotations
 
 import datetime as dt
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -12,34 +12,51 @@ import sqlalchemy as sa
 from inbox.core import permissions, queue
 from inbox.core.automatic import spend
 from inbox.core.models import Agent, Event, Mailbox, Membership, Notification, Ticket
-from inbox.db import current_config, session, transaction
+from inbox.db import current_config, fixed, session, transaction, utcnow
+from inbox.plugin_host import call
+from inbox.plugin_host.items import NotificationType
 
 log = logging.getLogger(__name__)
 LIMIT, WITHIN = 60, dt.timedelta(hours=1)  # mails to one agent
-
-WISHES: dict[str, bool] = {
-    "new_ticket": True,  # somebody opened a ticket in one of my departments
-    "assigned": True,  # somebody gave me a ticket
-    "answer": True,  # the customer wrote again in my ticket, or in one of my departments' that nobody has
-    "note": True,  # a colleague left a note in my ticket
-    "failed": True,  # my reply could not be sent
-}
-"""What an agent can be told of, and whether one is who never chose. Choices: `agent.preferences["notify"]`."""
+WAYS = ("app", "mail")
+COUNTED = 100  # unread ones are not counted beyond
 
 
 @dataclass(frozen=True)
 class Letter:
-    """A mail to one agent, in that agent's language."""
+    """What one agent is told, in that agent's language. In the desk the subject alone is shown."""
 
     agent: Agent
     subject: str
     text: str
 
 
-def wants(agent: Agent, wish: str) -> bool:
-    """True when an agent wants mail about something (a key of WISHES)."""
+# --- who wants what ---------------------------------------------------------------------------------------------
+
+
+def types() -> dict[str, NotificationType]:
+    """What agents can be told of now, by name: what active plugins have registered."""
+    return {item.name: item for _plugin, item in call.register("register_notification_types")}
+
+
+def wants(agent: Agent, kind: str, way: str) -> bool:
+    """True when an agent wants to be told of a kind in a way (`app`, `mail`). Who never chose gets its default."""
     chosen = agent.preferences.get("notify")
-    return bool((chosen if isinstance(chosen, dict) else {}).get(wish, WISHES[wish]))
+    of_kind = chosen.get(kind) if isinstance(chosen, dict) else None
+    item = types().get(kind)
+    default = item is not None and item.default
+    return bool(of_kind.get(way, default)) if isinstance(of_kind, dict) else default
+
+
+def wants_any(agent: Agent, kind: str) -> bool:
+    """True when an agent wants to be told of a kind in any way."""
+    return any(wants(agent, kind, way) for way in WAYS)
+
+
+def wishes(agent: Agent, chosen: Mapping[str, Mapping[str, bool]]) -> dict[str, dict[str, bool]]:
+    """An agent's choices with `chosen` put in; those about plugins that are not active now stay as they are."""
+    kept = agent.preferences.get("notify")
+    return {**(kept if isinstance(kept, dict) else {}), **{kind: dict(ways) for kind, ways in chosen.items()}}
 
 
 def members(ticket: Ticket) -> list[Agent]:
@@ -49,31 +66,42 @@ def members(ticket: Ticket) -> list[Agent]:
         .where(Membership.department_id == ticket.department_id, Agent.is_active).order_by(Agent.id)))
 
 
-def notify(event: Event, *, ticket: Ticket, letters: Iterable[Letter]) -> int:
-    """Mail agents about an event. Returns how many were; left out are those who did it themselves, cannot see the
-    ticket, were told before, or had too many mails this hour."""
-    wanted = [(each.agent.id, each) for each in letters if _concerns(each.agent, event, ticket)]
+# --- telling ----------------------------------------------------------------------------------------------------
+
+
+def notify(event: Event, kind: str, *, ticket: Ticket, letters: Iterable[Letter]) -> int:
+    """Tell agents of an event, each in the ways they want. Returns how many mails go out; left out are those who did
+    it themselves, cannot see the ticket, were told before, or had too many mails this hour."""
+    wanted = [(each.agent.id, each, {way for way in WAYS if wants(each.agent, kind, way)})
+              for each in letters if _concerns(each.agent, event, ticket)]
     if not wanted:
         return 0
-    event_id, count = event.id, 0
+    event_id, ticket_id, count = event.id, ticket.id, 0
     mails = {number: {"to": each.agent.email, "name": each.agent.name, "subject": each.subject, "text": each.text}
-             for number, each in wanted}
+             for number, each, _ways in wanted}
     with transaction() as current:
-        told = set(current.scalars(sa.select(Notification.agent_id).where(
-            Notification.event_id == event_id, Notification.way == "mail")))
+        told = set(current.execute(sa.select(Notification.agent_id, Notification.way).where(
+            Notification.event_id == event_id)).tuples())
         ours = set(current.scalars(sa.select(Mailbox.address).where(
             Mailbox.address.in_([mail["to"] for mail in mails.values()]))))  # mail to ourselves would open a ticket
-        for number, mail in mails.items():
-            if number in told or mail["to"] in ours:
-                continue
-            current.add(Notification(event_id=event_id, agent_id=number, way="mail"))
-            if not spend(f"notify:{number}", LIMIT, WITHIN):
-                log.warning("Agent %s was sent %s mails within an hour; event %s is not mailed.",
-                            number, LIMIT, event_id)
-                continue
-            queue.enqueue("mail.system", mail, key=f"notify:{event_id}:{number}")
-            count += 1
+        for number, each, ways in wanted:
+            mail = mails[number]
+            for way in sorted(ways - {way for agent_id, way in told if agent_id == number}):
+                if way == "mail" and mail["to"] in ours:
+                    continue
+                current.add(Notification(event_id=event_id, agent_id=number, way=way, kind=kind,
+                                         ticket_id=ticket_id, title=each.subject[:500]))
+                if way == "mail":
+                    count += _mail(event_id, number, mail)
     return count
+
+
+def _mail(event_id: int, agent_id: int, mail: dict[str, str]) -> int:
+    if not spend(f"notify:{agent_id}", LIMIT, WITHIN):
+        log.warning("Agent %s was sent %s mails within an hour; event %s is not mailed.", agent_id, LIMIT, event_id)
+        return 0
+    queue.enqueue("mail.system", mail, key=f"notify:{event_id}:{agent_id}")
+    return 1
 
 
 def _concerns(agent: Agent, event: Event, ticket: Ticket) -> bool:
@@ -84,3 +112,52 @@ def _concerns(agent: Agent, event: Event, ticket: Ticket) -> bool:
 def ticket_address(ticket: Ticket) -> str:
     """The address of a ticket's page, for mails."""
     return f"{current_config().public_url}/tickets/{ticket.number}"
+
+
+# --- the list of an agent ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Told:
+    """One line of an agent's list."""
+
+    id: int
+    kind: str
+    title: str
+    at: dt.datetime
+    number: int  # of the ticket
+    is_unread: bool
+
+
+def _of(agent: Agent) -> sa.ColumnElement[bool]:
+    return sa.and_(Notification.agent_id == agent.id, Notification.way == fixed("app"))
+
+
+def _unread(agent: Agent) -> sa.ColumnElement[bool]:
+    return sa.and_(_of(agent), Notification.read_at.is_(None))
+
+
+def unread(agent: Agent) -> int:
+    """How many lines the agent has not read; counted to a hundred."""
+    return session().scalar(sa.select(sa.func.count()).select_from(
+        sa.select(Notification.id).where(_unread(agent)).limit(COUNTED).subquery())) or 0
+
+
+def page(agent: Agent, *, before: int | None = None, limit: int = 50) -> tuple[list[Told], int | None]:
+    """Lines of tickets the agent may see, newest first, and the id to go on from (None: these are the last)."""
+    query = (sa.select(Notification, Ticket.number).join(Ticket, Ticket.id == Notification.ticket_id)
+             .where(_of(agent)).order_by(Notification.id.desc()).limit(limit + 1))
+    if before is not None:
+        query = query.where(Notification.id < before)
+    rows = session().execute(permissions.visible(query, agent)).all()
+    found = [Told(row.id, row.kind, row.title, row.at, number, row.read_at is None) for row, number in rows[:limit]]
+    return found, found[-1].id if len(rows) > limit else None
+
+
+def mark_read(agent: Agent, *, ticket: Ticket | None = None) -> None:
+    """Everything is read, or what is about one ticket. Writes only when there is something unread."""
+    which = _unread(agent) if ticket is None else sa.and_(_unread(agent), Notification.ticket_id == ticket.id)
+    if session().scalar(sa.select(Notification.id).where(which).limit(1)) is not None:
+        with transaction() as current:
+            current.execute(sa.update(Notification).where(which).values(read_at=utcnow())
+                            .execution_options(synchronize_session=False))

@@ -9,10 +9,13 @@ from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
-from inbox.core.errors import NotAllowed, NotFound
+from inbox.core import events
+from inbox.core.errors import Invalid, NotAllowed, NotFound
 from inbox.core.events import Actor
-from inbox.core.models import Agent, Attachment, Customer, Department, Mailbox, Message, Ticket
-from inbox.db import session
+from inbox.core.models import Agent, Attachment, Customer, Department, Mailbox, Message, Role, Ticket
+from inbox.db import session, transaction
+from inbox.plugin_host import call
+from inbox.plugin_host.items import Permission
 
 ABILITIES: dict[str, str] = {
     "view": "See tickets of one's departments.",
@@ -53,7 +56,38 @@ def may(agent: Agent, ability: str, subject: object | None = None) -> bool:
     """True when the agent's role has the ability and the subject is within the agent's reach."""
     if ability not in ABILITIES and "." not in ability:
         raise RuntimeError(f"There is no ability called {ability}.")
-    return agent.is_active and ability in agent.role.abilities and (subject is None or sees(agent, subject))
+    has = ability in agent.role.abilities if ability in ABILITIES else may_of_plugin(agent.role, ability)
+    return agent.is_active and has and (subject is None or sees(agent, subject))
+
+
+# --- abilities of plugins: `kb.edit` ----------------------------------------------------------------------------
+# A role holds what an admin decided (`kb.edit`, or `-kb.edit`); until then the plugin's own proposal counts.
+
+
+def of_plugins() -> dict[str, Permission]:
+    """The abilities that active plugins have declared, by name."""
+    return {item.name: item for _plugin, item in call.register("register_permissions")}
+
+
+def may_of_plugin(role: Role, ability: str) -> bool:
+    """True when a role has a plugin's ability. Nobody has one of a plugin that is not active."""
+    if f"-{ability}" in role.abilities:
+        return False
+    item = of_plugins().get(ability)
+    return item is not None and (ability in role.abilities or role.name in item.roles)
+
+
+def decide(role: Role, ability: str, allowed: bool, *, by: Actor) -> None:
+    """An admin gives a role a plugin's ability, or takes it away. Raises NotAllowed, Invalid."""
+    require(by, "manage_agents")
+    if ability not in of_plugins():
+        raise Invalid("ability", "There is no such ability.")
+    if may_of_plugin(role, ability) == allowed:
+        return
+    with transaction():
+        kept = [each for each in role.abilities if each not in (ability, f"-{ability}")]
+        role.abilities = [*kept, ability if allowed else f"-{ability}"]
+        events.record("settings_changed", by=by, key=f"role:{role.name}", ability=ability, allowed=allowed)
 
 
 def require(by: Actor, ability: str, subject: object | None = None) -> None:

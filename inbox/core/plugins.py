@@ -1,4 +1,4 @@
-"""What the core does when a person changes which plugins there are: permission, audit event, forgetting settings."""
+"""What the core does when plugins come, go or fail: permission, audit event, forgetting settings, mail to admins."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 import sqlalchemy as sa
 
-from inbox.core import events, permissions, settings
+from inbox.core import events, permissions, queue, settings, words
 from inbox.core.events import Actor
-from inbox.core.models import Delivery
-from inbox.db import session
+from inbox.core.models import Agent, Delivery, Mailbox
+from inbox.db import current_config, session
 
 
 def teller(by: Actor) -> Callable[[str, str, str], None]:
@@ -26,6 +26,31 @@ def teller(by: Actor) -> Callable[[str, str, str], None]:
             events.record("plugin_changed", by=by, plugin=name, did=did, version=version)
 
     return tell
+
+
+def paused(name: str, reason: str) -> None:
+    """The plugin host has paused a plugin: an event, and mail to everybody who can do something about it.
+
+    Not by a hook: it must reach them however plugins are. Inside the transaction that pauses it.
+    """
+    event = events.record("plugin_paused", by=Actor.system("plugins"), plugin=name, reason=reason)
+    ours = set(session().scalars(sa.select(Mailbox.address)))  # mail to ourselves would open a ticket
+    for agent in session().scalars(sa.select(Agent).where(Agent.is_active).order_by(Agent.id)):
+        if permissions.may(agent, "manage_plugins") and agent.email not in ours:
+            subject, text = _told(agent, name, reason)
+            queue.enqueue("mail.system", {"to": agent.email, "name": agent.name, "subject": subject, "text": text},
+                          key=f"paused:{event.id}:{agent.id}")
+
+
+def _told(agent: Agent, name: str, reason: str) -> tuple[str, str]:
+    _ = words.for_agent(agent).gettext
+    parts = [
+        _("The plugin %(name)s failed again and again, so it is not asked any more. Mail and tickets go on without "
+          "it; its events wait until you resume it.") % {"name": name},
+        reason,
+        _("What went wrong is on its page, where you can resume or deactivate it:"),
+        f"{current_config().public_url}/settings/plugins/{name}"]
+    return _("The plugin %(name)s is paused") % {"name": name}, "\n\n".join(parts) + "\n"
 
 
 def _forget(name: str) -> None:

@@ -139,8 +139,8 @@ def _note(outcome: Outcome, now: dt.datetime) -> None:
     if again:
         delay = min(FIRST_DELAY * 4 ** (job.attempts - 1), LONGEST_DELAY)
         values |= {"state": "queued", "run_at": now + dt.timedelta(seconds=delay)}
-    elif how.kind in REPEATING:
-        values |= {"state": "queued", "run_at": now + REPEATING[how.kind], "attempts": 0}
+    elif pace := REPEATING.get(how.kind) or _own_pace(job):
+        values |= {"state": "queued", "run_at": now + pace, "attempts": 0}
     else:
         values |= {"state": "failed" if outcome.error else "done", "done_at": now}
         if outcome.error is None:
@@ -148,6 +148,11 @@ def _note(outcome: Outcome, now: dt.datetime) -> None:
     session().execute(
         sa.update(Job).where(Job.id == job.id, Job.attempts == job.attempts, Job.state.in_(("running", "queued")))
         .values(**values).execution_options(synchronize_session=False))
+
+
+def _own_pace(job: Claimed) -> dt.timedelta | None:
+    """How long after its end a job runs again that names its pace itself (`every`, in seconds); None: it does not."""
+    return dt.timedelta(seconds=job.args["every"]) if "every" in job.args else None
 
 
 def renew(jobs: Iterable[Claimed]) -> None:

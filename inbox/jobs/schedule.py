@@ -19,8 +19,9 @@ from flask import Flask
 from sqlalchemy.exc import SQLAlchemyError
 
 from inbox.core import attachments, purge, queue, settings, tickets
-from inbox.core.models import Attempt, Event, Heartbeat, IdempotentAnswer, Job, OneTimeToken, Ticket
+from inbox.core.models import Attempt, Event, Heartbeat, IdempotentAnswer, Job, Notification, OneTimeToken, Ticket
 from inbox.db import Model, session, transaction, utcnow, work_context
+from inbox.jobs import plugin_jobs
 from inbox.jobs.engine import handler
 from inbox.plugin_host import faults, timing
 
@@ -63,6 +64,7 @@ def sweep_rows(args: dict[str, Any]) -> None:
     _delete(IdempotentAnswer, IdempotentAnswer.at < now - 2 * DAY)
     _delete(OneTimeToken, OneTimeToken.expires_at < now - 7 * DAY)
     _delete(Heartbeat, Heartbeat.at < now - DAY)
+    _delete(Notification, Notification.at < now - 90 * DAY)
     faults.sweep(now - days["keep.fault_days"] * DAY)
     timing.sweep()
 
@@ -86,6 +88,7 @@ def look() -> None:
     if due is not None:
         with transaction():
             queue.enqueue("tickets.wake", key="tickets.wake")
+    plugin_jobs.look()
 
 
 def beat(name: str, **info: Any) -> None:

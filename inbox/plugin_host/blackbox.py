@@ -1,8 +1,8 @@
 """A flight recorder: which plugins were being asked when a process ended without a word.
 
-Each process maps a small file, INBOX_HOME/run/<pid>.calls, and writes each call into it as it begins; that is memory
-of the system, which outlives `os._exit`, a segmentation fault and `kill -9`. Another process, or the next one, reads
-the files whose owners are gone (their lock is free) and blames.
+Each process maps a small file, INBOX_HOME/run/<process>.calls, and writes each call into it as it begins. That is
+memory of the system, which outlives `os._exit`, a segmentation fault and `kill -9`. Another process, or the next one,
+reads the files whose owners are gone (their lock is free) and blames.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import fcntl
 import mmap
 import os
 import struct
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,10 +45,9 @@ class BlackBox:
     def __init__(self, home: Path) -> None:
         folder = home / FOLDER
         folder.mkdir(mode=0o700, exist_ok=True)
-        self.path = folder / f"{os.getpid()}.calls"
-        self._file = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600)
+        self.path = folder / f"{os.getpid()}-{time.time_ns()}.calls"  # a dead process may have had our number
+        self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
         fcntl.flock(self._file, fcntl.LOCK_EX)
-        os.ftruncate(self._file, 0)  # of a dead process with our number, if nobody has looked at it yet
         os.ftruncate(self._file, SIZE)
         self._map = mmap.mmap(self._file, SIZE)
         self._free = list(range(PLACES))
@@ -79,6 +79,11 @@ class BlackBox:
     def ending(self) -> None:
         """The process was told to end: what is running then is nobody's fault."""
         self._map[0] = 1
+
+    def die(self) -> None:
+        """Let go of the file as the end of the process does (for tests)."""
+        self._map.close()  # it has a descriptor of its own, which holds the lock, too
+        os.close(self._file)
 
     def remove(self) -> None:
         """Nobody has to look at the file any more. Calls that still run go on writing into the memory."""

@@ -19,6 +19,10 @@ Tone = Literal["", "good", "warn", "bad", "info"]
 TONES = ("", "good", "warn", "bad", "info")
 
 
+MOST_FACTS = 50  # lines of a panel
+LONGEST_TEXT = 2000  # characters of one
+
+
 class ItemError(TypeError):
     """An item that cannot be used; the message says which field and what would be right."""
 
@@ -120,9 +124,13 @@ class Panel(Item):
         super().__post_init__()
         if not 1 <= self.lines <= 12:
             raise ItemError("Panel.lines must be 1 to 12.")
+        if len(self.facts) > MOST_FACTS or len(self.links) > MOST_FACTS:
+            raise ItemError(f"A panel has at most {MOST_FACTS} facts and as many links; show the rest on a page.")
         for label, value in self.facts.items():
             if not isinstance(label, str) or not isinstance(value, str):
                 raise ItemError(f"Panel.facts maps texts to texts; {label!r} → {value!r} is not.")
+            if len(label) > LONGEST_TEXT or len(value) > LONGEST_TEXT:
+                raise ItemError(f"Panel.facts: a text has at most {LONGEST_TEXT:,} characters.")
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from typing import Any
 from inbox.config import Config
 from inbox.plugin_host.discover import Found
 
-SECONDS = 30
+SECONDS = 60
 LAST_WORDS = 2000
 
 

@@ -79,8 +79,12 @@ class Watchdog:
         if self.host.running.blackbox is not None:
             self.host.running.blackbox.remove()
 
-    def _run(self) -> None:
+    def remember(self) -> None:
+        """Hold the functions of the program against what they are now."""
         self._original = Original()
+
+    def _run(self) -> None:
+        self.remember()
         while not self._stopping.wait(LOOK_SECONDS):
             try:
                 self.look()

@@ -76,13 +76,22 @@ def config(home: Path, database_url: str) -> Config:
     return Config(home=home, database_url=database_url, private_hosts="127.0.0.1", testing=True)
 
 
+@pytest.fixture(scope="session")
+def compiled_templates(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """Templates are compiled once, not anew for the application of each test."""
+    from jinja2 import FileSystemBytecodeCache
+
+    return FileSystemBytecodeCache(str(tmp_path_factory.mktemp("templates")))
+
+
 @pytest.fixture
-def app(config: Config) -> Iterator[Flask]:
+def app(config: Config, compiled_templates: Any) -> Iterator[Flask]:
     """The application on a fresh, migrated database. No work context is entered: see `session`."""
     from inbox.app import create_app
     from inbox.db import db
 
     application = create_app(config)
+    application.jinja_env.bytecode_cache = compiled_templates
     yield application
     with application.app_context():
         db.session.remove()

@@ -22,7 +22,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from inbox.changes import ChangeWatcher
 from inbox.core import permissions
-from inbox.core.models import Agent, Event, Ticket
+from inbox.core.models import Agent, Event, Notification, Ticket
 from inbox.db import session, work_context
 from inbox.web.auth import me
 
@@ -64,7 +64,7 @@ class Hub:
         self._streams: set[Stream] = set()
         self._lock = threading.Lock()
         self._watcher: ChangeWatcher | None = None
-        self._last = 0
+        self._last = self._last_notification = 0
         self._seen: set[int] = set()
 
     def open(self, agent: Agent) -> Stream | None:
@@ -75,6 +75,7 @@ class Hub:
                 return None
             if not self._streams:  # nobody was told of what came meanwhile, and the new stream looks at everything
                 self._last, self._seen = session().scalar(sa.select(sa.func.max(Event.id))) or 0, set()
+                self._last_notification = session().scalar(sa.select(sa.func.max(Notification.id))) or 0
             self._streams.add(stream)
             if self._watcher is None:
                 self._start()
@@ -121,6 +122,7 @@ class Hub:
             .where(Event.id > self._last - OVERLAP).order_by(Event.id).limit(BATCH)).all()
         fresh = [row for row in rows if row.id not in self._seen]
         if not rows:
+            self._feed_notifications()
             return 0
         self._last = max(self._last, rows[-1].id)
         self._seen = {row.id for row in rows}
@@ -131,6 +133,7 @@ class Hub:
                 places.add(row.department_id)
                 if row.kind == "ticket_moved":  # those who lose sight of it have to drop it from their lists
                     places.add((row.data or {}).get("before", row.department_id))
+        self._feed_notifications()
         with self._lock:
             streams = list(self._streams)
         for stream in streams:
@@ -138,6 +141,19 @@ class Hub:
             if numbers:
                 stream.put({"tickets": numbers})
         return len(rows)
+
+    def _feed_notifications(self) -> None:
+        """An agent's own line in the rail has another number now."""
+        rows = session().execute(sa.select(Notification.id, Notification.agent_id).where(
+            Notification.id > self._last_notification).order_by(Notification.id).limit(BATCH)).all()
+        if not rows:
+            return
+        self._last_notification = rows[-1].id
+        told = {row.agent_id for row in rows}
+        with self._lock:
+            streams = [each for each in self._streams if each.agent_id in told]
+        for stream in streams:
+            stream.put({"tickets": []})
 
 
 def hub() -> Hub:

@@ -28,6 +28,7 @@ from inbox.plugin_host.call import PluginFailure, Rejected
 from inbox.plugin_host.items import Pages
 from inbox.plugin_host.registry import EXTENSION, LoadError, PluginHost
 from inbox.web import plugin_parts
+from inbox.web.api import plugins as api_plugins
 from inbox.web.assets import FOR_EVER
 from inbox.web.plugin_parts import PREFIX, short
 
@@ -96,6 +97,9 @@ def mount(app: Flask, plugin: str, items: dict[str, list[Any]]) -> None:
         host: PluginHost = app.extensions[EXTENSION]
         try:
             _mount_static(app, mounted, plugin, host.folder_of(plugin))
+            if items.get("register_endpoints"):
+                mounted.owners[f"x-{short(plugin)}-api"] = plugin
+                api_plugins.mount(app, f"x-{short(plugin)}-api", short(plugin), items["register_endpoints"])
             for pages in items.get("register_blueprints", []):
                 _mount(app, mounted, plugin, pages, host)
         except Exception as error:

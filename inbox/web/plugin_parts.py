@@ -70,8 +70,9 @@ def plugin_url(endpoint: str, *, absolute: bool = False, **values: Any) -> str:
     """
     plugin = whose()
     pages = current_app.extensions["inbox_plugin_pages"]
+    others = (f"x-{short(plugin)}", f"x-{short(plugin)}-api")  # static files, and what machines ask for
     mine = [each for each in current_app.view_functions
-            if pages.owners.get(each.split(".")[0]) == plugin and not each.startswith(f"x-{short(plugin)}.")]
+            if pages.owners.get(each.split(".")[0]) == plugin and each.split(".")[0] not in others]
     found = [each for each in mine if each.rpartition(".")[2] == endpoint or each.endswith(f"-{endpoint}")]
     if not found:
         names = [each.rpartition(".")[2] for each in mine]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
-from flask_babel import gettext, lazy_gettext
+from flask_babel import gettext
 
 from inbox.core import agents, notifications, settings
 from inbox.core.errors import Invalid, RateLimited
@@ -14,22 +14,14 @@ from inbox.web.desk import sidebar
 
 blueprint = Blueprint("profile", __name__)
 
-WISHES = {
-    "new_ticket": lazy_gettext("Somebody opens a ticket in a department of mine"),
-    "assigned": lazy_gettext("A ticket is given to me"),
-    "answer": lazy_gettext("A customer writes in a ticket that is mine, or nobody’s"),
-    "note": lazy_gettext("A colleague leaves a note in a ticket of mine"),
-    "failed": lazy_gettext("A reply of mine could not be sent"),
-}
-
-
 def time_zones() -> list[str]:
     """The zones to choose from, by name."""
     return sorted(zone for zone in settings.time_zones() if "/" in zone or zone == "UTC")
 
 
 def _page(error: Invalid | None = None, status: int = 200) -> Any:
-    wishes = [(name, title, notifications.wants(me(), name)) for name, title in WISHES.items()]
+    wishes = [(item, {way: notifications.wants(me(), item.name, way) for way in notifications.WAYS})
+              for item in notifications.types().values()]
     return render_template("profile/page.html", agent=me(), zones=time_zones(), wishes=wishes, error=error,
                            place=None, **sidebar()), status
 
@@ -55,9 +47,10 @@ def save() -> Any:
 
 @blueprint.post("/profile/notifications")
 def notify() -> Any:
-    """What one is told of by mail."""
-    chosen = {name: name in request.form for name in WISHES}
-    agents.update_profile(me(), by=actor(), preferences={"notify": chosen})
+    """What one is told of, in the desk and by mail."""
+    chosen = {name: {way: f"{name}:{way}" in request.form for way in notifications.WAYS}
+              for name in notifications.types()}
+    agents.update_profile(me(), by=actor(), preferences={"notify": notifications.wishes(me(), chosen)})
     flash(gettext("Your profile is saved."))
     return redirect(url_for("profile.show"), 303)
 

@@ -96,7 +96,18 @@ def agent_list() -> Any:
     require("manage_agents")
     names = {each.id: each.name for each in departments.all_departments(active=None)}
     return page("agents", agents=agents.all_agents(), departments=names, roles=agents.roles(),
-                abilities=permissions.ABILITIES)
+                abilities=permissions.ABILITIES, of_plugins=permissions.of_plugins(),
+                may_of_plugin=permissions.may_of_plugin)
+
+
+@blueprint.post("/roles/abilities")
+def role_abilities() -> Any:
+    """What each role may do with plugins."""
+    require("manage_agents")
+    for name in permissions.of_plugins():
+        for role in agents.roles():
+            permissions.decide(role, name, f"{role.name}:{name}" in request.form, by=actor())
+    return saved("settings.agent_list", gettext("The abilities are saved."))
 
 
 @blueprint.route("/agents/new", methods=["GET", "POST"])

@@ -12,7 +12,7 @@ from flask import Blueprint, render_template, request
 from flask_babel import gettext
 from sqlalchemy.orm.util import identity_key
 
-from inbox.core import agents, customers, departments, events, messages, permissions, tickets
+from inbox.core import agents, customers, departments, events, messages, notifications, permissions, tickets
 from inbox.core.errors import Invalid
 from inbox.core.models import Agent, Department, Event, Message, Ticket
 from inbox.db import session, utcnow
@@ -155,7 +155,9 @@ def conversation(number: int) -> Any:
 @blueprint.post("/tickets/<int:number>/seen")
 def seen(number: int) -> Any:
     """The agent is looking at it; sent by the page once it is shown."""
-    tickets.mark_seen(load(number), me())
+    ticket = load(number)
+    tickets.mark_seen(ticket, me())
+    notifications.mark_read(me(), ticket=ticket)
     return "", 204
 
 

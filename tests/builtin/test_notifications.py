@@ -12,6 +12,7 @@ from inbox.core.models import Agent, Department, Event, Job, Notification, Ticke
 from inbox.db import transaction
 from inbox.jobs import dispatch
 from inbox.testing.factories import make_agent, make_customer, make_department, make_mailbox, make_message, make_ticket
+from tests.web.browse import Visitor
 
 
 @pytest.fixture
@@ -124,7 +125,8 @@ def test_reply_failed_is_told_to_its_author(app, session, department, ada, ben) 
 
 
 def test_each_agent_chooses(app, session, department, ada, ben) -> None:
-    agents.update_profile(ada, by=Actor.of(ada), preferences={"notify": {"new_ticket": False}})
+    agents.update_profile(ada, by=Actor.of(ada), preferences={
+        "notify": {"notifications.new_ticket": {"mail": False}}})
     make_ticket("Printer", department=department)
     assert [name for name, _ in mails(app, session)] == ["Ben"]
 
@@ -135,7 +137,7 @@ def test_being_told_twice_mails_once(app, session, department, ada) -> None:
     with transaction() as current:
         current.execute(sa.update(Event).values(dispatched_at=None))
     assert mails(app, session) == []
-    assert session.scalar(sa.select(sa.func.count()).select_from(Notification)) == 1
+    assert sorted(session.scalars(sa.select(Notification.way))) == ["app", "mail"]
 
 
 def test_who_may_not_see_the_ticket_any_more_is_not_told(app, session, department, ada) -> None:
@@ -166,3 +168,72 @@ def test_a_flood_is_not_passed_on(app, session, department, ada, monkeypatch) ->
     for _ in range(5):
         make_ticket("Printer", department=department)
     assert len(mails(app, session)) == 3
+
+
+# --- the list in the desk ---------------------------------------------------------------------------------------
+
+
+def rail(visitor: Visitor) -> str:
+    return visitor.get("/rail").text
+
+
+def test_main_menu_links_shows_how_many_are_unread(app, session, department, ada) -> None:
+    visitor = Visitor(app).sign_in(ada)
+    assert "Notifications</span></a>" in rail(visitor)
+    make_ticket("Printer", department=department)
+    make_ticket("Scanner", department=department)
+    dispatch.deliver_due(app)
+    assert 'Notifications</span> <span class="count">2</span>' in rail(visitor)
+    page = visitor.get("/x/notifications/").text
+    assert page.index("New ticket #2: Scanner") < page.index("New ticket #1: Printer")
+    assert page.count('<li class="unread">') == 2
+
+
+def test_reading_a_ticket_reads_what_was_said_of_it(app, session, department, ada) -> None:
+    make_ticket("Printer", department=department)
+    make_ticket("Scanner", department=department)
+    dispatch.deliver_due(app)
+    visitor = Visitor(app).sign_in(ada)
+    visitor.post("/tickets/1/seen", page="/views/all")
+    assert notifications.unread(ada) == 1
+    visitor.post("/x/notifications/read", page="/x/notifications/")
+    assert notifications.unread(ada) == 0
+    assert visitor.get("/x/notifications/").text.count("New ticket #") == 2  # they stay in the list
+
+
+def test_each_way_is_chosen_by_itself(app, session, department, ada) -> None:
+    agents.update_profile(ada, by=Actor.of(ada), preferences={
+        "notify": {"notifications.new_ticket": {"app": False, "mail": True}}})
+    make_ticket("Printer", department=department)
+    assert len(mails(app, session)) == 1 and notifications.unread(ada) == 0
+
+
+def test_what_an_agent_may_not_see_any_more_is_not_listed(app, session, department, ada) -> None:
+    make_ticket("Printer", department=department)
+    dispatch.deliver_due(app)
+    with transaction():
+        ada.memberships = []
+    assert "Printer" not in Visitor(app).sign_in(ada).get("/x/notifications/").text
+
+
+def test_the_list_is_paged(app, session, department, ada) -> None:
+    for number in range(3):
+        make_ticket(f"Printer {number}", department=department)
+    dispatch.deliver_due(app)
+    first, following = notifications.page(ada, limit=2)
+    rest, end = notifications.page(ada, before=following, limit=2)
+    assert [each.number for each in [*first, *rest]] == [3, 2, 1] and end is None
+
+
+def test_a_new_line_wakes_the_agents_own_stream(app, session, department, ada, ben) -> None:
+    from inbox.web import live
+
+    ticket = make_ticket("Printer", department=department, assignee=ada)
+    hub = live.Hub(app, 4)
+    hub._watcher = object()  # type: ignore[assignment]  # fed by hand below
+    hers, his = hub.open(ada), hub.open(ben)
+    dispatch.deliver_due(app)
+    session.rollback()  # read afresh
+    hub._feed()
+    assert hers is not None and his is not None and ticket.number == 1
+    assert {"tickets": []} in list(hers.hints.queue) and {"tickets": []} not in list(his.hints.queue)

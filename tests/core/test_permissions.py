@@ -180,3 +180,25 @@ def test_a_colleague_reads_neither_text_nor_files_of_a_draft(session, desk):
             messages.get(draft.id, agent)
         with pytest.raises(NotFound):
             attachments.get(draft.attachments[0].id, agent)
+
+
+# --- abilities of plugins ---------------------------------------------------------------------------------------
+
+
+def test_register_permissions_gives_roles_what_the_plugin_proposes_until_an_admin_decides(app, session) -> None:
+    from inbox.plugin_host.items import Permission
+    from inbox.testing.plugins import host_of, plug
+
+    def register_permissions() -> list[Permission]:
+        return [Permission("kb.edit", "Write articles.", roles=("owner", "agent"))]
+
+    plug(app, "kb", register_permissions)
+    owner, agent, light = (make_agent(role=role) for role in ("owner", "agent", "light"))
+    assert [permissions.may(each, "kb.edit") for each in (owner, agent, light)] == [True, True, False]
+    permissions.decide(agent.role, "kb.edit", False, by=Actor.of(owner))
+    permissions.decide(light.role, "kb.edit", True, by=Actor.of(owner))
+    assert [permissions.may(each, "kb.edit") for each in (owner, agent, light)] == [True, False, True]
+    with pytest.raises(NotAllowed):
+        permissions.decide(light.role, "kb.edit", False, by=Actor.of(agent))
+    host_of(app).builtins -= {"kb"}
+    assert not permissions.may(light, "kb.edit")  # of a plugin that is not active nobody has anything

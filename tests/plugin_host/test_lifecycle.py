@@ -18,13 +18,13 @@ from inbox.config import Config
 from inbox.core import messages
 from inbox.core.events import Actor
 from inbox.core.messages import Body
-from inbox.core.models import Delivery, Message, Ticket
+from inbox.core.models import Delivery, Event, Job, Message, Ticket
 from inbox.db import db, transaction, work_context
 from inbox.jobs import deliveries, dispatch
 from inbox.plugin_host import call, discover, faults, lifecycle
 from inbox.plugin_host.lifecycle import PluginError
 from inbox.plugin_host.models import Plugin, PluginFault
-from inbox.testing.factories import make_ticket
+from inbox.testing.factories import make_agent, make_ticket
 from inbox.testing.plugins import host_of, write_plugin
 
 SAMPLES = Path(__file__).parent.parent / "sample_plugins"
@@ -295,6 +295,8 @@ def told(place: Path) -> list[str]:
 
 
 def test_repeated_faults_pause_events_wait_and_a_person_resumes(app: Flask, failing: Path) -> None:
+    owner = make_agent(role="owner")
+    make_agent(role="agent")
     found = [make_ticket() for _ in range(faults.PAUSE_AFTER)]
     for ticket in found:
         add_note(ticket)
@@ -309,6 +311,11 @@ def test_repeated_faults_pause_events_wait_and_a_person_resumes(app: Flask, fail
     db.session.rollback()
     assert set(db.session.scalars(sa.select(Delivery.state))) == {"waiting"}
     assert db.session.scalar(sa.select(sa.func.count()).select_from(Delivery)) == faults.PAUSE_AFTER + 1
+
+    assert db.session.scalar(sa.select(Event.data).where(Event.kind == "plugin_paused"))["plugin"] == "shaky"
+    mails = [job.args for job in db.session.scalars(sa.select(Job).where(Job.kind == "mail.system"))]
+    assert [(mail["to"], mail["subject"]) for mail in mails] == [(owner.email, "The plugin shaky is paused")]
+    assert "at last so: ValueError: the shop is down" in mails[0]["text"]
 
     (failing / "broken").unlink()
     lifecycle.activate("shaky")

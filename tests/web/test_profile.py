@@ -1,4 +1,4 @@
-"""One's own profile: what an agent is told of by mail."""
+"""One's own profile: what an agent is told of, in the desk and by mail."""
 
 import re
 
@@ -7,22 +7,43 @@ from sqlalchemy.orm import Session
 
 from inbox.core import notifications
 from inbox.core.models import Agent
+from inbox.plugin_host.items import NotificationType
 from inbox.testing.factories import make_agent
-from inbox.web import profile
+from inbox.testing.plugins import host_of, plug
 from tests.web.browse import Visitor
 
 
-def test_every_wish_can_be_chosen() -> None:
-    assert set(profile.WISHES) == set(notifications.WISHES)
+def test_register_notification_types_can_be_chosen_each_in_each_way(app: Flask, session: Session) -> None:
+    def register_notification_types() -> list[NotificationType]:
+        return [NotificationType("shop.order", "An order comes in"),
+                NotificationType("shop.refund", "A refund is asked for", default=False)]
 
-
-def test_an_agent_chooses_what_to_be_told_of(app: Flask, session: Session) -> None:
+    plug(app, "shop", register_notification_types)
     agent = make_agent()
     visitor = Visitor(app).sign_in(agent)
     number = agent.id
-    assert visitor.post("/profile/notifications", {"assigned": "1"}, page="/profile").status_code == 303
+    assert notifications.wants_any(agent, "shop.order") and not notifications.wants_any(agent, "shop.refund")
+    chosen = {"shop.refund:mail": "1", "shop.order:app": "1"}
+    assert visitor.post("/profile/notifications", chosen, page="/profile").status_code == 303
     session.rollback()
     stored = session.get_one(Agent, number)
-    assert [wish for wish in notifications.WISHES if notifications.wants(stored, wish)] == ["assigned"]
+    assert {(kind, way) for kind in notifications.types() for way in notifications.WAYS
+            if notifications.wants(stored, kind, way)} == {("shop.refund", "mail"), ("shop.order", "app")}
     page = visitor.get("/profile").text
-    assert re.findall(r'name="(\w+)" value="1" checked', page) == ["assigned"]
+    checked = re.findall(r'name="(shop[\w.:]+)" value="1"[^>]* checked', page)
+    assert sorted(checked) == ["shop.order:app", "shop.refund:mail"]
+
+
+def test_choices_about_a_plugin_stay_while_it_is_away(app: Flask, session: Session) -> None:
+    def register_notification_types() -> list[NotificationType]:
+        return [NotificationType("shop.order", "An order comes in")]
+
+    plug(app, "shop", register_notification_types)
+    agent = make_agent()
+    visitor = Visitor(app).sign_in(agent)
+    visitor.post("/profile/notifications", {}, page="/profile")
+    host_of(app).builtins -= {"shop"}
+    visitor.post("/profile/notifications", {}, page="/profile")
+    host_of(app).builtins |= {"shop"}
+    session.expire_all()
+    assert not notifications.wants_any(agent, "shop.order")

@@ -363,3 +363,20 @@ def test_a_colleagues_own_saved_reply_does_not_exist_for_others(admin: Visitor, 
     kari = make_agent("Kari")
     hers = saved_replies.save(by=Actor.of(kari), name="Mine", text="Hi")
     assert admin.get(f"/settings/saved-replies/{hers.id}").status_code == 404
+
+
+def test_an_admin_says_which_roles_may_use_a_plugins_ability(app, admin: Visitor, session: Session) -> None:
+    from inbox.core import agents, permissions
+    from inbox.plugin_host.items import Permission
+    from inbox.testing.plugins import plug
+
+    def register_permissions() -> list[Permission]:
+        return [Permission("kb.edit", "Write articles.")]
+
+    plug(app, "kb", register_permissions)
+    page = admin.get("/settings/agents").text
+    assert 'name="owner:kb.edit" value="1" aria-label="Owner: Write articles." checked' in page
+    admin.post("/settings/roles/abilities", {"agent:kb.edit": "1"}, page="/settings/agents")
+    session.expire_all()
+    assert {role.name: permissions.may_of_plugin(role, "kb.edit") for role in agents.roles()} == {
+        "owner": False, "admin": False, "agent": True, "light": False}

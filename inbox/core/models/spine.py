@@ -20,6 +20,9 @@ class Event(Model):
         sa.Index("ix_event_waiting", "id", sqlite_where=sa.text("dispatched_at IS NULL"),
                  postgresql_where=sa.text("dispatched_at IS NULL")),
         sa.Index("ix_event_ticket", "ticket_id", "id"),
+        sa.Index("ix_event_kind", "kind", "id"),
+        sa.Index("ix_event_actor", "actor_id", "id", sqlite_where=sa.text("actor_kind = 'agent'"),
+                 postgresql_where=sa.text("actor_kind = 'agent'")),
     )
 
     id: Mapped[int] = mapped_column(BIG, primary_key=True)
@@ -81,13 +84,23 @@ class Notification(Model):
     """An agent was told of an event, in one way; unique, so that nobody is told twice."""
 
     __tablename__ = "notification"
-    __table_args__ = (sa.UniqueConstraint("event_id", "agent_id", "way"),)
+    __table_args__ = (
+        sa.UniqueConstraint("event_id", "agent_id", "way"),
+        sa.Index("ix_notification_unread", "agent_id", "ticket_id",
+                 sqlite_where=sa.text("way = 'app' AND read_at IS NULL"),
+                 postgresql_where=sa.text("way = 'app' AND read_at IS NULL")),
+        sa.Index("ix_notification_list", "agent_id", "way", "id"),
+    )
 
     id: Mapped[int] = mapped_column(BIG, primary_key=True)
     event_id: Mapped[int] = mapped_column(sa.ForeignKey("event.id", ondelete="CASCADE"))
     agent_id: Mapped[int] = mapped_column(sa.ForeignKey("agent.id", ondelete="CASCADE"), index=True)
-    way: Mapped[str] = mapped_column(sa.String(10))  # mail
-    at: Mapped[dt.datetime] = mapped_column(UtcDateTime, default=utcnow)
+    way: Mapped[str] = mapped_column(sa.String(10))  # app, mail
+    kind: Mapped[str] = mapped_column(sa.String(80), default="")  # the name of a NotificationType
+    ticket_id: Mapped[int | None] = mapped_column(sa.BigInteger)  # it may be gone
+    title: Mapped[str] = mapped_column(sa.Text, default="")  # in the agent's language
+    at: Mapped[dt.datetime] = mapped_column(UtcDateTime, default=utcnow, index=True)
+    read_at: Mapped[dt.datetime | None] = mapped_column(UtcDateTime)
 
 
 class SettingValue(Model):

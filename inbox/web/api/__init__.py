@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import flask_smorest
-from flask import Flask
+from flask import Flask, Response, json
 
-from inbox.web.api import base, customers, idempotency, ledger, messages, problems, tickets
+from inbox.web.api import base, customers, idempotency, ledger, messages, plugins, problems, tickets
 
 OPENAPI = "3.1.0"
 SECURITY = "bearer"
@@ -21,6 +21,10 @@ class Api(flask_smorest.Api):  # type: ignore[misc]
 
     def _register_responses(self) -> None:
         problems.describe(self.spec)
+
+    def _openapi_json(self) -> Response:
+        """The description with what active plugins add now."""
+        return Response(json.dumps(described(self.spec), indent=2), mimetype="application/json")
 
 
 def init_app(app: Flask) -> None:
@@ -49,7 +53,13 @@ def _spare_csrf(app: Flask, blueprint: flask_smorest.Blueprint) -> None:
 def export_openapi(app: Flask) -> dict[str, Any]:
     """The description of the API, as OpenAPI 3.1."""
     api = app.extensions["flask-smorest"]["apis"][""]["ext_obj"]
-    return dict(api.spec.to_dict())
+    return described(api.spec)
+
+
+def described(spec: Any) -> dict[str, Any]:
+    """The whole description: ours, and what plugins add."""
+    found: dict[str, Any] = dict(spec.to_dict())
+    return {**found, "paths": {**found["paths"], **plugins.paths()}}
 
 
 def _describe(spec: Any) -> None:

@@ -28,7 +28,8 @@ def authenticate() -> Response | None:
         return problem(403, "This token may not do that: it lacks the scope “write”." if needed == "write" else
                        "This token may not do that: it lacks the scope “read”.",
                        headers={"WWW-Authenticate": f'Bearer error="insufficient_scope", scope="{needed}"'})
-    if needed == "write" and not request.is_json:
+    is_bare = request.method == "DELETE" and not request.content_length
+    if needed == "write" and not request.is_json and not is_bare:
         return problem(415)
     agents.note_token_use(found)
     g.api_agent = found.agent

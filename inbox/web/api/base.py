@@ -27,13 +27,14 @@ class Strict(ma.Schema):
     def _text_a_database_can_hold(self, data: Any, **options: Any) -> Any:
         if isinstance(data, Mapping):
             wrong = {str(name): ["Text may hold neither NUL nor half a character."] for name, value in data.items()
-                     if any(_unfit(each) for each in (value if isinstance(value, list) else [value]))}
+                     if any(unfit(each) for each in (value if isinstance(value, list) else [value]))}
             if wrong:
                 raise ma.ValidationError(wrong)
         return data
 
 
-def _unfit(value: Any) -> bool:
+def unfit(value: Any) -> bool:
+    """True for text that a database cannot hold."""
     return isinstance(value, str) and ("\0" in value or any("\ud800" <= each <= "\udfff" for each in value))
 
 

@@ -1,0 +1,158 @@
+"""Tells agents of what concerns them, by mail and in a list of their own; each chooses in the profile what that is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from flask import Blueprint, redirect, request
+
+from inbox.toolkit import (
+    Agent,
+    Event,
+    Link,
+    Message,
+    NotificationType,
+    Pages,
+    Ticket,
+    current_agent,
+    gettext,
+    hookimpl,
+    notifications,
+    plugin_url,
+    render,
+    words_for,
+)
+
+LONGEST = 1000  # characters of a message in the mail
+pages = Blueprint("pages", __name__)
+
+
+@hookimpl
+def register_notification_types() -> list[NotificationType]:
+    return [
+        NotificationType("notifications.new_ticket", "Somebody opens a ticket in a department of mine"),
+        NotificationType("notifications.assigned", "A ticket is given to me"),
+        NotificationType("notifications.answer", "A customer writes in a ticket that is mine, or nobody’s"),
+        NotificationType("notifications.note", "A colleague leaves a note in a ticket of mine"),
+        NotificationType("notifications.failed", "A reply of mine could not be sent"),
+    ]
+
+
+# --- the list ---------------------------------------------------------------------------------------------------
+
+
+@hookimpl
+def register_blueprints() -> list[Pages]:
+    return [Pages(pages)]
+
+
+@hookimpl
+def main_menu_links(agent: Agent) -> list[Link]:
+    return [Link(gettext("Notifications"), plugin_url("index"), icon="bell", count=notifications.unread(agent) or None,
+                 order=-10)]
+
+
+@pages.get("/")
+def index() -> str:
+    """What the agent was told, newest first."""
+    return _page("list.html")
+
+
+@pages.get("/rows")
+def rows() -> str:
+    """The lines alone, for live updates."""
+    return _page("_rows.html")
+
+
+def _page(template: str) -> str:
+    found, following = notifications.page(_agent(), before=request.args.get("before", type=int))
+    return render(template, rows=found, next=following)
+
+
+@pages.post("/read")
+def read() -> Any:
+    """All of it is read."""
+    notifications.mark_read(_agent())
+    return redirect(plugin_url("index"), 303)
+
+
+def _agent() -> Agent:
+    agent = current_agent()
+    assert agent is not None  # these pages want a signed-in agent
+    return agent
+
+
+# --- telling ----------------------------------------------------------------------------------------------------
+
+
+@hookimpl
+def ticket_created(ticket: Ticket, message: Message, event: Event) -> None:
+    if ticket.assignee_id is None and event.actor_kind != "agent" and not _is_away(ticket):
+        _tell(notifications.members(ticket), "new_ticket", ticket, message, event)
+
+
+@hookimpl
+def ticket_assigned(ticket: Ticket, agent: Agent | None, event: Event) -> None:
+    if agent is not None and ticket.assignee_id == agent.id:
+        _tell([agent], "assigned", ticket, None, event)
+
+
+@hookimpl
+def message_received(ticket: Ticket, message: Message, event: Event) -> None:
+    if not (event.data or {}).get("first") and not message.is_automatic and not _is_away(ticket):
+        _tell([ticket.assignee] if ticket.assignee else notifications.members(ticket), "answer", ticket, message, event)
+
+
+@hookimpl
+def note_added(ticket: Ticket, note: Message, event: Event) -> None:
+    if ticket.assignee is not None:
+        _tell([ticket.assignee], "note", ticket, note, event)
+
+
+@hookimpl
+def reply_failed(ticket: Ticket, message: Message, error: str, event: Event) -> None:
+    to = message.agent or ticket.assignee
+    if to is not None:
+        _tell([to], "failed", ticket, message, event, error)
+
+
+def _is_away(ticket: Ticket) -> bool:
+    return ticket.is_spam or ticket.trashed_at is not None
+
+
+def _tell(agents: Iterable[Agent], wish: str, ticket: Ticket, message: Message | None, event: Event,
+          error: str = "") -> None:
+    """Tell those who want to know, each in the own language."""
+    kind = f"notifications.{wish}"
+    letters, words = [], {}
+    for agent in agents:
+        if notifications.wants_any(agent, kind):
+            if agent.locale not in words:
+                words[agent.locale] = _words(words_for(agent).gettext, wish, ticket, message, error)
+            subject, first = words[agent.locale]
+            text = _text(first, message, notifications.ticket_address(ticket))
+            letters.append(notifications.Letter(agent, subject, text))
+    notifications.notify(event, kind, ticket=ticket, letters=letters)
+
+
+def _words(_: Callable[[str], str], wish: str, ticket: Ticket, message: Message | None,
+           error: str) -> tuple[str, str]:
+    """The subject and the first line."""
+    facts = {"number": ticket.number, "subject": ticket.subject, "error": error and _(error),
+             "customer": ticket.customer.display_name,
+             "author": message.agent.name if message is not None and message.agent else ""}
+    subject, first = {
+        "new_ticket": (_("New ticket #%(number)s: %(subject)s"), _("%(customer)s opened ticket #%(number)s.")),
+        "assigned": (_("Ticket #%(number)s is yours: %(subject)s"), _("You were given ticket #%(number)s.")),
+        "answer": (_("Answer in #%(number)s: %(subject)s"), _("%(customer)s wrote in ticket #%(number)s.")),
+        "note": (_("Note in #%(number)s: %(subject)s"), _("%(author)s left a note in ticket #%(number)s.")),
+        "failed": (_("Not sent, #%(number)s: %(subject)s"),
+                   _("Your reply in ticket #%(number)s could not be sent: %(error)s")),
+    }[wish]
+    return subject % facts, first % facts
+
+
+def _text(first: str, message: Message | None, address: str) -> str:
+    quoted = message.text.strip()[:LONGEST] if message is not None else ""
+    return "\n\n".join(part for part in (first, quoted, address) if part) + "\n"

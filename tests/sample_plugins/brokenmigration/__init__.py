@@ -1,0 +1,1 @@
+"""Its second table cannot be made."""

@@ -1,0 +1,12 @@
+"""Keeps a write transaction open while it waits for something: nobody else can write to SQLite meanwhile."""
+
+import time
+
+from inbox.toolkit import hookimpl, transaction
+
+
+@hookimpl
+def message_received(ticket):
+    with transaction():
+        ticket.subject = "held"
+        time.sleep(30)

@@ -1,0 +1,5 @@
+"""Does its work while it is imported."""
+
+import time
+
+time.sleep(60)
