@@ -193,3 +193,7 @@ def _kinds(ticket: Ticket) -> list[str]:
 def run(desk: Any) -> None:
     """The job, as the schedule runs it."""
     desk.run_job("sla.watch")
+
+
+def test_it_keeps_to_the_contract(plugin_contract):
+    plugin_contract("sla")
