@@ -7,24 +7,28 @@ asked, and the name servers when `dns` is wanted.
 from __future__ import annotations
 
 import datetime as dt
+import json
 import shutil
 import stat
+import subprocess
+import sys
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Protocol
 
 import sqlalchemy as sa
 from flask import Flask
 from sqlalchemy.exc import SQLAlchemyError
 
-from inbox import secrets
-from inbox.config import Config, ConfigError
+from inbox import processes, secrets
+from inbox.config import Config, ConfigError, load_config
 from inbox.core import attachments, mailboxes
 from inbox.core.models import Event, Heartbeat, Job, Ledger, Mailbox
 from inbox.db import session, utcnow, work_context
-from inbox.plugin_host import lifecycle
+from inbox.plugin_host import call, lifecycle
+from inbox.plugin_host.items import HealthCheck
 from inbox.prepare import open_desk
 from inbox.processes import StartError, is_running
 
@@ -33,6 +37,7 @@ LITTLE_SPACE, NO_SPACE = 2 * 1024**3, 200 * 1024**2  # bytes
 SILENT_SECONDS = 90  # a worker shows itself every 30 s
 LATE = dt.timedelta(minutes=10)
 CLOCK_SLACK = dt.timedelta(seconds=5)
+PLUGIN_SECONDS = 60  # for the checks of all plugins
 NEWEST = 200  # messages whose files are looked for
 
 
@@ -46,8 +51,11 @@ class Check:
     mend: str = ""
 
 
-def examine(config: Config, *, dns: bool = False) -> list[Check]:
-    """Look at a desk. Without a usable database only what lies outside of it is looked at."""
+def examine(config: Config, *, dns: bool = False, plugins: bool = True) -> list[Check]:
+    """Look at a desk. Without a usable database only what lies outside of it is looked at.
+
+    With `plugins` what they check themselves is looked at, too.
+    """
     found = [*_disk(config), *_key(config)]
     try:
         app = open_desk(config)
@@ -55,6 +63,8 @@ def examine(config: Config, *, dns: bool = False) -> list[Check]:
         return [*found, Check("database", WRONG, str(error), "Mend that first; the rest needs the database.")]
     kinds: list[Callable[[Config], Iterator[Check]]] = [
         _database, _clock, _worker, _pages, _backlog, _files, _plugins, _mailboxes]
+    if plugins:
+        kinds.append(_plugin_checks)
     if dns:
         kinds.append(_dns)
     for look in kinds:
@@ -196,6 +206,46 @@ def _plugins(config: Config) -> Iterator[Check]:
                         f"{each.name}`; the desk goes on without it.")
 
 
+def _plugin_checks(config: Config) -> Iterator[Check]:
+    """What plugins check themselves, in a process of its own: one of them may end it, or never answer."""
+    command = [sys.executable, "-m", "inbox.doctor"]
+    try:
+        done = subprocess.run(command, env=processes.environment_for(config), capture_output=True, text=True,
+                              timeout=PLUGIN_SECONDS, check=False)
+        found = json.loads(done.stdout)
+    except subprocess.TimeoutExpired:
+        yield Check("checks of plugins", WARNING, f"They did not end within {PLUGIN_SECONDS} s.",
+                    "Deactivate plugins one by one (`inbox plugin deactivate NAME`) to find out which it is.")
+        return
+    except ValueError:
+        yield Check("checks of plugins", WARNING, "A plugin ended the process when it was loaded, or checked.",
+                    "`inbox run` with INBOX_SAFE_MODE=1 works without plugins; deactivate the one added last.")
+        return
+    for each in found:
+        yield Check(**each)
+
+
+def plugin_health() -> Iterator[tuple[str, HealthCheck]]:
+    """The checks of active plugins, each with its plugin."""
+    yield from call.register("register_health_checks")
+
+
+def run_health_check(plugin: str, item: HealthCheck) -> Check:
+    """Run one check under the caller's rules."""
+    good, answer = call.guard(plugin, f"health check {item.name}"[:60], _ask, item, may_write=True, longest=60.0)
+    if not good or answer is None:
+        return Check(item.title, WRONG, "The check itself failed.", f"Look at the faults of the plugin {plugin}.")
+    is_well, words = answer
+    return Check(item.title, OK if is_well else WRONG, words)
+
+
+def _ask(item: HealthCheck) -> tuple[bool, str]:
+    try:
+        return True, str(item.run())
+    except ValueError as problem:
+        return False, str(problem)
+
+
 # --- the outside ------------------------------------------------------------------------------------------------
 
 
@@ -247,7 +297,20 @@ def _dns(config: Config) -> Iterator[Check]:
             yield Check(f"{domain}, {name}", state, words, mend)
 
 
+def main() -> None:
+    """Print the checks of plugins as JSON; see `_plugin_checks`."""
+    from inbox.app import create_app
+
+    with work_context(create_app(load_config())):
+        found = [run_health_check(plugin, item) for plugin, item in plugin_health()]
+    print(json.dumps([asdict(each) for each in found]))
+
+
 def _span(seconds: float) -> str:
     if seconds < 120:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.0f} h"
+
+
+if __name__ == "__main__":
+    main()

@@ -19,7 +19,8 @@ from inbox.cli.upkeep import backup, doctor, export_openapi, keys, restore, upgr
 def main() -> None:
     """Pluginbox: a shared inbox for the mail of a team.
 
-    `inbox run --demo` shows a desk to try; `inbox run` starts your own.
+    `inbox run --demo` shows a desk to try; `inbox run` starts your own. Plugins add commands of their own:
+    `inbox webhooks --help` shows those of webhooks, `inbox plugin list` the names of plugins.
     """
 
 

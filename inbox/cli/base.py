@@ -36,7 +36,15 @@ class Failure(click.ClickException):
 
 
 class Main(click.Group):
-    """The group of all commands; what goes wrong as expected becomes a sentence."""
+    """The group of all commands; what goes wrong as expected becomes a sentence. A plugin's name is a command, too."""
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        found = super().get_command(ctx, cmd_name)
+        if found is None:
+            from inbox.cli.plugin_commands import group_of
+
+            found = group_of(cmd_name)
+        return found
 
     def invoke(self, ctx: click.Context) -> Any:
         try:

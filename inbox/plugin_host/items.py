@@ -298,7 +298,7 @@ class Pages(Item):
 
 @dataclass(frozen=True)
 class Command(Item):
-    """A click command of `inbox <plugin> …`, on `inbox --help` while the plugin is active."""
+    """A click command of `inbox <plugin> …`, there while the plugin is active."""
 
     command: click.Command
 

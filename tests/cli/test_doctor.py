@@ -11,13 +11,16 @@ from inbox.config import Config
 from inbox.db import at_time, transaction, utcnow, work_context
 from inbox.doctor import OK, WARNING, WRONG, Check
 from inbox.jobs.schedule import beat
+from inbox.plugin_host import lifecycle
+from inbox.plugin_host.models import Plugin
 from inbox.testing.factories import make_mailbox, make_ticket
+from inbox.testing.plugins import write_plugin
 from tests.support.ports import free_port
 
 
 def check(config: Config, name: str) -> Check:
     """The one check of a name."""
-    (found,) = [each for each in doctor.examine(config) if each.name == name]
+    (found,) = [each for each in doctor.examine(config, plugins=False) if each.name == name]
     assert found.state == OK or found.mend, found
     return found
 
@@ -26,7 +29,7 @@ def test_a_healthy_desk(app, config: Config) -> None:
     with work_context(app):
         beat("worker:here:1")
         make_mailbox("support@desk.example")
-    assert {each.name for each in doctor.examine(config) if each.state == WRONG} == set()
+    assert {each.name for each in doctor.examine(config, plugins=False) if each.state == WRONG} == set()
 
 
 def test_a_worker_that_is_silent(app, config: Config) -> None:
@@ -202,3 +205,35 @@ def test_without_the_library_it_says_what_to_install(monkeypatch: pytest.MonkeyP
     monkeypatch.setitem(sys.modules, "dns.resolver", None)
     with pytest.raises(dns_check.CannotAsk, match="pip install"):
         dns_check.ask("desk.example", "MX")
+
+
+# --- what plugins check themselves ------------------------------------------------------------------------------
+
+CLOCK = """
+from inbox.toolkit import HealthCheck, hookimpl
+
+def late():
+    raise ValueError("The clock is late. Wind it.")
+
+@hookimpl
+def register_health_checks():
+    return [HealthCheck("clock.ticks", "The clock", lambda: "It ticks."), HealthCheck("clock.late", "Its time", late)]
+"""
+
+
+def test_register_health_checks_are_run_by_the_doctor(app, config: Config) -> None:
+    with work_context(app):
+        write_plugin(config.plugin_folder, "clock", CLOCK)
+        lifecycle.activate("clock")
+        found = {each.name: each for each in doctor._plugin_checks(config)}
+    assert (found["The clock"].state, found["The clock"].words) == (OK, "It ticks.")
+    assert (found["Its time"].state, found["Its time"].words) == (WRONG, "The clock is late. Wind it.")
+
+
+def test_a_plugin_that_ends_the_process_does_not_end_the_doctor(app, config: Config) -> None:
+    with work_context(app):
+        write_plugin(config.plugin_folder, "bomb", "import os; os._exit(0)")
+        with transaction() as current:
+            current.add(Plugin(name="bomb", version="1.0", state="active"))
+        (found,) = doctor._plugin_checks(config)
+    assert found.state == WARNING and "INBOX_SAFE_MODE" in found.mend
