@@ -8,7 +8,17 @@ from __future__ import annotations
 from flask_babel import gettext, ngettext
 
 from inbox import hookimpl, http, signatures
-from inbox.core import customers, fields, messages, notifications, settings, tags, tickets
+from inbox.core import (
+    agents,
+    customers,
+    events,
+    fields,
+    messages,
+    notifications,
+    settings,
+    tags,
+    tickets,
+)
 from inbox.core.automatic import me, record, spend, why_not_answer
 from inbox.core.errors import CoreError, Invalid, NotAllowed, NotFound
 from inbox.core.events import Actor
@@ -98,10 +108,12 @@ __all__ = [
     "UtcDateTime",
     "ValueColumns",
     "actor",
+    "agents",
     "back_to_list",
     "back_to_ticket",
     "current_agent",
     "customers",
+    "events",
     "fields",
     "fields_from_form",
     "gettext",

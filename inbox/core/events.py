@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from inbox.core.models import Agent, Customer, Event, Message, Ticket
-from inbox.db import in_transaction, session
+from inbox.db import fixed, in_transaction, session
 
 MAX_DEPTH = 5
 
@@ -99,6 +99,28 @@ def record(kind: str, *, by: Actor, ticket: Ticket | None = None, message: Messa
     session().add(event)
     session().flush()
     return event
+
+
+def log(agent: Agent, *, of_agent: int | None = None, kind: str | None = None, ticket: Ticket | None = None,
+        before: int | None = None, limit: int = 50) -> tuple[list[Event], int | None]:
+    """The events an agent may see, newest first, and the id to go on from (None: these are the last).
+
+    Whoever does not reach every department sees what happened to tickets of their own departments.
+    """
+    query = sa.select(Event).order_by(Event.id.desc()).limit(limit + 1)
+    if of_agent is not None:
+        query = query.where(Event.actor_kind == fixed("agent"), Event.actor_id == of_agent)
+    if kind is not None:
+        query = query.where(Event.kind == kind)
+    if ticket is not None:
+        query = query.where(Event.ticket_id == ticket.id)
+    if before is not None:
+        query = query.where(Event.id < before)
+    if "reach_all" not in agent.role.abilities:
+        query = query.join(Ticket, Ticket.id == Event.ticket_id).where(
+            Ticket.department_id.in_(sorted(agent.department_ids)))
+    found = list(session().scalars(query))
+    return found[:limit], found[limit - 1].id if len(found) > limit else None
 
 
 def of_ticket(ticket: Ticket, limit: int = 500) -> list[Event]:

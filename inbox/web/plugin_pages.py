@@ -255,7 +255,7 @@ def failure(plugin: str, plain: bool = False) -> Any:
     title = host.title_of(plugin)
     said = gettext("The plugin %(name)s failed here. The fault was written down; nothing else is affected.", name=title)
     agent = getattr(current_user, "agent", None)
-    more = plugin_parts.fault_page(plugin) if agent and permissions.may(agent, "manage_plugins") else ""
+    more = plugin_parts.fault_page(plugin) if agent and permissions.may(agent, "manage_settings") else ""
     if plain:
         return Response(said + "\n", 500, mimetype="text/plain")
     if plugin_parts.is_lazy():

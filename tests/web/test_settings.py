@@ -380,3 +380,27 @@ def test_an_admin_says_which_roles_may_use_a_plugins_ability(app, admin: Visitor
     session.expire_all()
     assert {role.name: permissions.may_of_plugin(role, "kb.edit") for role in agents.roles()} == {
         "owner": False, "admin": False, "agent": True, "light": False}
+
+
+def test_the_status_page_runs_the_checks_of_plugins_one_by_one(app, admin: Visitor, session: Session) -> None:
+    from inbox.plugin_host.items import HealthCheck
+    from inbox.testing.plugins import host_of, plug
+
+    def late() -> str:
+        raise ValueError("It is late. Wind it.")
+
+    def bug() -> str:
+        raise KeyError("spring")
+
+    def register_health_checks() -> list[HealthCheck]:
+        return [HealthCheck("clock.ticks", "The clock", lambda: "It ticks."), HealthCheck("clock.late", "Time", late),
+                HealthCheck("clock.bug", "Spring", bug)]
+
+    plug(app, "clock", register_health_checks)
+    page = admin.get("/settings/status").text
+    assert 'hx-get="/settings/status/clock.ticks"' in page and "No worker has ever run" in page
+    assert "It ticks." in admin.get("/settings/status/clock.ticks").text
+    assert "Wind it." in admin.get("/settings/status/clock.late").text
+    host_of(app).raise_faults = False
+    assert "The check itself failed." in admin.get("/settings/status/clock.bug").text
+    assert admin.get("/settings/status/clock.gone").status_code == 404
