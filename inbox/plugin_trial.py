@@ -15,35 +15,39 @@ from typing import Any
 from inbox.config import Config
 from inbox.hookspecs import PROJECT
 from inbox.migrate import MigrationError
+from inbox.plugin_host import discover
+from inbox.plugin_host.manifest import FILE, ManifestError, read
 
 
 def try_plugin(task: dict[str, Any]) -> dict[str, Any]:
     """Import it, check its hooks and registrations, and run its migrations when a scratch database is named."""
     from inbox.app import create_app
     from inbox.db import work_context
-    from inbox.plugin_host import discover, migrate, registry
-    from inbox.plugin_host.manifest import FILE, ManifestError, read
+    from inbox.plugin_host import migrate, registry
 
-    folder = Path(task["folder"])
-    try:
-        manifest = read(folder / FILE)
-    except ManifestError as error:
-        return {"problem": str(error), "deprecated": [], "trace": ""}
     scratch = task["scratch"]
     app = create_app(Config(home=Path(task["home"]), database_url=f"sqlite:///{scratch}" if scratch else ""))
-    found = discover.Found(task["name"], folder, task["module"], manifest)
-    if Path(task["packages"]).is_dir():
-        sys.path.append(task["packages"])
     host: registry.PluginHost = app.extensions[registry.EXTENSION]
     try:
         with work_context(app):
-            host.load(found.name, found)
+            for each in task["needed"]:
+                _load(host, each)
+            found = _load(host, task["plugin"])
             if scratch:
                 migrate.to_newest(found)
-    except (registry.LoadError, MigrationError) as error:
+    except (registry.LoadError, MigrationError, ManifestError) as error:
         cause = error.__cause__ or error
         return {"problem": str(error), "deprecated": [], "trace": "".join(traceback.format_exception(cause))[-20_000:]}
     return {"problem": "", "deprecated": _deprecated(host, found), "trace": ""}
+
+
+def _load(host: Any, place: dict[str, str]) -> discover.Found:
+    folder = Path(place["folder"])
+    found = discover.Found(place["name"], folder, place["module"], read(folder / FILE))
+    if Path(place["packages"]).is_dir():
+        sys.path.append(place["packages"])
+    host.load(found.name, found)
+    return found
 
 
 def _deprecated(host: Any, found: Any) -> list[str]:

@@ -25,9 +25,10 @@ from typing import BinaryIO
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.tags import sys_tags
 
+from inbox.plugin_host import discover
+from inbox.plugin_host.discover import GROUP
 from inbox.plugin_host.manifest import FILE, Manifest, ManifestError, parse
 
-GROUP = "inbox.plugins"
 MOST_BYTES = 50 * 1024 * 1024
 MOST_FILES = 2000
 LONGEST_NAME = 200
@@ -345,6 +346,9 @@ def _check_tops(content: _Content, info: str, package: str) -> None:
     if others:
         raise ArchiveError(f"This wheel would also install {', '.join(others)} beside its own package {package}, which "
                            f"could overwrite what belongs to others. {ASK_AUTHOR}")
+    if discover.is_taken(package):
+        raise ArchiveError(f"A Python package called {package} is there already: this wheel's would never be used. "
+                           f"{ASK_AUTHOR}")
 
 
 def _check_tags(text: str) -> None:

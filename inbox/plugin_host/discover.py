@@ -180,6 +180,16 @@ def core_paths() -> list[str]:
     return [each for each in sys.path if each not in _opened]
 
 
+def is_taken(package: str) -> bool:
+    """True when the program or its environment has a package of this name: it would be imported instead."""
+    try:
+        spec = importlib.util.find_spec(package)
+    except ValueError:  # it is imported, and says nothing of where from
+        return True
+    origin = Path(spec.origin) if spec is not None and spec.origin else None
+    return spec is not None and (origin is None or str(origin.parent.parent) not in _opened)
+
+
 def _synthetic_package() -> None:
     """`inbox_plugins` exists as a package even where only the folders do."""
     if PACKAGE in sys.modules:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from inbox.config import Config
+from inbox.plugin_host import discover
 from inbox.plugin_host.discover import Found
 
 SECONDS = 60
@@ -34,15 +35,19 @@ class Outcome:
     trace: str = ""
 
 
-def run(config: Config, found: Found, *, packages: Path | None = None, migrations_from: str | None = None,
-        scratch: Path | None = None) -> Outcome:
-    """Import a plugin, check its answers and what it registers; with `scratch`, a copy of an SQLite database, run its
-    migrations there as well. `packages` is where its Python packages lie, when that is not their place yet."""
+def run(config: Config, found: Found, *, packages: Path | None = None, scratch: Path | None = None) -> Outcome:
+    """Import a plugin after those it builds on, check its answers and what it registers.
+
+    With `scratch`, a copy of an SQLite database, its migrations are run there as well. `packages` is where its Python
+    packages lie, when that is not their place yet.
+    """
+    here = discover.scan(config)
+    needed = found.manifest.requires_plugins if found.manifest else ()
     with tempfile.TemporaryDirectory() as folder:
         answer = Path(folder) / "answer.json"
-        task = {"home": folder, "name": found.name, "folder": str(found.folder), "module": found.module,
-                "packages": str(packages or config.package_folder / found.name), "answer": str(answer),
-                "scratch": str(scratch) if scratch else None}
+        task = {"home": folder, "answer": str(answer), "scratch": str(scratch) if scratch else None,
+                "needed": [_place(config, here[name]) for name in needed if name in here],
+                "plugin": _place(config, found) | ({"packages": str(packages)} if packages else {})}
         try:
             done = subprocess.run([sys.executable, "-m", "inbox.plugin_trial"], input=json.dumps(task), text=True,
                                   errors="replace", capture_output=True, timeout=SECONDS, check=False,
@@ -56,6 +61,11 @@ def run(config: Config, found: Found, *, packages: Path | None = None, migration
                            trace=done.stderr[-LAST_WORDS:])
         said: dict[str, Any] = json.loads(answer.read_text("utf-8"))
         return Outcome(said["problem"], tuple(said["deprecated"]), said["trace"])
+
+
+def _place(config: Config, found: Found) -> dict[str, str]:
+    return {"name": found.name, "folder": str(found.folder), "module": found.module,
+            "packages": str(config.package_folder / found.name)}
 
 
 def require(config: Config, found: Found, *, packages: Path | None = None) -> None:
