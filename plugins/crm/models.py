@@ -1,4 +1,4 @@
-"""The plugin's tables: organisations, their domains and members."""
+"""The plugin's tables: organisations with domains, members and fields; notes; tasks."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import datetime as dt
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from inbox.toolkit import Agent, Model, UtcDateTime, utcnow
+from inbox.toolkit import Agent, Customer, FieldColumns, Model, UtcDateTime, ValueColumns, utcnow
 
 BIG = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 # Compared byte by byte on PostgreSQL too, so that the beginning of a name is a range of the index.
@@ -51,3 +51,65 @@ class Member(Model):
     customer_id: Mapped[int] = mapped_column(sa.ForeignKey("customer.id", ondelete="CASCADE"), primary_key=True)
     organisation_id: Mapped[int | None] = mapped_column(sa.ForeignKey("crm_organisation.id", ondelete="CASCADE"))
     by_hand: Mapped[bool] = mapped_column(default=False)
+
+
+class OrganisationField(FieldColumns, Model):
+    """A field that every organisation can have."""
+
+    __tablename__ = "crm_field"
+
+
+class OrganisationFieldValue(ValueColumns, Model):
+    """What an organisation has in a field."""
+
+    __tablename__ = "crm_field_value"
+    __table_args__ = (sa.Index("ix_crm_field_value_organisation", "organisation_id", "field_id"),
+                      sa.Index("ix_crm_field_value_field", "field_id"))
+
+    field_id: Mapped[int] = mapped_column(sa.ForeignKey("crm_field.id", ondelete="CASCADE"))
+    organisation_id: Mapped[int] = mapped_column(sa.ForeignKey("crm_organisation.id", ondelete="CASCADE"))
+
+
+class Note(Model):
+    """A few lines about a customer or an organisation, for agents only."""
+
+    __tablename__ = "crm_note"
+    __table_args__ = (sa.Index("ix_crm_note_customer", "customer_id", "at"),
+                      sa.Index("ix_crm_note_organisation", "organisation_id", "at"))
+
+    id: Mapped[int] = mapped_column(BIG, primary_key=True)
+    customer_id: Mapped[int | None] = mapped_column(sa.ForeignKey("customer.id", ondelete="CASCADE"))
+    organisation_id: Mapped[int | None] = mapped_column(sa.ForeignKey("crm_organisation.id", ondelete="CASCADE"))
+    agent_id: Mapped[int | None] = mapped_column(sa.ForeignKey("agent.id", ondelete="SET NULL"), index=True)
+    text: Mapped[str] = mapped_column(sa.Text)
+    at: Mapped[dt.datetime] = mapped_column(UtcDateTime, default=utcnow)
+
+    agent: Mapped[Agent | None] = relationship(lazy="joined")
+
+
+class Task(Model):
+    """Something to be done for a customer or an organisation until a day."""
+
+    __tablename__ = "crm_task"
+    __table_args__ = (
+        sa.Index("ix_crm_task_customer", "customer_id", "done_at"),
+        sa.Index("ix_crm_task_organisation", "organisation_id", "done_at"),
+        sa.Index("ix_crm_task_agent", "agent_id", "done_at", "due_on", "id"),
+        sa.Index("ix_crm_task_due", "due_on", sqlite_where=sa.text("reminded_at IS NULL AND done_at IS NULL"),
+                 postgresql_where=sa.text("reminded_at IS NULL AND done_at IS NULL")),
+    )
+
+    id: Mapped[int] = mapped_column(BIG, primary_key=True)
+    customer_id: Mapped[int | None] = mapped_column(sa.ForeignKey("customer.id", ondelete="CASCADE"))
+    organisation_id: Mapped[int | None] = mapped_column(sa.ForeignKey("crm_organisation.id", ondelete="CASCADE"))
+    agent_id: Mapped[int | None] = mapped_column(sa.ForeignKey("agent.id", ondelete="SET NULL"))  # who does it
+    made_by_id: Mapped[int | None] = mapped_column(sa.ForeignKey("agent.id", ondelete="SET NULL"), index=True)
+    text: Mapped[str] = mapped_column(sa.Text)
+    due_on: Mapped[dt.date | None] = mapped_column(sa.Date)
+    made_at: Mapped[dt.datetime] = mapped_column(UtcDateTime, default=utcnow)
+    done_at: Mapped[dt.datetime | None] = mapped_column(UtcDateTime)
+    reminded_at: Mapped[dt.datetime | None] = mapped_column(UtcDateTime)
+
+    agent: Mapped[Agent | None] = relationship(lazy="joined", foreign_keys=[agent_id])
+    customer: Mapped[Customer | None] = relationship(lazy="joined")
+    organisation: Mapped[Organisation | None] = relationship(lazy="select")

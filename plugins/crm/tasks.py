@@ -1,0 +1,77 @@
+"""Tasks: what somebody has to do for a customer or an organisation, until when."""
+
+from __future__ import annotations
+
+import datetime as dt
+from zoneinfo import ZoneInfo
+
+import sqlalchemy as sa
+
+from inbox.toolkit import Agent, Customer, Invalid, NotFound, session, settings, transaction, utcnow
+from inbox_plugins.crm.models import Organisation, Task
+
+PAGE = 50
+MAX = 500
+
+
+def today() -> dt.date:
+    """The day it is at the desk."""
+    return utcnow().astimezone(ZoneInfo(str(settings.get("desk.time_zone")))).date()
+
+
+def add(about: Customer | Organisation, text: str, *, by: Agent, due: str = "", agent: Agent | None = None) -> Task:
+    """Write a task down; without `agent` it is one's own. Raises Invalid (text, due)."""
+    if not 0 < len(text.strip()) <= MAX:
+        raise Invalid("text", "Write what is to be done, in at most five hundred characters.")
+    try:
+        due_on = dt.date.fromisoformat(due) if due.strip() else None
+    except ValueError:
+        raise Invalid("due", "Write a day as year-month-day, for example 2026-11-22.") from None
+    customer_id = about.id if isinstance(about, Customer) else None
+    organisation_id = about.id if isinstance(about, Organisation) else None
+    agent_id, made_by_id = (agent or by).id, by.id
+    with transaction() as current:
+        task = Task(customer_id=customer_id, organisation_id=organisation_id, agent_id=agent_id,
+                    made_by_id=made_by_id, text=text.strip(), due_on=due_on)
+        current.add(task)
+        current.flush()
+    return task
+
+
+def get(task_id: int) -> Task:
+    """Raises NotFound."""
+    found = session().get(Task, task_id)
+    if found is None:
+        raise NotFound()
+    return found
+
+
+def tick(task: Task, done: bool = True) -> None:
+    """Mark it as done, or as open again."""
+    with transaction():
+        task.done_at = (task.done_at or utcnow()) if done else None
+
+
+def delete(task: Task) -> None:
+    task_id = task.id
+    with transaction() as current:
+        current.execute(sa.delete(Task).where(Task.id == task_id))
+
+
+def open_ones(*, customer_id: int | None = None, organisation_id: int | None = None, limit: int = 10) -> list[Task]:
+    """Open tasks about one of them, the most urgent first."""
+    about = Task.customer_id == customer_id if customer_id is not None else Task.organisation_id == organisation_id
+    return list(session().scalars(sa.select(Task).where(about, Task.done_at.is_(None)).order_by(
+        Task.due_on.is_(None), Task.due_on, Task.id).limit(limit)))
+
+
+def of_agent(agent: Agent, *, after: int = 0, limit: int = PAGE) -> tuple[list[Task], int | None]:
+    """An agent's open tasks in the order they are due, those without a day last; and the key of the next page."""
+    late = sa.func.coalesce(Task.due_on, dt.date.max)
+    query = sa.select(Task).where(Task.agent_id == agent.id, Task.done_at.is_(None)).order_by(late, Task.id)
+    edge = session().get(Task, after) if after else None
+    if edge is not None:
+        query = query.where(sa.tuple_(late, Task.id) > sa.tuple_(
+            sa.literal(edge.due_on or dt.date.max, sa.Date()), sa.literal(edge.id)))
+    rows = list(session().scalars(query.limit(limit + 1)))
+    return rows[:limit], rows[limit - 1].id if len(rows) > limit else None
