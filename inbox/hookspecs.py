@@ -279,6 +279,11 @@ def ticket_sidebar_panels(ticket, agent):  # type: ignore[no-untyped-def]
     """Boxes in the right column beside a ticket."""
 
 
+@slot(since="0.1", item=items.Panel)
+def customer_panels(customer, agent):  # type: ignore[no-untyped-def]
+    """Boxes on the page of a customer."""
+
+
 @slot(since="0.1", item=items.Button)
 def ticket_buttons(ticket, agent):  # type: ignore[no-untyped-def]
     """Buttons in the tool bar above a ticket."""

@@ -1,7 +1,7 @@
 """Who is asking: organisations and what is known of customers, beside every ticket."""
 
 from inbox.toolkit import Link, Pages, Panel, Permission, gettext, hookimpl, plugin_url
-from inbox_plugins.crm import organisations, panel, views
+from inbox_plugins.crm import field_views, organisations, panel, people_views, views  # noqa: F401  (pages)
 
 
 @hookimpl
@@ -23,8 +23,19 @@ def main_menu_links(agent):
 
 @hookimpl
 def ticket_sidebar_panels(ticket, agent):
+    return _panels(ticket.customer_id, agent, ticket.number)
+
+
+@hookimpl
+def customer_panels(customer, agent):
+    return _panels(customer.id, agent, None)
+
+
+def _panels(customer_id, agent, number):
     return [Panel(gettext("Organisation"), template="panel.html", order=10,
-                  values=panel.beside_ticket(ticket, agent))]
+                  values=panel.known(customer_id, agent, number)),
+            Panel(gettext("Notes and tasks"), template="notes_panel.html", order=11,
+                  values=panel.notes_and_tasks(customer_id, agent, number))]
 
 
 @hookimpl

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, flash, redirect, request
+from flask import Blueprint, flash, redirect, request, url_for
 
 from inbox.toolkit import (
     Agent,
@@ -49,11 +49,15 @@ def show(template: str, status: int = 200, **values: Any) -> Any:
     return render(template, may_edit=may(me(), "crm.edit"), may_export=may(me(), "crm.export"), **values), status
 
 
-def done(endpoint: str, text: str = "", **values: Any) -> Any:
-    """To a page of the plugin, with a word about what was done; to the ticket, when the form stands beside one."""
+def done(endpoint: str, text: str = "", *, customer_id: int | None = None, organisation_id: int | None = None) -> Any:
+    """To where the form stood, with a word about what was done: the ticket beside it, the customer, else a page."""
     number = request.form.get("ticket", 0, type=int)
     if number:
         return back_to_ticket(tickets.get(number, me()))
     if text:
         flash(text)
-    return redirect(plugin_url(endpoint, **values), 303)
+    if customer_id is not None:
+        return redirect(url_for("customers.show", customer_id=customer_id), 303)
+    if organisation_id is not None:
+        return redirect(plugin_url("organisation", organisation_id=organisation_id), 303)
+    return redirect(plugin_url(endpoint), 303)

@@ -7,9 +7,21 @@ from typing import Any
 import sqlalchemy as sa
 from flask import request
 
-from inbox.toolkit import Agent, Invalid, NotFound, Ticket, customers, gettext, session, visible
-from inbox_plugins.crm import organisations
+from inbox.toolkit import (
+    Agent,
+    Invalid,
+    NotFound,
+    Ticket,
+    customers,
+    fields_from_form,
+    gettext,
+    session,
+    transaction,
+    visible,
+)
+from inbox_plugins.crm import notes, organisations, tasks
 from inbox_plugins.crm.models import Member, Organisation
+from inbox_plugins.crm.own_fields import of_organisations
 from inbox_plugins.crm.pages import blueprint, done, me, require, show, the_customer
 
 TICKETS = 20
@@ -36,7 +48,11 @@ def _show(found: Organisation, error: Invalid | None = None, status: int = 200) 
         Member.organisation_id == found.id, Ticket.shelf.not_in(("trash", "merged", "spam"))).order_by(
         Ticket.last_message_at.desc(), Ticket.id.desc()).limit(TICKETS)
     return show("organisation.html", status, organisation=found, members=members, following=following,
-                tickets=list(session().scalars(visible(asked, me()))), error=error)
+                tickets=list(session().scalars(visible(asked, me()))), error=error,
+                fields=of_organisations.all(), values=of_organisations.of(found.id), agent=me(),
+                about={"organisation_id": found.id}, today=tasks.today(),
+                notes=notes.latest(organisation_id=found.id, limit=50),
+                tasks=tasks.open_ones(organisation_id=found.id, limit=50))
 
 
 @blueprint.route("/organisations/new", methods=["GET", "POST"])
@@ -65,7 +81,7 @@ def _edit(stored: Organisation | None) -> Any:
             domains=form.get("domains", "").replace(",", "\n").split("\n"), owner=_agent(form.get("owner", "")))
     except Invalid as problem:
         return _form(stored, form, problem, 422)
-    return done("organisation", gettext("The organisation is saved."), organisation_id=saved.id)
+    return done("organisation_list", gettext("The organisation is saved."), organisation_id=saved.id)
 
 
 def _form(stored: Organisation | None, values: Any, error: Invalid | None = None, status: int = 200) -> Any:
@@ -98,19 +114,19 @@ def add_member(organisation_id: int) -> Any:
     except NotFound:
         return _show(found, Invalid("address", "No customer has this address."), 422)
     organisations.put(customer, found)
-    return done("organisation", gettext("%(name)s is a member now.", name=customer.display_name),
+    return done("organisation_list", gettext("%(name)s is a member now.", name=customer.display_name),
                 organisation_id=found.id)
 
 
-@blueprint.post("/customers/<int:customer_id>/organisation")
-def place_customer(customer_id: int) -> Any:
-    """Where a customer belongs: the organisation of this name (made if it is new), nowhere, or by the address."""
+@blueprint.post("/organisations/<int:organisation_id>/fields")
+def fill_in_organisation(organisation_id: int) -> Any:
+    """The organisation's own fields."""
     require("crm.edit")
-    customer, name = the_customer(customer_id), request.form.get("name", "").strip()
-    if request.form.get("way") == "address":
-        organisations.by_address_again(customer)
-    elif not name:
-        organisations.put(customer, None)
-    else:
-        organisations.put(customer, organisations.named(name) or organisations.save(name=name))
-    return done("organisation_list", gettext("Saved."))
+    found = organisations.get(organisation_id)
+    try:
+        rows = of_organisations.check(fields_from_form(of_organisations.all(), request.form))
+    except Invalid as problem:
+        return _show(found, problem, 422)
+    with transaction():
+        of_organisations.put(organisation_id, rows)
+    return done("organisation_list", gettext("Saved."), organisation_id=organisation_id)

@@ -127,10 +127,9 @@ def test_an_agent_without_the_right_changes_nothing(app, acme, client, agent) ->
 
 def test_a_customer_is_placed_from_beside_the_ticket(client, deliver_events) -> None:
     ticket = make_ticket("Hello", customer=make_customer("Kari", "kari@acme.example"))
-    there = f"/tickets/{ticket.number}"
-    answer = client.post(f"/x/crm/customers/{ticket.customer_id}/organisation",
-                         {"name": "Acme AS", "ticket": str(ticket.number)}, page=there)
+    there, form = f"/tickets/{ticket.number}", f"/x/crm/customers/{ticket.customer_id}/edit"
+    answer = client.post(form, {"organisation": "Acme AS", "ticket": str(ticket.number)}, page=there)
     assert answer.status_code == 303 and answer.location.startswith(there)
     assert home(ticket.customer) == "Acme AS" and "Acme AS" in client.get(there).text
-    client.post(f"/x/crm/customers/{ticket.customer_id}/organisation", {"name": ""}, page=there)
+    client.post(form, {"organisation": ""}, page=there)
     assert home(ticket.customer) is None

@@ -1,0 +1,130 @@
+"""What is known of people: fields, notes, tasks; shown beside the ticket and on their pages."""
+
+import datetime as dt
+
+import pytest
+
+from inbox.testing import make_agent, make_customer, make_department, make_ticket
+from inbox.toolkit import Invalid, NotAllowed, fields
+
+
+@pytest.fixture(autouse=True)
+def crm(activate):
+    activate("crm")
+
+
+@pytest.fixture
+def acme():
+    from inbox_plugins.crm import organisations
+
+    return organisations.save(name="Acme", domains=["acme.example"])
+
+
+@pytest.fixture
+def kari(acme, deliver_events):
+    made = make_customer("Kari", "kari@acme.example")
+    deliver_events()
+    return made
+
+
+def test_fields_of_customers_and_organisations_stand_beside_the_ticket(client, acme, kari) -> None:
+    from inbox_plugins.crm.own_fields import of_organisations
+
+    level = fields.of_customers.save(title="Level", type="choice", options=["Gold", "Silver"])
+    of_organisations.save(title="Contract until", type="date")
+    ticket = make_ticket("Hello", customer=kari)
+    there = f"/tickets/{ticket.number}"
+    client.post(f"/x/crm/customers/{kari.id}/edit", {f"field-{level.id}": "Gold", "organisation": "Acme"}, page=there)
+    until = of_organisations.all()[0]
+    client.post(f"/x/crm/organisations/{acme.id}/fields", {f"field-{until.id}": "2027-03-01"}, page=there)
+    page = client.get(there).text
+    assert "Gold" in page and "Mar 1, 2027" in page
+
+
+def test_a_wrong_value_is_said_beside_its_field(client, acme, kari) -> None:
+    from inbox_plugins.crm.own_fields import of_organisations
+
+    points = fields.of_customers.save(title="Points", type="number")
+    answer = client.post(f"/x/crm/customers/{kari.id}/edit", {f"field-{points.id}": "many", "organisation": "Acme"})
+    assert answer.status_code == 422 and "Write a number" in answer.text and 'value="many"' in answer.text
+    field = of_organisations.save(title="Staff", type="number")
+    wrong = client.post(f"/x/crm/organisations/{acme.id}/fields", {f"field-{field.id}": "x"},
+                        page=f"/x/crm/organisations/{acme.id}")
+    assert wrong.status_code == 422 and "Write a number" in wrong.text
+
+
+def test_an_admin_defines_fields_of_organisations(client) -> None:
+    from inbox_plugins.crm.own_fields import of_organisations
+
+    made = client.post("/x/crm/fields/new", {"title": "Level", "type": "choice", "options": "A\nB"},
+                       follow_redirects=True)
+    assert "The field is saved." in made.text
+    assert client.post("/x/crm/fields/new", {"title": "level", "type": "text"}).status_code == 422
+    field = of_organisations.all()[0]
+    client.post(f"/x/crm/fields/{field.id}/delete", page="/x/crm/fields")
+    assert of_organisations.all() == []
+
+
+def test_notes_are_left_and_thrown_away_by_who_wrote_them(agent, kari, acme) -> None:
+    from inbox_plugins.crm import notes
+
+    ben = make_agent("Ben", role="agent")
+    one = notes.add(kari, "  Likes green. ", ben)
+    notes.add(acme, "Pays late.", agent)
+    assert [each.text for each in notes.latest(customer_id=kari.id)] == ["Likes green."]
+    assert [each.text for each in notes.latest(organisation_id=acme.id)] == ["Pays late."]
+    with pytest.raises(NotAllowed):
+        notes.delete(one.id, make_agent("Cid", role="agent"))
+    notes.delete(one.id, ben)
+    assert notes.latest(customer_id=kari.id) == []
+    with pytest.raises(Invalid):
+        notes.add(kari, " ", ben)
+
+
+def test_tasks_come_by_the_day_they_are_due(agent, kari, acme) -> None:
+    from inbox_plugins.crm import tasks
+
+    for about, text, due in ((kari, "later", "2026-12-24"), (acme, "some day", ""), (kari, "soon", "2026-11-30")):
+        tasks.add(about, text, by=agent, due=due)
+    first, following = tasks.of_agent(agent, limit=2)
+    second, end = tasks.of_agent(agent, limit=2, after=following)
+    assert [each.text for each in first + second] == ["soon", "later", "some day"] and end is None
+    tasks.tick(first[0])
+    assert [each.text for each in tasks.open_ones(customer_id=kari.id)] == ["later"]
+    with pytest.raises(Invalid):
+        tasks.add(kari, "when?", by=agent, due="tomorrow")
+
+
+def test_notes_and_tasks_are_kept_from_beside_the_ticket(client, kari) -> None:
+    ticket = make_ticket("Hello", customer=kari)
+    there = f"/tickets/{ticket.number}"
+    client.post(f"/x/crm/customers/{kari.id}/notes", {"text": "Likes green.", "ticket": str(ticket.number)}, page=there)
+    answer = client.post(f"/x/crm/customers/{kari.id}/tasks", {"text": "Call her", "due": "2026-12-01",
+                                                              "ticket": str(ticket.number)}, page=there)
+    assert answer.location.startswith(there)
+    page = client.get(there).text
+    assert "Likes green." in page and "Call her" in page
+    assert "Likes green." in client.get(f"/customers/{kari.id}").text
+    mine = client.get("/x/crm/tasks").text
+    assert "Call her" in mine and "Dec 1, 2026" in mine
+
+    from inbox_plugins.crm import tasks
+
+    task = tasks.open_ones(customer_id=kari.id)[0]
+    client.post(f"/x/crm/tasks/{task.id}/done", page="/x/crm/tasks")
+    assert "Call her" not in client.get("/x/crm/tasks").text
+
+
+def test_nobody_writes_about_customers_out_of_reach(app, client, kari) -> None:
+    make_ticket("Hello", customer=kari, department=make_department("Sales"))
+    client.sign_in(make_agent("Sid", departments=[make_department("Support")]))
+    for what in ("notes", "tasks"):
+        assert client.post(f"/x/crm/customers/{kari.id}/{what}", {"text": "x"}, page="/x/crm/tasks").status_code == 404
+    assert client.get(f"/x/crm/customers/{kari.id}/edit").status_code == 404
+
+
+def test_today_is_the_day_of_the_desk(frozen_time) -> None:
+    from inbox_plugins.crm import tasks
+
+    frozen_time.set(dt.datetime(2026, 11, 22, 23, 30, tzinfo=dt.UTC))
+    assert tasks.today() == dt.date(2026, 11, 22)
