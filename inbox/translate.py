@@ -29,7 +29,7 @@ WHEN = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)  # a date that changed would make 
 LOCALES = ("nb", "th", "ja", "zh_Hant")
 KEYWORDS = {
     **DEFAULT_KEYWORDS, "_": None, "lazy_gettext": None,
-    "NotFound": None, "NotAllowed": None, "Stale": None, "Invalid": (2,), "BuiltinView": (2,), "empty": (1,),
+    "NotFound": None, "NotAllowed": None, "Stale": None, "Invalid": (2,), "View": (2,), "empty": (1,),
     "Setting": (3,), "SettingTest": (2,),
     "_translated": (2,), "Permission": (2,), "NotificationType": (2,), "HealthCheck": (2,),
 }
