@@ -11,7 +11,7 @@ import datetime as dt
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from inbox_plugins.sla.calendars import Calendar
+from inbox.toolkit import hours
 
 KINDS = ("first_reply", "next_reply", "resolution")
 FACTS = ("asked", "answered", "open", "pending", "closed")
@@ -30,7 +30,7 @@ class Promise:
     """So many seconds of a calendar's time, with a warning so many seconds before they are over."""
 
     seconds: int
-    calendar: Calendar
+    calendar: hours.Hours
     warn_seconds: int = 0
 
 

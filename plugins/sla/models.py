@@ -8,14 +8,13 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
-from inbox.toolkit import Model, UtcDateTime
-from inbox_plugins.sla.calendars import Calendar
+from inbox.toolkit import Model, UtcDateTime, hours
 
 BIG = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 
 
 class SlaCalendar(Model):
-    """Working hours with a name. `definition` is what `Calendar.kept()` gives; holidays of `country` are in it."""
+    """Working hours with a name. `definition` is what `Hours.kept()` gives; holidays of `country` are in it."""
 
     __tablename__ = "sla_calendar"
 
@@ -26,8 +25,8 @@ class SlaCalendar(Model):
     definition: Mapped[dict[str, Any]] = mapped_column(sa.JSON)
 
     @property
-    def calendar(self) -> Calendar:
-        return Calendar.of(self.definition)
+    def hours(self) -> hours.Hours:
+        return hours.Hours.of(self.definition)
 
 
 class SlaPolicy(Model):

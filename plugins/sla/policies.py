@@ -8,11 +8,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from inbox.toolkit import Agent, Department, Invalid, session, transaction
-from inbox_plugins.sla.calendars import Calendar, CalendarError, read_days, read_hours, write_hours
+from inbox.toolkit import Agent, Department, Invalid, hours, session, transaction
+from inbox_plugins.sla import holidays
 from inbox_plugins.sla.clocks import KINDS
 from inbox_plugins.sla.models import SlaCalendar, SlaPolicy
-from inbox_plugins.sla.watch import holidays_of
 
 PRIORITIES = ("low", "normal", "high", "urgent")
 LONGEST = 60 * 24 * 365  # minutes
@@ -36,30 +35,26 @@ def shown(calendar: SlaCalendar | None) -> dict[str, Any]:
     """A calendar as its form shows it; a new one is open on weekdays."""
     if calendar is None:
         return {"name": "", "zone": "UTC", "country": "", "own_days": "",
-                "hours": ["09:00-17:00"] * 5 + ["", ""]}
+                "week": ["09:00-17:00"] * 5 + ["", ""]}
     return {"name": calendar.name, "zone": calendar.definition["zone"], "country": calendar.country,
-            "own_days": calendar.own_days, "hours": [write_hours(day) for day in calendar.calendar.hours]}
+            "own_days": calendar.own_days, "week": [hours.write_hours(day) for day in calendar.hours.week]}
 
 
-def save_calendar(calendar: SlaCalendar | None, typed: Mapping[str, Any], hours: Sequence[str]) -> None:
+def save_calendar(calendar: SlaCalendar | None, typed: Mapping[str, Any], week: Sequence[str]) -> None:
     """Store a calendar. Clocks that run keep the hours they began with. Raises Invalid."""
     name, zone, country = typed["name"].strip(), typed["zone"].strip(), typed["country"].strip().upper()
     if not 0 < len(name) <= 100:
         raise Invalid("name", "Give it a name of at most 100 characters.")
     if zone not in zoneinfo.available_timezones():
         raise Invalid("zone", "There is no such time zone; write for example Europe/Oslo.")
-    days = tuple(_hours(number, text) for number, text in enumerate(hours))
+    days = tuple(_hours(number, text) for number, text in enumerate(week))
     if not any(days):
         raise Invalid("hours-0", "A calendar that never opens promises nothing: give at least one day hours.")
     try:
-        read_days(typed["own_days"])
-    except CalendarError as error:
+        free = holidays.days_off(country, typed["own_days"])
+    except hours.HoursError as error:
         raise Invalid("own_days", str(error)) from error
-    try:
-        free = holidays_of(country, typed["own_days"])
-    except CalendarError as error:
-        raise Invalid("country", str(error)) from error
-    definition = {**Calendar(zone, days).kept(), "holidays": free}
+    definition = {**hours.Hours(zone, days).kept(), "holidays": free}
     with transaction() as current:
         if calendar is None:
             current.add(SlaCalendar(name=name, country=country, own_days=typed["own_days"], definition=definition))
@@ -70,8 +65,8 @@ def save_calendar(calendar: SlaCalendar | None, typed: Mapping[str, Any], hours:
 
 def _hours(number: int, text: str) -> tuple[tuple[int, int], ...]:
     try:
-        return read_hours(text)
-    except CalendarError as error:
+        return hours.read_hours(text)
+    except hours.HoursError as error:
         raise Invalid(f"hours-{number}", str(error)) from error
 
 

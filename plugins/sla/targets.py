@@ -7,8 +7,7 @@ from collections.abc import Iterator
 
 import sqlalchemy as sa
 
-from inbox.toolkit import Event, Ticket, session, transaction, utcnow
-from inbox_plugins.sla.calendars import Calendar
+from inbox.toolkit import Event, Ticket, hours, session, transaction, utcnow
 from inbox_plugins.sla.clocks import Clock, Fact, Promise, clocks_of
 from inbox_plugins.sla.models import SlaCalendar, SlaPolicy, SlaTarget
 
@@ -67,16 +66,16 @@ class _Book:
     def __init__(self, policy: SlaPolicy | None, rows: dict[tuple[str, dt.datetime], SlaTarget]) -> None:
         self._policy, self._rows = policy, rows
         kept = session().get(SlaCalendar, policy.calendar_id) if policy is not None else None
-        self._calendar = kept.calendar if kept is not None else None
+        self._hours = kept.hours if kept is not None else None
 
     def promise(self, kind: str, started_at: dt.datetime) -> Promise | None:
         row = self._rows.get((kind, started_at))
         if row is not None and (row.stopped_at is not None or self._is_ours(row)):
-            return Promise(row.seconds, Calendar.of(row.calendar), row.warn_seconds)
+            return Promise(row.seconds, hours.Hours.of(row.calendar), row.warn_seconds)
         minutes = getattr(self._policy, kind) if self._policy is not None else None
-        if not minutes or self._policy is None or self._calendar is None or not self._calendar.is_ever_open:
+        if not minutes or self._policy is None or self._hours is None or not self._hours.is_ever_open:
             return None
-        return Promise(minutes * 60, self._calendar, min(self._policy.warn, minutes) * 60)
+        return Promise(minutes * 60, self._hours, min(self._policy.warn, minutes) * 60)
 
     def _is_ours(self, row: SlaTarget) -> bool:
         return self._policy is not None and row.policy_id == self._policy.id

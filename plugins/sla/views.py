@@ -142,9 +142,9 @@ def _calendar(calendar: SlaCalendar | None) -> Any:
     if request.method == "GET":
         return _calendar_page(calendar, values)
     values = {field: request.form.get(field, "") for field in ("name", "zone", "country", "own_days")}
-    values["hours"] = [request.form.get(f"hours-{day}", "") for day in range(7)]
+    values["week"] = [request.form.get(f"hours-{day}", "") for day in range(7)]
     try:
-        policies.save_calendar(calendar, values, values["hours"])
+        policies.save_calendar(calendar, values, values["week"])
     except Invalid as problem:
         return _calendar_page(calendar, values, problem), 422
     return _done(gettext("The calendar is saved."))

@@ -8,15 +8,13 @@ import logging
 import sqlalchemy as sa
 
 from inbox.toolkit import Agent, Ticket, may, me, record, session, tickets, transaction, utcnow
-from inbox_plugins.sla import letters
-from inbox_plugins.sla.calendars import public_holidays, read_days
+from inbox_plugins.sla import holidays, letters
 from inbox_plugins.sla.models import SlaCalendar, SlaPolicy, SlaTarget
 
 log = logging.getLogger(__name__)
 BATCH = 200
 HIGHER = {"low": "normal", "normal": "high", "high": "urgent"}
 LIVE = ("open", "pending", "snoozed")
-YEARS_AHEAD = 2
 
 
 def watch() -> None:
@@ -82,11 +80,5 @@ def renew_holidays() -> None:
     """The daily job: every calendar with a country knows the public holidays of this year and the next ones."""
     with transaction() as current:
         for each in current.scalars(sa.select(SlaCalendar).where(SlaCalendar.country != "")):
-            each.definition = {**each.definition, "holidays": holidays_of(each.country, each.own_days)}
+            each.definition = {**each.definition, "holidays": holidays.days_off(each.country, each.own_days)}
 
-
-def holidays_of(country: str, own_days: str) -> list[str]:
-    """Public holidays of a country from last year to some years ahead, and the days typed by hand, as ISO dates."""
-    year = utcnow().year
-    public = public_holidays(country, range(year - 1, year + YEARS_AHEAD + 1)) if country else {}
-    return sorted(day.isoformat() for day in {*public, *read_days(own_days)})

@@ -191,7 +191,8 @@ def test_a_second_start_changes_nothing(desk: Flask) -> None:
         with work_context(desk) as current:
             # Asked of the database: the metadata also knows tables of plugins that other tests have loaded.
             tables = set(sa.inspect(current.connection()).get_table_names()) - {"attempt", "agent"}
-            return {name: current.scalar(sa.select(sa.func.count()).select_from(sa.table(name))) or 0 for name in tables}
+            return {name: current.scalar(sa.select(sa.func.count()).select_from(sa.table(name))) or 0
+                    for name in tables}
 
     before = everything()
     demo.seed(desk)

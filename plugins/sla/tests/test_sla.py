@@ -9,13 +9,13 @@ import pytest
 import sqlalchemy as sa
 
 from inbox.testing.factories import make_agent, make_department
-from inbox.toolkit import Actor, Agent, Body, Event, Ticket, messages, session, tickets, transaction
-from inbox_plugins.sla import targets
+from inbox.toolkit import Actor, Agent, Body, Event, Invalid, Ticket, messages, session, tickets, transaction
+from inbox_plugins.sla import holidays, targets
 from inbox_plugins.sla.models import SlaCalendar, SlaPolicy, SlaTarget
 from inbox_plugins.sla.policies import read_minutes, write_minutes
 
 MONDAY = dt.datetime(2026, 6, 1, 9, tzinfo=dt.UTC)
-ALL_DAY = {"zone": "UTC", "hours": [[[0, 1440]]] * 7, "holidays": []}
+ALL_DAY = {"zone": "UTC", "week": [[[0, 1440]]] * 7, "holidays": []}
 
 
 @pytest.fixture
@@ -197,3 +197,9 @@ def run(desk: Any) -> None:
 
 def test_it_keeps_to_the_contract(plugin_contract):
     plugin_contract("sla")
+
+
+def test_holidays_of_a_country():
+    assert holidays.public("NO", [2026])[dt.date(2026, 5, 17)]
+    with pytest.raises(Invalid):
+        holidays.public("XX", [2026])

@@ -4,23 +4,23 @@ import datetime as dt
 import random
 
 import pytest
-from test_sla_calendars import MINUTE, is_open, some_calendar  # type: ignore[import-not-found]
 
-from inbox_plugins.sla.calendars import Calendar
+from inbox.testing.hours import MINUTE, is_open, some_hours
+from inbox.toolkit import hours
 from inbox_plugins.sla.clocks import FACTS, Clock, Fact, Promise, clocks_of
 
-ALWAYS = Calendar("UTC", (((0, 1440),),) * 7)
-NINE_TO_FIVE = Calendar("UTC", (((540, 1020),),) * 5 + ((),) * 2)
+ALWAYS = hours.Hours("UTC", (((0, 1440),),) * 7)
+NINE_TO_FIVE = hours.Hours("UTC", (((540, 1020),),) * 5 + ((),) * 2)
 MONDAY = dt.datetime(2026, 6, 1, 9, tzinfo=dt.UTC)
 
 
-def at(hours: float) -> dt.datetime:
-    return MONDAY + dt.timedelta(hours=hours)
+def at(later: float) -> dt.datetime:
+    return MONDAY + dt.timedelta(hours=later)
 
 
-def told(*facts: tuple[float, str], calendar: Calendar = ALWAYS, seconds: int = 4 * 3600) -> dict[str, Clock]:
+def told(*facts: tuple[float, str], calendar: hours.Hours = ALWAYS, seconds: int = 4 * 3600) -> dict[str, Clock]:
     """The clocks after some facts (hours since Monday 9:00); the last of each kind."""
-    found = clocks_of([Fact(at(hours), kind) for hours, kind in facts], lambda kind, at: Promise(seconds, calendar))
+    found = clocks_of([Fact(at(later), kind) for later, kind in facts], lambda kind, at: Promise(seconds, calendar))
     return {clock.kind: clock for clock in found}
 
 
@@ -120,7 +120,7 @@ def slow(facts: list[Fact], promises: dict[str, Promise], now: dt.datetime) -> d
 def test_clocks_equal_counting_every_minute(seed: int) -> None:
     chance = random.Random(1000 + seed)
     begin = dt.datetime(2026, chance.choice((3, 10)), 24, tzinfo=dt.UTC)
-    calendar = some_calendar(chance, begin.date())
+    calendar = some_hours(chance, begin.date())
     promises = {kind: Promise(chance.randrange(10, 900) * 60, calendar)
                 for kind in ("first_reply", "next_reply", "resolution")}
     times = sorted({chance.randrange(0, 7000) for _ in range(chance.randrange(2, 12))})

@@ -1,4 +1,4 @@
-"""Working hours: which moments count. Pure arithmetic on times; knows no database.
+"""Working hours: which moments count. Arithmetic on times alone; for plugins that promise or measure.
 
 Hours are local ("09:00-17:00" in Europe/Oslo) and moments are UTC, so a day on which the clock is moved is cut where
 its offset changes: 01:00 to 04:00 lasts four hours in the night the clock goes back, two when it goes forward.
@@ -15,39 +15,39 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 DAY = 24 * 60  # minutes
-LONGEST_SEARCH = 4000  # days; a calendar that is closed for that long never opens
+LONGEST_SEARCH = 4000  # days; hours that are closed for that long never come
 _SPAN = re.compile(r"(\d{1,2}):(\d{2})\s*-\s*(\d{1,2}):(\d{2})")
 
 Span = tuple[int, int]  # minutes since local midnight, from … up to, without the end
 Piece = tuple[dt.datetime, dt.datetime]  # UTC, without the end
 
 
-class CalendarError(ValueError):
-    """Hours or holidays that cannot be used; the message says which and what would be right."""
+class HoursError(ValueError):
+    """Hours or days that cannot be used; the message says which and what would be right."""
 
 
 @dataclass(frozen=True)
-class Calendar:
+class Hours:
     """When time counts: spans of minutes for each weekday (Monday first), and days on which none does."""
 
     zone: str
-    hours: tuple[tuple[Span, ...], ...]
+    week: tuple[tuple[Span, ...], ...]
     holidays: frozenset[dt.date] = frozenset()
 
     @classmethod
-    def of(cls, kept: Mapping[str, Any]) -> Calendar:
-        """A calendar from what `kept()` gave."""
-        return cls(kept["zone"], tuple(tuple((a, b) for a, b in day) for day in kept["hours"]),
+    def of(cls, kept: Mapping[str, Any]) -> Hours:
+        """Hours from what `kept()` gave."""
+        return cls(kept["zone"], tuple(tuple((a, b) for a, b in day) for day in kept["week"]),
                    frozenset(dt.date.fromisoformat(day) for day in kept["holidays"]))
 
     def kept(self) -> dict[str, Any]:
         """All of it as JSON, to be kept beside what was promised by it."""
-        return {"zone": self.zone, "hours": [[list(span) for span in day] for day in self.hours],
+        return {"zone": self.zone, "week": [[list(span) for span in day] for day in self.week],
                 "holidays": sorted(day.isoformat() for day in self.holidays)}
 
     @property
     def is_ever_open(self) -> bool:
-        return any(self.hours)
+        return any(self.week)
 
     def between(self, start: dt.datetime, end: dt.datetime) -> int:
         """Seconds that count from `start` up to `end` (both aware)."""
@@ -75,8 +75,8 @@ class Calendar:
         first = start.astimezone(ZoneInfo(self.zone)).date() - dt.timedelta(days=1)
         for number in range(LONGEST_SEARCH):
             day = first + dt.timedelta(days=number)
-            if day not in self.holidays and self.hours[day.weekday()]:
-                for piece in _pieces(self.zone, day, self.hours[day.weekday()]):
+            if day not in self.holidays and self.week[day.weekday()]:
+                for piece in _pieces(self.zone, day, self.week[day.weekday()]):
                     if piece[1] > start:
                         yield piece
 
@@ -133,7 +133,7 @@ def _next_change(there: ZoneInfo, begin: dt.datetime, last: dt.datetime, offset:
 
 
 def read_hours(text: str) -> tuple[Span, ...]:
-    """`09:00-12:00, 13:00-17:00` as minutes; nothing is closed, `00:00-24:00` the whole day. Raises CalendarError."""
+    """`09:00-12:00, 13:00-17:00` as minutes; nothing is closed, `00:00-24:00` the whole day. Raises HoursError."""
     spans: list[Span] = []
     for part in (each.strip() for each in text.replace("–", "-").split(",")):
         if not part:
@@ -141,9 +141,9 @@ def read_hours(text: str) -> tuple[Span, ...]:
         found = _SPAN.fullmatch(part)
         opens, closes = (int(found[1]) * 60 + int(found[2]), int(found[3]) * 60 + int(found[4])) if found else (0, 0)
         if not found or int(found[2]) > 59 or int(found[4]) > 59 or not opens < closes <= DAY:
-            raise CalendarError("Write hours like 09:00-17:00, several with a comma between, or nothing for closed.")
+            raise HoursError("Write hours like 09:00-17:00, several with a comma between, or nothing for closed.")
         if spans and opens < spans[-1][1]:
-            raise CalendarError("Hours of a day must follow each other: 09:00-12:00, 13:00-17:00.")
+            raise HoursError("Hours of a day must follow each other: 09:00-12:00, 13:00-17:00.")
         spans.append((opens, closes))
     return tuple(spans)
 
@@ -154,22 +154,12 @@ def write_hours(spans: Sequence[Span]) -> str:
 
 
 def read_days(text: str) -> frozenset[dt.date]:
-    """Days like 2026-12-24, one a line, whatever follows the day being a remark. Raises CalendarError."""
+    """Days like 2026-12-24, one a line, whatever follows the day being a remark. Raises HoursError."""
     days = set()
     for line in (each.strip() for each in text.splitlines()):
         if line:
             try:
                 days.add(dt.date.fromisoformat(line.split()[0]))
             except ValueError as error:
-                raise CalendarError("Write days like 2026-12-24, one a line.") from error
+                raise HoursError("Write days like 2026-12-24, one a line.") from error
     return frozenset(days)
-
-
-def public_holidays(country: str, years: Sequence[int]) -> dict[dt.date, str]:
-    """A country's public holidays (ISO 3166 code) with their names. Raises CalendarError for an unknown country."""
-    import holidays  # a large library: only where a calendar is edited
-
-    try:
-        return dict(sorted(holidays.country_holidays(country.upper(), years=list(years)).items()))
-    except NotImplementedError as error:
-        raise CalendarError("There is no list of holidays for that country; write the days by hand.") from error
