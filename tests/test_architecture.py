@@ -29,8 +29,8 @@ INNER = {
     "migrate": {"db"},
     "migrations": {"db"},
     "changes": {"db", "config"},
-    "plugin_host": {"db", "config", "hookspecs", "migrate", "plugin_host"},
-    "core": {"core", "db", "config", "hookspecs", "secrets", "plugin_host.call", "plugin_host.items"},
+    "plugin_host": {"colors", "db", "config", "hookspecs", "migrate", "plugin_host"},
+    "core": {"colors", "core", "db", "config", "hookspecs", "secrets", "plugin_host.call", "plugin_host.items"},
     "secrets": {"core.models", "db", "config"},
 }
 # Between the outer parts: the web knows nothing of how mail or jobs are done, they know nothing of the web.

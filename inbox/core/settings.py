@@ -15,6 +15,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from inbox import colors
 from inbox.core import events, permissions, plugin_settings
 from inbox.core.errors import Invalid
 from inbox.core.events import Actor
@@ -88,6 +89,10 @@ DECLARED: dict[str, Own] = {each.key: each for each in (
     Own("keep.trash_days", int, 30, _days),
     Own("keep.job_days", int, 7, _days),
     Own("keep.fault_days", int, 90, _days),
+    Own("theme.name", str, ""),  # empty: our own look
+    Own("brand.accent", str, "", colors.accent_problem),
+    Own("brand.logo", str, ""),  # a PNG in base64: see inbox.core.brand
+    Own("brand.logo_name", str, ""),
     Own("setup.done", bool, False),
     Own("demo.seeded", bool, False),
 )}
@@ -190,6 +195,13 @@ def _put(current: Session, key: str, value: Any, by: Actor, scope: str) -> None:
         row.value = value
     current.flush()
     events.record("settings_changed", by=by, key=key, scope=scope)
+
+
+def note_file(kind: str, name: str, *, by: Actor) -> None:
+    """Write down that files of the look (a theme) were brought or deleted. Raises NotAllowed."""
+    permissions.require(by, "manage_settings")
+    with transaction():
+        events.record("settings_changed", by=by, key=f"{kind}:{name}", scope=SITE)
 
 
 def forget_plugin(name: str) -> int:

@@ -99,6 +99,26 @@ def unpack(seen: Inspection, target: Path) -> None:
                 os.fsync(file.fileno())
 
 
+def take(path: Path, marker: str, target: Path, check: Callable[[list[str]], None]) -> None:
+    """Unpack another kind of zip, known by a file at its top or in its one folder, into `target`, a new folder.
+
+    `check` gets the names and raises for those it does not like. Raises ArchiveError, OSError.
+    """
+    with _opened(path, "zip") as content:
+        tops = {name.split("/")[0] for name in content.names}
+        top = "" if marker in content.names else f"{min(tops)}/" if len(tops) == 1 else ""
+        if f"{top}{marker}" not in content.names:
+            raise ArchiveError(f"There is no {marker} at its top. Bring a zip of the folder that holds {marker}.")
+        check([name.removeprefix(top) for name in content.names])
+        budget = _Budget()
+        for name in content.names:
+            place = target / name.removeprefix(top)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            with place.open("xb") as file, content.open(name) as source:
+                for piece in budget.read(name, source):
+                    file.write(piece)
+
+
 # --- reading ----------------------------------------------------------------------------------------------------
 
 

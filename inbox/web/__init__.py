@@ -20,7 +20,9 @@ class Id(IntegerConverter):
 
 def init_web(app: Flask, config: Config) -> None:
     """Add everything a browser meets to the application, as a readable list of steps."""
-    from inbox.web import assets, auth, errors, field_parts, forms, htmx, i18n, icons, live, security
+    from inbox.web import assets, auth, errors, field_parts, forms, htmx, i18n, icons, live, security, theming
+
+    app.jinja_environment = theming.ThemedEnvironment
 
     app.template_folder = "templates"
     app.url_map.converters["int"] = Id
@@ -61,10 +63,11 @@ def _register_screens(app: Flask) -> None:
         profile,
         settings,
         setup,
+        theming,
         tickets,
     )
 
     settings.load_pages()
     for screen in (auth, setup, profile, desk, tickets, new_ticket, composer, messages, customers, settings, ledger,
-                   outbox, live, health):
+                   outbox, live, health, theming):
         app.register_blueprint(screen.blueprint)

@@ -30,7 +30,7 @@ from inbox.core.models import Agent, Ticket
 from inbox.plugin_host import call
 from inbox.plugin_host.items import Panel, RowBadge
 from inbox.plugin_host.registry import EXTENSION, PluginHost
-from inbox.web import i18n
+from inbox.web import i18n, theming
 
 PREFIX = "/x"
 
@@ -298,6 +298,7 @@ def init(app: Flask) -> None:
     from inbox.web.settings import allowed_sections, need_you
 
     app.jinja_env.loader = jinja2.ChoiceLoader(loaders(app))
+    theming.init(app)
     i18n.babel.domain_instance = PluginDomain()
     app.jinja_env.globals.update(
         sidebar=sidebar, settings_sections=allowed_sections, plugins_need_you=need_you, slot=slot,

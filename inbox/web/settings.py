@@ -39,6 +39,7 @@ SECTIONS = (
     Section("settings.field_list", lazy_gettext("Customer fields"), "/settings/fields", "manage_settings"),
     Section("settings.saved_reply_list", lazy_gettext("Saved replies"), "/settings/saved-replies", "reply"),
     Section("settings.plugin_list", lazy_gettext("Plugins"), "/settings/plugins", "manage_settings"),
+    Section("settings.theme_list", lazy_gettext("Themes"), "/settings/themes", "manage_settings"),
     Section("settings.status", lazy_gettext("Status"), "/settings/status", "manage_settings"),
 )
 
@@ -54,6 +55,7 @@ def load_pages() -> None:
         settings_plugins,
         settings_replies,
         settings_status,
+        settings_themes,
     )
 
 

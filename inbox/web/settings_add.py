@@ -66,11 +66,11 @@ def _add_page(error: Invalid | None = None, status: int = 200) -> Any:
 @blueprint.post("/plugins-add")
 def upload_plugin() -> Any:
     """Take a file, after the password; look at it; show what it is."""
-    _require_uploader()
+    require_uploader()
     file = request.files.get("file")
     try:
-        _ask_password()
-        path = _keep(file)
+        ask_password()
+        path = keep_upload(file)
     except RateLimited as limited:
         return _add_page(Invalid("password", str(limited)), 429)
     except Invalid as problem:
@@ -87,7 +87,7 @@ def upload_plugin() -> Any:
 @blueprint.post("/plugins-add/install")
 def install_upload() -> Any:
     """The owner has seen it, and agrees: bring it in, install it, or upgrade the one that is here."""
-    _require_uploader()
+    require_uploader()
     upload = _brought()
     seen = archive.inspect(upload.path)
     if request.form.get("token") != _token(seen):  # another window has brought another file meanwhile
@@ -110,7 +110,7 @@ def install_upload() -> Any:
 @blueprint.post("/plugins-add/cancel")
 def cancel_upload() -> Any:
     """Throw the file away."""
-    _require_uploader()
+    require_uploader()
     _forget(_brought())
     return saved("settings.add_plugins", gettext("The file is thrown away; nothing of it was run."))
 
@@ -151,7 +151,7 @@ def _token(seen: Inspection) -> str:
     return seen.path.stem
 
 
-def _require_uploader() -> None:
+def require_uploader() -> None:
     require("manage_plugins")
     if not _config().plugin_upload:
         raise NotAllowed("Uploading plugins is switched off on this desk (plugin_upload).")
@@ -159,13 +159,13 @@ def _require_uploader() -> None:
         raise NotAllowed("Only an owner may upload a plugin.")
 
 
-def _ask_password() -> None:
+def ask_password() -> None:
     """Raises Invalid, RateLimited: somebody else may sit at an owner's open desk."""
     if agents.authenticate(me().email, request.form.get("password", ""), request.remote_addr or "") is None:
         raise Invalid("password", "This is not your password.")
 
 
-def _keep(file: FileStorage | None) -> Path:
+def keep_upload(file: FileStorage | None) -> Path:
     """The uploaded file, under a name of our own. Raises Invalid."""
     kind = Path(file.filename or "").suffix.lower() if file else ""
     if file is None or not file.filename:
