@@ -1,7 +1,17 @@
 """Who is asking: organisations and what is known of customers, beside every ticket."""
 
-from inbox.toolkit import Link, Pages, Panel, Permission, gettext, hookimpl, plugin_url
-from inbox_plugins.crm import field_views, organisations, panel, people_views, views  # noqa: F401  (pages)
+import datetime as dt
+
+from inbox.toolkit import Job, Link, Pages, Panel, Permission, gettext, hookimpl, plugin_url
+from inbox_plugins.crm import (
+    field_views,  # noqa: F401  (its pages)
+    organisations,
+    panel,
+    people_views,  # noqa: F401
+    segment_views,  # noqa: F401
+    segments,
+    views,
+)
 
 
 @hookimpl
@@ -39,5 +49,21 @@ def _panels(customer_id, agent, number):
 
 
 @hookimpl
+def inbox_row_badges(tickets, agent):
+    return segments.badges(tickets)
+
+
+@hookimpl
+def register_jobs():
+    return [Job("crm.segments", every=dt.timedelta(minutes=5), run=segments.settle_all)]
+
+
+@hookimpl
 def customer_created(customer):
     organisations.settle([customer.id])
+    segments.settle_customer(customer.id)
+
+
+@hookimpl
+def customer_changed(customer):
+    segments.settle_customer(customer.id)

@@ -113,3 +113,27 @@ class Task(Model):
     agent: Mapped[Agent | None] = relationship(lazy="joined", foreign_keys=[agent_id])
     customer: Mapped[Customer | None] = relationship(lazy="joined")
     organisation: Mapped[Organisation | None] = relationship(lazy="select")
+
+
+class Segment(Model):
+    """Customers for whom a few conditions hold, under a name. Who is in it is written down, and kept up to date."""
+
+    __tablename__ = "crm_segment"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(sa.String(60))
+    key: Mapped[str] = mapped_column(sa.String(60), unique=True)  # what is typed: `segment:vip`
+    conditions: Mapped[list[dict[str, str]]] = mapped_column(sa.JSON, default=list)
+    tone: Mapped[str] = mapped_column(sa.String(10), default="")
+    is_badge: Mapped[bool] = mapped_column(default=True)  # shown on the rows of lists
+    settled_at: Mapped[dt.datetime | None] = mapped_column(UtcDateTime)
+
+
+class InSegment(Model):
+    """A customer is in a segment."""
+
+    __tablename__ = "crm_in_segment"
+    __table_args__ = (sa.Index("ix_crm_in_segment_customer", "customer_id", "segment_id"),)
+
+    segment_id: Mapped[int] = mapped_column(sa.ForeignKey("crm_segment.id", ondelete="CASCADE"), primary_key=True)
+    customer_id: Mapped[int] = mapped_column(sa.ForeignKey("customer.id", ondelete="CASCADE"), primary_key=True)

@@ -15,6 +15,7 @@ from inbox.toolkit import (
     CustomerAddress,
     Invalid,
     NotFound,
+    Ticket,
     customers,
     session,
     transaction,
@@ -225,3 +226,14 @@ def _owners(domains: set[str]) -> dict[str, int]:
 def _home(domains: list[str], owners: dict[str, int]) -> int | None:
     """The organisation of the first address that has one; the longest domain counts."""
     return next((owners[each] for domain in domains for each in _upwards(domain) if each in owners), None)
+
+
+def matching(value: str) -> sa.ColumnElement[bool]:
+    """The condition on tickets behind `org:acme`: the beginning of a name, or a domain."""
+    key = fold(value)
+    if not key:
+        return sa.false()
+    theirs = sa.select(Organisation.id).where(sa.or_(
+        sa.and_(Organisation.key >= key, Organisation.key < key + END),
+        Organisation.id.in_(sa.select(Domain.organisation_id).where(Domain.domain == value.strip().casefold()))))
+    return Ticket.customer_id.in_(sa.select(Member.customer_id).where(Member.organisation_id.in_(theirs)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from inbox.toolkit import Agent, fields, may
-from inbox_plugins.crm import notes, organisations, tasks
+from inbox_plugins.crm import notes, organisations, segments, tasks
 from inbox_plugins.crm.own_fields import of_organisations
 
 
@@ -15,7 +15,7 @@ def known(customer_id: int, agent: Agent, number: int | None) -> dict[str, Any]:
     return {"customer_id": customer_id, "number": number, "organisation": organisation,
             "fields": filled(fields.of_customers, customer_id),
             "own": filled(of_organisations, organisation.id) if organisation else [],
-            "may_edit": may(agent, "crm.edit")}
+            "segments": segments.of_customer(customer_id), "may_edit": may(agent, "crm.edit")}
 
 
 def filled(kind: fields.Fields[Any], owner_id: int) -> list[tuple[Any, Any]]:

@@ -16,7 +16,7 @@ from inbox.toolkit import (
     gettext,
     session,
 )
-from inbox_plugins.crm import notes, organisations, tasks
+from inbox_plugins.crm import notes, organisations, segments, tasks
 from inbox_plugins.crm.models import Organisation, Task
 from inbox_plugins.crm.pages import blueprint, done, me, require, show, the_customer
 
@@ -32,6 +32,7 @@ def edit_customer(customer_id: int) -> Any:
     try:
         fields.set_values(customer, typed, by=actor())
         _place(customer, request.form.get("organisation", "").strip())
+        segments.settle_customer(customer.id)
     except Invalid as problem:
         return _customer_form(customer, typed, problem, 422)
     return done("organisation_list", gettext("Saved."), customer_id=customer.id)
