@@ -151,6 +151,11 @@ def register_commands():  # type: ignore[no-untyped-def]
     """Commands under `inbox <plugin>`. Returns `Command` items."""
 
 
+@register(since="0.1", item=items.SearchFilter)
+def register_search_filters():  # type: ignore[no-untyped-def]
+    """Filters of the search box, like `order:1234`. Returns `SearchFilter` items."""
+
+
 @register(since="0.1", item=items.NotificationType)
 def register_notification_types():  # type: ignore[no-untyped-def]
     """What agents can choose to be told of. Returns `NotificationType` items."""
@@ -245,6 +250,11 @@ def reply_failed(ticket, message, error, event):  # type: ignore[no-untyped-def]
 @event(since="0.1")
 def customer_created(customer, event):  # type: ignore[no-untyped-def]
     """Somebody wrote for the first time, or was put in by an agent or an import."""
+
+
+@event(since="0.1")
+def customer_changed(customer, event):  # type: ignore[no-untyped-def]
+    """A customer's name or fields were changed; `event.data["fields"]` holds the ids of the fields."""
 
 
 @event(since="0.1")

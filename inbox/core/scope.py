@@ -30,6 +30,7 @@ from inbox.core.models import (
     TicketTag,
 )
 from inbox.db import fixed, session
+from inbox.plugin_host import call
 
 LIVE = frozenset(("open", "pending", "snoozed", "closed"))  # neither spam nor thrown away
 MAX_STREAMS = 40
@@ -149,8 +150,15 @@ def of_filters(agent: Agent, query: search.Query) -> Scope:
     """What the filters of a query ask for. Raises Invalid for a day nobody understands."""
     found = Scope()
     for name, value in query.filters:
-        found = found.within(_FILTERS[name](agent, value))
+        found = found.within(_FILTERS[name](agent, value) if name in _FILTERS else _of_plugin(name, value))
     return found
+
+
+def _of_plugin(name: str, value: str) -> Scope:
+    """What a plugin's filter asks for. One that fails finds nothing."""
+    plugin, item = search.plugin_filters()[name]
+    _, condition = call.guard(plugin, f"search filter {name}"[:60], item.find, value)
+    return Scope(where=(condition,), is_narrow=True) if isinstance(condition, sa.ColumnElement) else NOTHING
 
 
 def tagged(name: str) -> Scope:

@@ -11,12 +11,15 @@ import datetime as dt
 import re
 import unicodedata
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
 
 from inbox.core.models import Message
 from inbox.db import is_sqlite, session
+from inbox.plugin_host import call
+from inbox.plugin_host.items import SearchFilter
 
 MAX_CHARACTERS = 60_000  # of one message that are indexed
 MAX_WORD = 200
@@ -75,13 +78,27 @@ class Query:
 
 
 FILTERS = ("tag", "is", "from", "assigned", "department", "before", "after", "has")
-_FILTER = re.compile(rf'(?<!\S)({"|".join(FILTERS)}):(?:"([^"]*)"|(\S+))', re.IGNORECASE)
+
+
+def plugin_filters() -> dict[str, tuple[str, SearchFilter]]:
+    """The filters that active plugins add, by what is typed; the desk's own come first."""
+    found: dict[str, tuple[str, SearchFilter]] = {}
+    for plugin, item in call.register("register_search_filters"):
+        if item.alias not in FILTERS:
+            found.setdefault(item.alias, (plugin, item))
+    return found
+
+
+@lru_cache(maxsize=16)
+def _filter(names: tuple[str, ...]) -> re.Pattern[str]:
+    return re.compile(rf'(?<!\S)({"|".join(map(re.escape, names))}):(?:"([^"]*)"|(\S+))', re.IGNORECASE)
 
 
 def parse_query(text: str) -> Query:
     """Split what was typed into words and filters. What looks like a filter but is none stays a word."""
-    filters = tuple((m[1].lower(), (m[2] if m[2] is not None else m[3]).strip()) for m in _FILTER.finditer(text))
-    return Query(" ".join(_FILTER.sub(" ", text).split()), filters)
+    pattern = _filter((*FILTERS, *plugin_filters()))
+    filters = tuple((m[1].lower(), (m[2] if m[2] is not None else m[3]).strip()) for m in pattern.finditer(text))
+    return Query(" ".join(pattern.sub(" ", text).split()), filters)
 
 
 def parse_day(text: str) -> dt.datetime | None:

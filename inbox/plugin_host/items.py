@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import builtins
 import datetime as dt
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -225,6 +226,22 @@ class Job(_Named):
         super().__post_init__()
         if self.every < dt.timedelta(seconds=10):
             raise ItemError(f"Job {self.name}: every ten seconds is the shortest.")
+
+
+@dataclass(frozen=True)
+class SearchFilter(_Named):
+    """A filter of the search box, `<alias>:something`. `find(value)` returns a condition on `Ticket` (one that an index
+    serves), or None for "nothing is found". No network. The desk's own filters come first, then by plugin name."""
+
+    name: str
+    alias: str  # what is typed before the colon
+    title: str
+    find: Callable[[str], Any]
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not re.fullmatch(r"[a-z][a-z0-9-]*", self.alias):
+            raise ItemError(f"SearchFilter {self.name}: alias must be small letters, digits and hyphens.")
 
 
 @dataclass(frozen=True)

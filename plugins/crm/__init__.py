@@ -2,7 +2,7 @@
 
 import datetime as dt
 
-from inbox.toolkit import Job, Link, Pages, Panel, Permission, gettext, hookimpl, plugin_url
+from inbox.toolkit import Job, Link, Pages, Panel, Permission, SearchFilter, gettext, hookimpl, plugin_url
 from inbox_plugins.crm import (
     field_views,  # noqa: F401  (its pages)
     organisations,
@@ -51,6 +51,12 @@ def _panels(customer_id, agent, number):
 @hookimpl
 def inbox_row_badges(tickets, agent):
     return segments.badges(tickets)
+
+
+@hookimpl
+def register_search_filters():
+    return [SearchFilter("crm.org", alias="org", title="Organisation", find=organisations.matching),
+            SearchFilter("crm.segment", alias="segment", title="Segment", find=segments.matching)]
 
 
 @hookimpl

@@ -5,9 +5,11 @@ import pytest
 from inbox.core import search, views
 from inbox.core.errors import Invalid
 from inbox.core.events import Actor
-from inbox.core.models import Message
+from inbox.core.models import Message, Ticket
 from inbox.db import transaction
+from inbox.plugin_host.items import SearchFilter
 from inbox.testing.factories import make_agent, make_department, make_mailbox, make_message, make_ticket
+from inbox.testing.plugins import host_of, plug
 
 TEXTS = {
     "nb": "Hei, pakken på 3 kg er ikke kommet. Jeg vil ha pengene tilbake, og kjøpe en billett i stedet.",
@@ -90,3 +92,25 @@ def test_tag_and_assignee_filters(session, desk):
     for query in ("tag:returns", "assigned:me", "assigned:ola", "is:mine", "送料 tag:returns"):
         assert [row.id for row in views.page(owner, q=query).rows] == [ticket.id], query
     assert ticket.id not in [row.id for row in views.page(owner, q="assigned:none").rows]
+
+
+def test_register_search_filters_adds_to_the_language_of_the_search_box(app, session) -> None:
+    agent, one = make_agent(role="admin"), make_ticket("One")
+    make_ticket("Two")
+
+    def find(value):
+        if value == "broken":
+            raise ValueError("broken")
+        return Ticket.subject == value if value else None
+
+    def register_search_filters():
+        return [SearchFilter("loyalty.about", alias="about", title="About", find=find),
+                SearchFilter("loyalty.tag", alias="tag", title="Not the desk's own", find=find)]
+
+    plug(app, "loyalty", register_search_filters)
+    host_of(app).raise_faults = False
+    assert [row.id for row in views.page(agent, q="about:One").rows] == [one.id]
+    assert views.page(agent, q="about:broken").rows == [], "a filter that fails finds nothing"
+    assert views.page(agent, q="tag:One").rows == [], "the desk's own filters come first"
+    assert search.parse_query("about:x hello").words == "hello"
+    assert search.parse_query("beyond:x hello").words == "beyond:x hello"

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from flask import Flask
 from sqlalchemy.orm import Session
 
-from inbox.core import events, messages, tickets
+from inbox.core import customers, events, messages, tickets
 from inbox.core.events import Actor
 from inbox.core.messages import Body
 from inbox.core.models import Delivery, Event, Ticket
@@ -453,3 +453,15 @@ def test_customer_created_is_told_with_the_customer(app: Flask, host: PluginHost
     make_customer("Kari Nordmann")
     dispatch.deliver_due(app)
     assert seen == [("Kari Nordmann", "customer_created")]
+
+
+def test_customer_changed_is_told_with_the_customer(app: Flask, host: PluginHost) -> None:
+    seen = []
+
+    def customer_changed(customer):
+        seen.append(customer.name)
+
+    plug(app, "watch", customer_changed)
+    customers.rename(make_customer("Kari"), "Kari Nordmann", by=Actor.of(make_agent(role="admin")))
+    dispatch.deliver_due(app)
+    assert seen == ["Kari Nordmann"]
