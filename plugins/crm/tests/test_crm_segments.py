@@ -38,12 +38,13 @@ def asked(what, test="is", value=""):
 def test_a_segment_holds_those_for_whom_everything_holds(level) -> None:
     from inbox_plugins.crm import organisations, segments
 
-    kari, per, eva = (make_customer(name, f"{name.lower()}@acme.example") for name in ("Kari", "Per", "Eva"))
+    kari, _per, eva = (make_customer(name, f"{name.lower()}@acme.example") for name in ("Kari", "Per", "Eva"))
     organisations.save(name="Acme", domains=["acme.example"])
     organisations.put(eva, None)
     for each in (kari, eva):
         give(each, level, "Gold")
-    made = segments.save(name="VIP", asked=[asked(f"field:{level.id}", "is", "gold"), asked("organisation", "is", "ACME")])
+    made = segments.save(name="VIP", asked=[
+        asked(f"field:{level.id}", "is", "gold"), asked("organisation", "is", "ACME")])
     assert people(made) == {kari.id}
     segments.save(made, name="VIP", asked=[asked(f"field:{level.id}", "set")])
     assert people(made) == {kari.id, eva.id}
