@@ -36,6 +36,7 @@ from inbox.core.models import (
     ValueColumns,
 )
 from inbox.core.permissions import may, visible
+from inbox.core.queue import run_soon
 from inbox.core.words import for_agent as words_for
 from inbox.db import Model, UtcDateTime, session, transaction, utcnow
 from inbox.plugin_host.call import Rejected, hears_itself
@@ -66,6 +67,7 @@ from inbox.web.plugin_parts import (
     back_to_list,
     back_to_ticket,
     current_agent,
+    own_secret,
     plugin_static,
     plugin_url,
     render,
@@ -129,10 +131,12 @@ __all__ = [
     "messages",
     "ngettext",
     "notifications",
+    "own_secret",
     "plugin_static",
     "plugin_url",
     "record",
     "render",
+    "run_soon",
     "session",
     "settings",
     "signatures",

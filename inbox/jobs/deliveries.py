@@ -30,6 +30,7 @@ DELAYS = (5, 30, 120, 600, 3600, 4 * 3600)  # seconds before each retry; then it
 BUSY_DELAY = dt.timedelta(seconds=30)
 PG_LOCK = 72_812  # one process claims at a time, or events of one ticket could be claimed out of order
 OUTSTANDING = ("failed", "waiting")
+EVERY = "event_recorded"  # the hook of those who are told of everything
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ def claim(owner: str, done: Collection[int] = (), *, limit: int = 100, busy: Col
         tasks = []
         for event in current.scalars(_next_events(owner, now, limit)).all():
             told, paused = ([plugin for plugin in plugins if _is_to_hear(plugin, event)]
-                            for plugins in kinds.get(event.kind, ((), ())))
+                            for plugins in _both(kinds.get(event.kind, ((), ())), kinds.get(EVERY, ((), ()))))
             for plugin in (*paused, *(each for each in told if each in busy)):
                 _put_off(plugin, event.id, "waiting" if plugin in paused else "failed", now + BUSY_DELAY,
                          "" if plugin in paused else "The plugin is still busy with earlier events.")
@@ -80,17 +81,26 @@ def claim(owner: str, done: Collection[int] = (), *, limit: int = 100, busy: Col
         return tasks
 
 
-def _listeners() -> dict[str, tuple[tuple[str, ...], tuple[str, ...]]]:
+_Names = tuple[tuple[str, ...], tuple[str, ...]]  # active and paused plugins
+
+
+def _listeners() -> dict[str, _Names]:
     """By kind of event: the active and the paused plugins that answer it."""
     host = call.current()
     names = host.specs if host is not None else ()
     return {name: (tuple(call.listeners(name)), tuple(call.waiting_listeners(name))) for name in names}
 
 
+def _both(these: _Names, those: _Names) -> Iterator[tuple[str, ...]]:
+    """Those who answer a kind of event, and those who answer every event: each once."""
+    return (tuple(dict.fromkeys((*one, *other))) for one, other in zip(these, those, strict=True))
+
+
 def _is_to_hear(plugin: str, event: Event) -> bool:
     """Not of what it did itself, unless it asks for that (`hears_itself`); and chains of answers end somewhere."""
     is_own = event.source == f"plugin:{plugin}"
-    return event.depth <= MAX_DEPTH and (not is_own or call.hears_itself_in(plugin, event.kind))
+    hears_itself = any(call.hears_itself_in(plugin, name) for name in (event.kind, EVERY))
+    return event.depth <= MAX_DEPTH and (not is_own or hears_itself)
 
 
 def _is_free(now: dt.datetime) -> sa.ColumnElement[bool]:
@@ -221,11 +231,12 @@ def deliver(app: Flask, plugin: str, task: Task) -> str | None:
 
 def _tell(plugin: str, event: Event) -> str | None:
     """What went wrong, or None."""
-    facts = facts_of(event)
-    if facts is None:
-        return None  # what it is about was deleted meanwhile
+    facts = facts_of(event) if plugin in call.listeners(event.kind) else None
     try:
-        call.event(plugin, event.kind, **facts)
+        if facts is not None:  # None: what it is about was deleted meanwhile
+            call.event(plugin, event.kind, **facts)
+        if plugin in call.listeners(EVERY):
+            call.event(plugin, EVERY, event=event)
     except call.PluginFailure as failure:
         return failure.problem
     return None

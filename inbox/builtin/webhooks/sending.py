@@ -1,0 +1,148 @@
+"""What a webhook is sent, and how: signed, within a few seconds, again after growing delays, never to private places.
+
+    POST <url>
+    X-Pluginbox-Event: ticket_created
+    X-Pluginbox-Delivery: 17
+    X-Pluginbox-Signature: t=1767225600,v1=<HMAC-SHA256 of "t.body" with the secret, in hex>
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from typing import Any
+
+import sqlalchemy as sa
+
+from inbox.builtin.webhooks.models import Webhook, WebhookDelivery
+from inbox.toolkit import (
+    Agent,
+    Customer,
+    Event,
+    Message,
+    Ticket,
+    http,
+    own_secret,
+    run_soon,
+    session,
+    signatures,
+    transaction,
+    utcnow,
+)
+
+TIMEOUT = 8.0  # seconds for the whole of an answer
+DELAYS = (10, 60, 300, 1800, 7200, 6 * 3600, 12 * 3600)  # seconds before each further try; then it is given up
+KEPT = dt.timedelta(days=90)
+BATCH = 50
+LONGEST_ANSWER = 500  # characters kept
+
+
+def queue(event: Event) -> None:
+    """Put an event into the line of every webhook that wants it; told twice, it is put there once."""
+    wanted = [each for each in session().scalars(sa.select(Webhook).where(Webhook.is_on)) if each.hears(event.kind)]
+    if not wanted:
+        return
+    body, event_id, kind, ids = encode(payload(event)), event.id, event.kind, [each.id for each in wanted]
+    with transaction() as current:
+        known = set(current.scalars(sa.select(WebhookDelivery.endpoint_id).where(
+            WebhookDelivery.endpoint_id.in_(ids), WebhookDelivery.event_id == event_id)))
+        current.add_all(WebhookDelivery(endpoint_id=each, event_id=event_id, kind=kind, body=body)
+                        for each in ids if each not in known)
+        current.flush()
+        soon()
+
+
+def soon() -> None:
+    """Let the job that sends run now. Inside a transaction."""
+    run_soon("webhooks.send")
+
+
+def payload(event: Event) -> dict[str, Any]:
+    """An event as others see it: ids and short facts, never what somebody wrote."""
+    ticket = session().get(Ticket, event.ticket_id) if event.ticket_id else None
+    message = session().get(Message, event.message_pk) if event.message_pk else None
+    return {
+        "id": event.id, "kind": event.kind, "at": event.at.isoformat(), "source": event.source,
+        "actor": {"kind": event.actor_kind, "id": event.actor_id, "name": _name(event)},
+        "ticket": None if ticket is None else {
+            "id": ticket.id, "number": ticket.number, "subject": ticket.subject, "status": ticket.status,
+            "priority": ticket.priority, "department": ticket.department.name,
+            "assignee": ticket.assignee.email if ticket.assignee else None,
+            "customer": {"id": ticket.customer.id, "name": ticket.customer.name, "email": ticket.customer.email}},
+        "message": None if message is None else {"id": message.id, "kind": message.kind},
+        "data": event.data or {},
+    }
+
+
+def _name(event: Event) -> str | None:
+    if event.actor_id is None or event.actor_kind not in ("agent", "customer"):
+        return None
+    who: Agent | Customer | None = (session().get(Agent, event.actor_id) if event.actor_kind == "agent"
+                                    else session().get(Customer, event.actor_id))
+    return None if who is None else who.name
+
+
+def encode(value: dict[str, Any]) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+# --- sending ----------------------------------------------------------------------------------------------------
+
+
+def send_due() -> None:
+    """Send all that is due. A webhook that fails is left alone until the next time, so that others need not wait."""
+    failed: set[int] = set()
+    while ids := _due(failed):
+        for delivery_id in ids:
+            delivery = session().get_one(WebhookDelivery, delivery_id)
+            endpoint_id = delivery.endpoint_id
+            if endpoint_id not in failed and not send(delivery):
+                failed.add(endpoint_id)
+
+
+def _due(failed: set[int]) -> list[int]:
+    query = (sa.select(WebhookDelivery.id).join(Webhook, Webhook.id == WebhookDelivery.endpoint_id)
+             .where(WebhookDelivery.state == "queued", WebhookDelivery.next_try_at <= utcnow(), Webhook.is_on)
+             .order_by(WebhookDelivery.next_try_at, WebhookDelivery.id).limit(BATCH))
+    return list(session().scalars(query.where(Webhook.id.not_in(failed)) if failed else query))
+
+
+def send(delivery: WebhookDelivery) -> bool:
+    """Try once, and write down how it went. True when it was taken (2xx)."""
+    delivery_id, body = delivery.id, delivery.body.encode()
+    webhook = session().get_one(Webhook, delivery.endpoint_id)
+    headers = {"Content-Type": "application/json", "X-Pluginbox-Event": delivery.kind,
+               "X-Pluginbox-Delivery": str(delivery_id),
+               signatures.HEADER: signatures.sign(body, own_secret(webhook.key))}
+    status: int | None = None
+    try:
+        answer = http.post(webhook.url, data=body, headers=headers, timeout=TIMEOUT, redirects=0, max_bytes=64 * 1024)
+        status, words, good = answer.status, answer.text, answer.ok
+    except http.Failed as problem:
+        words, good = str(problem), False
+    with transaction() as current:
+        row = current.get(WebhookDelivery, delivery_id)
+        if row is None:
+            return good  # deleted meanwhile
+        now = utcnow()
+        row.attempts += 1
+        row.status, row.answer = status, words.replace("\0", "")[:LONGEST_ANSWER]
+        if good:
+            row.state, row.next_try_at, row.done_at = "done", None, now
+        elif row.attempts > len(DELAYS):
+            row.state, row.next_try_at, row.done_at = "given_up", None, now
+        else:
+            row.next_try_at = now + dt.timedelta(seconds=DELAYS[row.attempts - 1])
+    return good
+
+
+def prune() -> None:
+    """Forget deliveries after 90 days, a few in one transaction."""
+    while True:
+        with transaction() as current:
+            ids = list(current.scalars(sa.select(WebhookDelivery.id).where(
+                WebhookDelivery.at < utcnow() - KEPT).limit(500)))
+            current.execute(sa.delete(WebhookDelivery).where(WebhookDelivery.id.in_(ids))
+                            .execution_options(synchronize_session=False))
+        if len(ids) < 500:
+            return
