@@ -109,7 +109,7 @@ def visitor(app: Flask, session: Session) -> Visitor:
     return Visitor(app).sign_in(make_agent("Maja Haugen", role="owner"))
 
 
-def test_a_page_lies_under_the_plugins_name(loyalty: Path, visitor: Visitor, config: Config) -> None:
+def test_register_blueprints_puts_pages_under_the_plugins_name(loyalty: Path, visitor: Visitor, config: Config) -> None:
     answer = visitor.get("/x/loyalty/points")
     assert answer.text == f"Maja Haugen /x/loyalty/points?customer=7 {config.public_url}/x/loyalty/points"
 

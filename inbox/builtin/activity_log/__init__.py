@@ -52,9 +52,14 @@ def main_menu_links(agent: Agent) -> list[Link]:
 def ticket_sidebar_panels(ticket: Ticket, agent: Agent) -> list[Panel]:
     if not may(agent, VIEW):
         return []
-    everything = Link(gettext("See all"), plugin_url("index", ticket=ticket.number))
-    return [Panel(gettext("Activity"), load=plugin_url("of_ticket", number=ticket.number), links=[everything],
-                  lines=8, order=90)]
+    return [Panel(gettext("Activity"), load=plugin_url("of_ticket", number=ticket.number), lines=8, order=90)]
+
+
+@hookimpl
+def ticket_menu_items(ticket: Ticket, agent: Agent) -> list[Link]:
+    if not may(agent, VIEW):
+        return []
+    return [Link(gettext("All that happened to it"), plugin_url("index", ticket=ticket.number), icon="clock")]
 
 
 @dataclass(frozen=True)
