@@ -37,6 +37,7 @@ from inbox.core.models import (
 )
 from inbox.core.permissions import may, visible
 from inbox.core.queue import run_soon
+from inbox.core.search import words as search_words
 from inbox.core.words import for_agent as words_for
 from inbox.db import Model, UtcDateTime, session, transaction, utcnow
 from inbox.plugin_host.call import Rejected, hears_itself
@@ -62,6 +63,7 @@ from inbox.plugin_host.items import (
     TicketView,
 )
 from inbox.web.field_parts import fields_from_form
+from inbox.web.i18n import negotiate as choose_language
 from inbox.web.plugin_parts import (
     actor,
     back_to_list,
@@ -116,6 +118,7 @@ __all__ = [
     "agents",
     "back_to_list",
     "back_to_ticket",
+    "choose_language",
     "current_agent",
     "customers",
     "events",
@@ -137,6 +140,7 @@ __all__ = [
     "record",
     "render",
     "run_soon",
+    "search_words",
     "session",
     "settings",
     "signatures",

@@ -46,6 +46,14 @@ def fold(text: str) -> str:
     return " ".join(tokens)
 
 
+def words(text: str) -> list[str]:
+    """The words of a text, folded, for an index of one's own; pairs of characters where no blanks part them."""
+    found: list[str] = []
+    for run in _runs(text):
+        found += [run[i:i + 2] for i in range(len(run) - 1)] if _IS_PAIRED.match(run) and len(run) > 1 else [run]
+    return found
+
+
 @dataclass(frozen=True)
 class Phrase:
     """Tokens that must follow each other; with `prefix`, the last one may go on."""

@@ -1,0 +1,57 @@
+"""The knowledge base: articles, a public help centre, answers beside tickets."""
+
+import datetime as dt
+
+from inbox.toolkit import Job, Link, Pages, Panel, Permission, gettext, hookimpl, plugin_url
+from inbox_plugins.kb import arrange, beside, demo, feedback, help_centre, options, pages, views
+
+__all__ = ["arrange", "views"]  # they add their pages to the blueprint
+
+
+@hookimpl
+def register_settings():
+    return options.declared()
+
+
+@hookimpl
+def register_permissions():
+    return [Permission("kb.edit", "Write articles", roles=("owner", "admin", "agent")),
+            Permission("kb.publish", "Publish and archive articles, arrange categories")]
+
+
+@hookimpl
+def register_blueprints():
+    return [Pages(pages.blueprint), Pages(help_centre.blueprint, public=True),
+            Pages(help_centre.forms, public=True, signed=True)]
+
+
+@hookimpl
+def register_jobs():
+    return [Job("kb.tidy", dt.timedelta(days=1), feedback.tidy)]
+
+
+@hookimpl
+def main_menu_links(agent):
+    return [Link(gettext("Knowledge base"), plugin_url("article_list"), icon="book", order=10)]
+
+
+@hookimpl
+def ticket_sidebar_panels(ticket, agent):
+    return [Panel(gettext("Articles"), load=plugin_url("suggestions", number=ticket.number), order=30)]
+
+
+@hookimpl
+def message_menu_items(message, ticket, agent):
+    if beside.can_become_article(message, agent):
+        return [Link(gettext("Make an article of this"), plugin_url("from_message", message_pk=message.id),
+                     icon="book")]
+
+
+@hookimpl
+def filter_auto_reply(draft, ticket):
+    return beside.with_articles(draft, ticket)
+
+
+@hookimpl
+def demo_desk():
+    demo.fill()

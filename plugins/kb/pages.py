@@ -1,0 +1,50 @@
+"""What the pages for agents have in common."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, flash, redirect, request
+
+from inbox.toolkit import Agent, NotAllowed, current_agent, may, plugin_url, render, settings
+from inbox_plugins.kb.articles import LANGUAGES
+
+blueprint = Blueprint("pages", __name__)
+
+
+def me() -> Agent:
+    """The signed-in agent; these pages are for nobody else."""
+    agent = current_agent()
+    if agent is None:
+        raise NotAllowed()
+    return agent
+
+
+def require(ability: str) -> Agent:
+    """The signed-in agent, who may do this. Raises NotAllowed."""
+    agent = me()
+    if not may(agent, ability):
+        raise NotAllowed()
+    return agent
+
+
+def chosen_locale() -> str:
+    """The language that the address names (`?lang=nb`), else the desk's."""
+    wanted = request.values.get("lang", "")
+    if wanted in LANGUAGES:
+        return wanted
+    home = str(settings.get("desk.locale"))
+    return home if home in LANGUAGES else "en"
+
+
+def show(template: str, status: int = 200, **values: Any) -> Any:
+    """A page of the plugin."""
+    values.setdefault("error", None)
+    return render(template, languages=LANGUAGES, may_edit=may(me(), "kb.edit"),
+                  may_publish=may(me(), "kb.publish"), **values), status
+
+
+def done(endpoint: str, text: str, **values: Any) -> Any:
+    """To a page of the plugin, with a word about what was done."""
+    flash(text)
+    return redirect(plugin_url(endpoint, **values), 303)
