@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from flask import Flask, Response, request
+from flask.sessions import SecureCookieSessionInterface, SessionMixin
 from flask_wtf.csrf import CSRFProtect
 
 POLICY = "; ".join((
@@ -11,6 +12,15 @@ POLICY = "; ".join((
     "frame-ancestors 'none'"))
 
 csrf = CSRFProtect()
+
+
+class Sessions(SecureCookieSessionInterface):
+    """Sessions in a signed cookie. What caches may keep for everybody neither sets one nor varies by it, although
+    signing in has looked whether there is one."""
+
+    def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
+        if not response.cache_control.public:
+            super().save_session(app, session, response)
 
 
 def _headers(response: Response) -> Response:
@@ -27,6 +37,7 @@ def _headers(response: Response) -> Response:
 
 def init(app: Flask) -> None:
     csrf.init_app(app)
+    app.session_interface = Sessions()
     app.after_request(_headers)
     if app.config["INBOX"].is_https:
         @app.after_request

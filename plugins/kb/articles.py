@@ -146,12 +146,14 @@ def save(article: Article, locale: str, text: Text, by: Agent | None) -> Transla
 
 
 def check(locale: str, text: Text) -> tuple[str, str]:
-    """Title and body as they are stored. Raises Invalid."""
+    """Title and body as they would be stored. Raises Invalid."""
     if locale not in LANGUAGES:
         raise Invalid("locale", "Choose a language.")
     title, body = " ".join(text.title.split()), text.body.replace("\r\n", "\n").strip()
     if not title or len(title) > 200:
         raise Invalid("title", "Give it a title of at most 200 characters.")
+    if text.slug and (not markdown.slug(text.slug) or markdown.slug(text.slug) in TAKEN):
+        raise Invalid("slug", "This address cannot be used; write some other words.")
     if len(body) > markdown.LONGEST:
         raise Invalid("body", "This is too long for one article. Make two of it.")
     return title, body
@@ -231,8 +233,6 @@ def _move(kept: Translation, wanted: str, by: Agent | None) -> None:
     if kept.is_live:
         require(by, "kb.publish")
     fresh = markdown.slug(wanted)
-    if not fresh or fresh in TAKEN:
-        raise Invalid("slug", "This address cannot be used; write some other words.")
     if fresh == kept.slug:
         return
     if _holder(kept.locale, fresh) is not None:

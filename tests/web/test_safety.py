@@ -141,3 +141,13 @@ def test_a_number_no_database_holds_in_a_form_is_refused(visitor: Visitor, sessi
     ticket = make_ticket()
     answer = visitor.post(f"/tickets/{ticket.number}/assignee", {"agent": HUGE}, page="/views/all")
     assert answer.status_code == 422 and "out of range" in answer.text
+
+
+def test_what_caches_may_keep_brings_no_cookie(app, client) -> None:
+    with app.test_request_context():
+        from inbox.web.assets import static_url
+
+        path = static_url("inbox.css")
+    answer = client.get(path)
+    assert answer.cache_control.public
+    assert "Set-Cookie" not in answer.headers and "Cookie" not in answer.headers.get("Vary", "")
