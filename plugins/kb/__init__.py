@@ -5,7 +5,7 @@ import datetime as dt
 from inbox.toolkit import Job, Link, Pages, Panel, Permission, gettext, hookimpl, plugin_url
 from inbox_plugins.kb import arrange, beside, feedback, help_centre, options, pages, views
 
-__all__ = ["arrange", "views"]  # they add their pages to the blueprint
+__all__ = ["arrange", "beside", "views"]  # they add their pages to the blueprint
 
 
 @hookimpl

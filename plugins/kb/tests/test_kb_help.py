@@ -53,7 +53,8 @@ def test_pages_are_the_same_for_everybody_and_may_be_kept(desk, reader, write) -
 
 
 def test_an_article_says_what_it_is_and_in_which_languages(reader, write) -> None:
-    text = write("Wash wool", "Begin.\n\n## By hand\n\nPress.\n\n## In the machine\n\nRarely.\n\n| a | b |\n|--|--:|\n| 1 | 2 |")
+    body = "Begin.\n\n## By hand\n\nPress.\n\n## In the machine\n\nRarely.\n\n| a | b |\n|--|--:|\n| 1 | 2 |"
+    text = write("Wash wool", body)
     write("Vaske ull", locale="nb", of=text.article)
     page = reader.get("/help/en/wash-wool").text
     for part in ('<html lang="en"', "<h1>Wash wool</h1>", 'href="#s-by-hand"', '<td class="n">2</td>',
