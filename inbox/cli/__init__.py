@@ -8,7 +8,7 @@ import inbox
 from inbox.cli.base import Main
 from inbox.cli.mail import ledger, receive
 from inbox.cli.people import agent, department, mailbox, token
-from inbox.cli.plugin_authors import plugin_new
+from inbox.cli.plugin_authors import plugin_check, plugin_new
 from inbox.cli.plugins import plugin
 from inbox.cli.run import init, run, smtp, web, worker
 from inbox.cli.upkeep import backup, doctor, export_openapi, keys, restore, upgrade
@@ -28,3 +28,4 @@ for _command in (run, web, worker, smtp, init, receive, agent, department, mailb
                  upgrade, keys, ledger, doctor, export_openapi):
     main.add_command(_command)
 plugin.add_command(plugin_new)
+plugin.add_command(plugin_check)

@@ -51,7 +51,7 @@ def run(config: Config, found: Found, *, packages: Path | None = None, scratch: 
         try:
             done = subprocess.run([sys.executable, "-m", "inbox.plugin_trial"], input=json.dumps(task), text=True,
                                   errors="replace", capture_output=True, timeout=SECONDS, check=False,
-                                  env=_environment())
+                                  env=environment())
         except subprocess.TimeoutExpired:
             return Outcome(f"Plugin {found.name} took longer than {SECONDS} seconds to be imported. Its author must "
                            "not wait for anything there.")
@@ -75,7 +75,7 @@ def require(config: Config, found: Found, *, packages: Path | None = None) -> No
         raise TrialError(outcome.problem)
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
     """Ours, so that the same packages are found, without our settings: nothing there may reach our database."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("INBOX_")}
     return {**clean, "PYTHONPATH": os.pathsep.join(each for each in sys.path if each), "PYTHONDONTWRITEBYTECODE": "1"}

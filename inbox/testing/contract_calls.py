@@ -151,24 +151,32 @@ def _something_happens(desk: Desk, agent: Agent) -> Ticket:
     return ticket
 
 
+def sample_facts(desk: Desk, ticket: Ticket, agent: Agent) -> dict[str, Any]:
+    """Something for every argument that a slot can have."""
+    thread = messages.thread(ticket)
+    return {"agent": agent, "viewer": agent, "ticket": ticket, "tickets": [ticket], "view": "unassigned",
+            "query": "order", "customer": ticket.customer, "messages": thread, "message": thread[0],
+            "department": ticket.department, "mailbox": desk.mailbox(), "page": "ticket"}
+
+
+def slots(desk: Desk, facts: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The slots that can be asked with these facts, each with its own."""
+    return {spec.name: {argument: facts[argument] for argument in spec.args} for spec in desk.host.specs.values()
+            if spec.kind is Kind.slot and set(spec.args) <= set(facts)}
+
+
 def _shows(desk: Desk, name: str, ticket: Ticket, agent: Agent, mode: str) -> Iterator[Found]:
     """Our pages with its items on them, its own pages, and what its panels load."""
-    facts: dict[str, Any] = {
-        "agent": agent, "viewer": agent, "ticket": ticket, "tickets": [ticket], "view": "unassigned", "query": "order",
-        "customer": ticket.customer, "messages": messages.thread(ticket), "message": messages.thread(ticket)[0],
-        "department": ticket.department, "mailbox": desk.mailbox(), "page": "ticket"}
     browser, addresses = desk.visitor(agent), []
     with desk.app.test_request_context("/"):
-        for spec in desk.host.specs.values():
-            if spec.kind is Kind.slot and set(spec.args) <= set(facts):
-                items = call.slot(spec.name, **{argument: facts[argument] for argument in spec.args})
-                addresses += [each.load for each in items if each.plugin == name and getattr(each, "load", None)]
-    if mode == "ok" or addresses:
-        pages = [f"/tickets/{ticket.number}", "/unassigned", "/settings/desk"]
-        for path in [*addresses, *_own_pages(desk, name, ticket), *(pages if mode == "ok" else [])]:
-            status = browser.get(path, headers={"HX-Panel": "1"} if path in addresses else {}).status_code
-            if status >= 500:
-                yield "hooks" if mode == "ok" else "remote", f"{path} answers {status} with the other side {mode}."
+        for slot, facts in slots(desk, sample_facts(desk, ticket, agent)).items():
+            items = call.slot(slot, **facts)
+            addresses += [each.load for each in items if each.plugin == name and getattr(each, "load", None)]
+    pages = [f"/tickets/{ticket.number}", "/unassigned", "/settings/desk"] if mode == "ok" else []
+    for path in [*addresses, *_own_pages(desk, name, ticket), *pages]:
+        status = browser.get(path, headers={"HX-Panel": "1"} if path in addresses else {}).status_code
+        if status >= 500:
+            yield "hooks" if mode == "ok" else "remote", f"{path} answers {status} with the other side {mode}."
 
 
 def _own_pages(desk: Desk, name: str, ticket: Ticket) -> list[str]:
