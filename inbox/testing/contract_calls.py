@@ -22,6 +22,7 @@ from inbox.jobs import dispatch
 from inbox.plugin_host import call, lifecycle
 from inbox.plugin_host.faults import PluginFailure
 from inbox.plugin_host.models import PluginFault
+from inbox.plugin_host.untouched import Original
 from inbox.testing import factories
 from inbox.testing.desk import Desk
 from inbox.testing.remote import MODES, Remote
@@ -42,6 +43,7 @@ def complaints(desk: Desk, name: str) -> Iterator[Found]:
         server = Remote()
         stack.callback(server.stop)
         stack.enter_context(_everything_asks(server))
+        original = Original()
         _set_up(name, server, agent)
         ticket = _something_happens(desk, agent)
         yield from _faults(desk, name, "hooks")
@@ -50,6 +52,7 @@ def complaints(desk: Desk, name: str) -> Iterator[Found]:
         except PluginFailure as failure:
             yield "hooks", str(failure)
         yield from _faults(desk, name, "hooks", but=OTHER_SIDE)
+        yield from _replaced(original)
         for mode in MODES:
             server.mode = mode
             desk.app.extensions.pop("inbox_http", None)
@@ -58,6 +61,7 @@ def complaints(desk: Desk, name: str) -> Iterator[Found]:
             yield from _faults(desk, name, about, when="" if mode == "ok" else f" (with the other side {mode})")
         server.mode = "ok"
         yield from _works(desk, name)
+        yield from _replaced(original)
 
 
 def _faults(desk: Desk, name: str, about: str, *, but: tuple[str, ...] = (), when: str = "") -> Iterator[Found]:
@@ -65,6 +69,11 @@ def _faults(desk: Desk, name: str, about: str, *, but: tuple[str, ...] = (), whe
     for each in desk.new_faults():
         if each.plugin == name and not each.summary.startswith(but or "\0") and not _is_note(each):
             yield about, f"{each.hook} failed{when}: {each.summary}"
+
+
+def _replaced(original: Original) -> Iterator[Found]:
+    for each in original.restore():
+        yield "hooks", f"It replaced {each.name} of the program."
 
 
 def _is_note(fault: PluginFault) -> bool:

@@ -39,7 +39,7 @@ class Desk:
         self.app = app
         self.config: Config = app.config["INBOX"]
         self.host: PluginHost = host_of(app)
-        self._looked_at: set[int] = set()  # faults
+        self._looked_at: set[tuple[int, dt.datetime]] = set()  # faults; SQLite gives a number again
         self._taken = 0  # the newest mail of the Outbox that was looked at
         worker.load_handlers()
 
@@ -63,13 +63,13 @@ class Desk:
         """Every stored fault, oldest first; they count as looked at."""
         session().rollback()
         found = list(session().scalars(sa.select(PluginFault).order_by(PluginFault.id)))
-        self._looked_at |= {each.id for each in found}
+        self._looked_at |= {(each.id, each.at) for each in found}
         return found
 
     def new_faults(self) -> list[PluginFault]:
         """Faults that nobody has looked at."""
         seen = set(self._looked_at)
-        return [each for each in self.faults() if each.id not in seen]
+        return [each for each in self.faults() if (each.id, each.at) not in seen]
 
     def deliver_events(self, *, twice: bool = False) -> int:
         """Tell plugins of everything that happened, and of what follows from it. Returns how many calls were made.

@@ -16,13 +16,14 @@ HEAD = 'msgid ""\nmsgstr "Content-Type: text/plain; charset=utf-8\\n"\n\n'
 
 
 def plugin(desk: Desk, name: str) -> Path:
+    """A new plugin, of another name in each test: a process imports a name's tables once."""
     write(name, desk.config.plugin_folder)
     return desk.config.plugin_folder / name
 
 
 def test_a_new_plugin_is_bronze_and_told_what_silver_wants(desk: Desk) -> None:
-    plugin(desk, "medals")
-    result = judge(desk, "medals")
+    plugin(desk, "medals1")
+    result = judge(desk, "medals1")
     assert result.tier == "bronze"
     assert result.missing["silver"] == [
         "No test shows what happens when something fails (the fixtures faults and remote)."]
@@ -30,36 +31,36 @@ def test_a_new_plugin_is_bronze_and_told_what_silver_wants(desk: Desk) -> None:
 
 
 def test_silver_and_gold_can_be_reached(desk: Desk) -> None:
-    place = plugin(desk, "medals")
-    tests = place / "tests" / "test_medals.py"
+    place = plugin(desk, "medals2")
+    tests = place / "tests" / "test_medals2.py"
     tests.write_text(tests.read_text() + "\n\ndef test_upgrade(faults):\n    assert not faults()\n")
-    assert judge(desk, "medals").tier == "silver"
+    assert judge(desk, "medals2").tier == "silver"
     (place / "README.md").write_text((place / "README.md").read_text() + "\n## Limits\n\nNone is known.\n")
     catalogue = place / "translations" / "nb" / "LC_MESSAGES" / "messages.po"
     catalogue.parent.mkdir(parents=True)
     words = ("Messages so far", "Regular customer", "yes", "not yet",
              "A regular customer has written this many messages")
     catalogue.write_text(HEAD + "\n".join(f'msgid "{each}"\nmsgstr "{each}!"\n' for each in words))
-    result = judge(desk, "medals")
+    result = judge(desk, "medals2")
     assert (result.tier, result.missing) == ("gold", {})
 
 
 def test_a_setting_that_the_readme_does_not_describe(desk: Desk) -> None:
-    (plugin(desk, "medals") / "README.md").write_text("# Medals\n")
-    result = judge(desk, "medals")
+    (plugin(desk, "medals3") / "README.md").write_text("# Medals\n")
+    result = judge(desk, "medals3")
     assert result.tier == ""
     assert result.missing["bronze"] == [
         'readme: the setting "A regular customer has written this many messages" is not described there.']
 
 
 def test_a_slow_slot_and_a_network_without_a_health_check(desk: Desk) -> None:
-    place = plugin(desk, "medals")
+    place = plugin(desk, "medals4")
     source = place / "__init__.py"
     source.write_text(source.read_text() + "\n\n@hookimpl\ndef main_menu_links():\n    time.sleep(0.12)\n")
     source.write_text(source.read_text().replace("import sqlalchemy", "import time\n\nimport sqlalchemy"))
     manifest = place / "plugin.toml"
     manifest.write_text(manifest.read_text().replace("asks = []", 'asks = ["network"]'))
-    missing = judge(desk, "medals").missing["silver"]
+    missing = judge(desk, "medals4").missing["silver"]
     assert any("main_menu_links takes" in each for each in missing)
     assert any("health check" in each for each in missing)
 
@@ -81,21 +82,20 @@ def check(home: Path, *words: str):
 @pytest.mark.once
 def test_the_command_prints_the_tier_and_ends_with_one_below_what_is_wanted(tmp_path: Path) -> None:
     write("medals", tmp_path / "plugins")
-    done = check(tmp_path, "medals", "--at-least", "silver")
+    done = check(tmp_path, str(tmp_path / "plugins" / "medals"), "--json", "--at-least", "silver")
     assert done.exit_code == 1
-    assert done.stdout.startswith("Plugin medals: bronze.\n  for silver:")
-    by_folder = check(tmp_path, str(tmp_path / "plugins" / "medals"), "--json")
-    assert by_folder.exit_code == 0
-    assert json.loads(by_folder.stdout)["tier"] == "bronze"
-    assert list((tmp_path / "plugins").iterdir()) == [tmp_path / "plugins" / "medals"]  # nothing of the site is touched
-    assert not (tmp_path / "inbox.db").exists()
+    answer = json.loads(done.stdout)
+    assert answer["tier"] == "bronze"
+    assert set(answer["missing"]) == {"silver", "gold"}
+    assert [each.name for each in tmp_path.iterdir()] == ["plugins"]  # nothing of the site is touched
+    assert [each.name for each in (tmp_path / "plugins").iterdir()] == ["medals"]
 
 
 @pytest.mark.once
-@pytest.mark.parametrize("name", ["dies", "diesatwork"])
-def test_a_plugin_that_ends_the_process_is_only_told_so(tmp_path: Path, name: str) -> None:
-    done = check(tmp_path, str(SAMPLES / name))
+def test_a_plugin_that_ends_the_process_is_only_told_so(tmp_path: Path) -> None:
+    done = check(tmp_path, str(SAMPLES / "dies"))
     assert done.exit_code == 1
+    assert done.stdout.startswith("Plugin dies: below bronze.\n  for bronze:")
     assert "ended the process it was tried in (exit code 9)" in done.stdout
 
 
