@@ -258,6 +258,11 @@ def customer_changed(customer, event):  # type: ignore[no-untyped-def]
 
 
 @event(since="0.1")
+def customer_merged(customer, merged_customer_id, event):  # type: ignore[no-untyped-def]
+    """Two customers turned out to be one: what belonged to `merged_customer_id` belongs to `customer` now."""
+
+
+@event(since="0.1")
 def event_recorded(event):  # type: ignore[no-untyped-def]
     """Anything happened: every event, those of plugins included."""
 
@@ -292,6 +297,11 @@ def ticket_sidebar_panels(ticket, agent):  # type: ignore[no-untyped-def]
 @slot(since="0.1", item=items.Panel)
 def customer_panels(customer, agent):  # type: ignore[no-untyped-def]
     """Boxes on the page of a customer."""
+
+
+@slot(since="0.1", item=items.TimelineEntry)
+def customer_timeline(customer, before, agent):  # type: ignore[no-untyped-def]
+    """What else is known to have happened with a customer: the newest thirty lines before a time (None: now)."""
 
 
 @slot(since="0.1", item=items.Button)

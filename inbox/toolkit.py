@@ -61,6 +61,7 @@ from inbox.plugin_host.items import (
     Setting,
     SettingTest,
     TicketView,
+    TimelineEntry,
 )
 from inbox.web.field_parts import fields_from_form
 from inbox.web.i18n import negotiate as choose_language
@@ -112,6 +113,7 @@ __all__ = [
     "SettingTest",
     "Ticket",
     "TicketView",
+    "TimelineEntry",
     "UtcDateTime",
     "ValueColumns",
     "actor",

@@ -157,6 +157,14 @@ class Fields(Generic[F]):
         after = self.of(owner_id)
         return [field_id for field_id in rows if before.get(field_id) != after.get(field_id)]
 
+    def inherit(self, from_id: int, to_id: int) -> None:
+        """Give one owner what it has nothing for and another has; the rest of the other's goes. In a transaction."""
+        filled = sa.select(self.values.field_id).where(self._owner == to_id)
+        session().execute(sa.update(self.values).where(self._owner == from_id, self.values.field_id.not_in(filled))
+                          .values({self._owner_name: to_id}).execution_options(synchronize_session=False))
+        session().execute(sa.delete(self.values).where(self._owner == from_id)
+                          .execution_options(synchronize_session=False))
+
     def having(self, field: F, test: str, typed: str) -> sa.Select[int]:
         """A select of the ids of owners whose value is, contains, is at least or at most, or is there (`is`,
         `contains`, `min`, `max`, `set`). Raises Invalid for what cannot be compared."""

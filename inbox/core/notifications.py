@@ -69,14 +69,15 @@ def members(ticket: Ticket) -> list[Agent]:
 # --- telling ----------------------------------------------------------------------------------------------------
 
 
-def notify(event: Event, kind: str, *, ticket: Ticket, letters: Iterable[Letter]) -> int:
+def notify(event: Event, kind: str, *, letters: Iterable[Letter], ticket: Ticket | None = None, path: str = "") -> int:
     """Tell agents of an event, each in the ways they want. Returns how many mails go out; left out are those who did
-    it themselves, cannot see the ticket, were told before, or had too many mails this hour."""
+    it themselves, cannot see the ticket, were told before, or had too many mails this hour. What is about no ticket
+    names the page (`path`) where it is read."""
     wanted = [(each.agent.id, each, {way for way in WAYS if wants(each.agent, kind, way)})
               for each in letters if _concerns(each.agent, event, ticket)]
     if not wanted:
         return 0
-    event_id, ticket_id, count = event.id, ticket.id, 0
+    event_id, ticket_id, count = event.id, ticket.id if ticket is not None else None, 0
     mails = {number: {"to": each.agent.email, "name": each.agent.name, "subject": each.subject, "text": each.text}
              for number, each, _ways in wanted}
     with transaction() as current:
@@ -90,7 +91,7 @@ def notify(event: Event, kind: str, *, ticket: Ticket, letters: Iterable[Letter]
                 if way == "mail" and mail["to"] in ours:
                     continue
                 current.add(Notification(event_id=event_id, agent_id=number, way=way, kind=kind,
-                                         ticket_id=ticket_id, title=each.subject[:500]))
+                                         ticket_id=ticket_id, title=each.subject[:500], path=path))
                 if way == "mail":
                     count += _mail(event_id, number, mail)
     return count
@@ -104,9 +105,9 @@ def _mail(event_id: int, agent_id: int, mail: dict[str, str]) -> int:
     return 1
 
 
-def _concerns(agent: Agent, event: Event, ticket: Ticket) -> bool:
+def _concerns(agent: Agent, event: Event, ticket: Ticket | None) -> bool:
     is_own_act = event.actor_kind == "agent" and event.actor_id == agent.id
-    return not is_own_act and permissions.may(agent, "view", ticket)
+    return not is_own_act and permissions.may(agent, "view", ticket)  # without a ticket: is active, and may look
 
 
 def ticket_address(ticket: Ticket) -> str:
@@ -125,8 +126,9 @@ class Told:
     kind: str
     title: str
     at: dt.datetime
-    number: int  # of the ticket
+    number: int | None  # of the ticket
     is_unread: bool
+    path: str = ""  # its page, where there is no ticket
 
 
 def _of(agent: Agent) -> sa.ColumnElement[bool]:
@@ -145,12 +147,15 @@ def unread(agent: Agent) -> int:
 
 def page(agent: Agent, *, before: int | None = None, limit: int = 50) -> tuple[list[Told], int | None]:
     """Lines of tickets the agent may see, newest first, and the id to go on from (None: these are the last)."""
-    query = (sa.select(Notification, Ticket.number).join(Ticket, Ticket.id == Notification.ticket_id)
+    query = (sa.select(Notification, Ticket.number).outerjoin(Ticket, Ticket.id == Notification.ticket_id)
              .where(_of(agent)).order_by(Notification.id.desc()).limit(limit + 1))
     if before is not None:
         query = query.where(Notification.id < before)
-    rows = session().execute(permissions.visible(query, agent)).all()
-    found = [Told(row.id, row.kind, row.title, row.at, number, row.read_at is None) for row, number in rows[:limit]]
+    departments, about_none = permissions.reach(agent), Notification.ticket_id.is_(None)
+    theirs = Ticket.id.is_not(None) if departments is None else Ticket.department_id.in_(sorted(departments))
+    rows = session().execute(query.where(sa.or_(about_none, theirs))).all()
+    found = [Told(row.id, row.kind, row.title, row.at, number, row.read_at is None, row.path)
+             for row, number in rows[:limit]]
     return found, found[-1].id if len(rows) > limit else None
 
 

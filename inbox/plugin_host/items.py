@@ -43,7 +43,7 @@ class Item:
         if getattr(self, "tone", "") not in TONES:
             raise ItemError(f"{type(self).__name__}.tone must be one of {', '.join(TONES[1:])}, or empty.")
         url = getattr(self, "url", None) or getattr(self, "load", None)
-        if url is not None and not url.startswith(("/", "https://", "http://", "mailto:")):
+        if url and not url.startswith(("/", "https://", "http://", "mailto:")):
             raise ItemError(f"{type(self).__name__}: {url!r} is no address; use plugin_url() or https://…")
 
 
@@ -132,6 +132,21 @@ class Panel(Item):
                 raise ItemError(f"Panel.facts maps texts to texts; {label!r} → {value!r} is not.")
             if len(label) > LONGEST_TEXT or len(value) > LONGEST_TEXT:
                 raise ItemError(f"Panel.facts: a text has at most {LONGEST_TEXT:,} characters.")
+
+
+@dataclass(frozen=True)
+class TimelineEntry(Item):
+    """A line of a time line, at its time: something that happened elsewhere, as it is known now."""
+
+    at: dt.datetime
+    text: str
+    tone: Tone = ""
+    url: str = ""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not isinstance(self.at, dt.datetime) or self.at.tzinfo is None:
+            raise ItemError("TimelineEntry.at must be a time with its zone.")
 
 
 @dataclass(frozen=True)

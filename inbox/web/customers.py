@@ -1,24 +1,71 @@
-"""A customer: addresses, and the tickets the agent may see."""
+"""A customer: addresses, the tickets the agent may see, and one time line of everything."""
 
 from __future__ import annotations
 
+import datetime as dt
+from dataclasses import dataclass
 from typing import Any
 
 from flask import Blueprint, redirect, render_template, request, url_for
+from flask_babel import gettext
 
 from inbox.core import customers
+from inbox.core.models import Customer, Message
+from inbox.plugin_host import call
 from inbox.web.auth import actor, me
 from inbox.web.desk import sidebar
 
 blueprint = Blueprint("customers", __name__)
+PAGE = 30
 
 
 @blueprint.get("/customers/<int:customer_id>")
 def show(customer_id: int) -> Any:
     """The customer's page."""
     customer = customers.get(customer_id, me())
-    return render_template("customer/page.html", customer=customer, place=None,
+    if customer.id != customer_id:  # merged: the address leads to the survivor
+        return redirect(url_for("customers.show", customer_id=customer.id), 301)
+    before = _moment(request.args.get("before", ""))
+    lines, older = history(customer, before)
+    return render_template("customer/page.html", customer=customer, place=None, lines=lines, older=older, before=before,
                            found=customers.tickets_of(customer, me(), limit=50), **sidebar())
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of a customer's time line."""
+
+    at: dt.datetime
+    text: str
+    url: str = ""
+    tone: str = ""
+    snippet: str = ""
+
+
+def history(customer: Customer, before: dt.datetime | None) -> tuple[list[Line], dt.datetime | None]:
+    """What happened with a customer, newest first, ours and plugins' alike; and from when the next page goes on."""
+    ours = customers.history(customer, me(), before=before, limit=PAGE)
+    lines = [Line(message.at, _said(message), url_for("tickets.show", number=ticket.number), "",
+                  f"{ticket.subject} – {message.text[:200]}") for message, ticket in ours]
+    theirs = call.slot("customer_timeline", customer=customer, before=before, agent=me())
+    lines += [Line(each.at, each.text, each.url, each.tone) for each in theirs if before is None or each.at < before]
+    lines.sort(key=lambda line: line.at, reverse=True)
+    return lines[:PAGE], lines[PAGE - 1].at if len(lines) > PAGE or len(ours) == PAGE else None
+
+
+def _said(message: Message) -> str:
+    if message.kind == "received":
+        return gettext("wrote to us")
+    name = message.agent.name if message.agent else gettext("The desk")
+    return gettext("%(name)s left a note", name=name) if message.kind == "note" else gettext(
+        "%(name)s answered", name=name)
+
+
+def _moment(text: str) -> dt.datetime | None:
+    try:
+        return dt.datetime.fromisoformat(text).astimezone(dt.UTC) if text else None
+    except (ValueError, OverflowError):
+        return None
 
 
 @blueprint.post("/customers/<int:customer_id>/name")

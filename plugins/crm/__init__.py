@@ -2,14 +2,30 @@
 
 import datetime as dt
 
-from inbox.toolkit import Job, Link, Pages, Panel, Permission, SearchFilter, gettext, hookimpl, plugin_url
+from inbox.toolkit import (
+    EventKind,
+    Job,
+    Link,
+    NotificationType,
+    Pages,
+    Panel,
+    Permission,
+    SearchFilter,
+    gettext,
+    hookimpl,
+    plugin_url,
+)
 from inbox_plugins.crm import (
-    field_views,  # noqa: F401  (its pages)
+    duplicate_views,  # noqa: F401  (its pages)
+    duplicates,
+    field_views,  # noqa: F401
     organisations,
     panel,
     people_views,  # noqa: F401
     segment_views,  # noqa: F401
     segments,
+    tasks,
+    timeline,
     views,
 )
 
@@ -61,7 +77,18 @@ def register_search_filters():
 
 @hookimpl
 def register_jobs():
-    return [Job("crm.segments", every=dt.timedelta(minutes=5), run=segments.settle_all)]
+    return [Job("crm.segments", every=dt.timedelta(minutes=5), run=segments.settle_all),
+            Job("crm.reminders", every=dt.timedelta(minutes=5), run=tasks.remind)]
+
+
+@hookimpl
+def register_notification_types():
+    return [NotificationType("crm.task", "The day of a task of mine has come")]
+
+
+@hookimpl
+def register_events():
+    return [EventKind("crm.task_due", "The day of a task came.")]
 
 
 @hookimpl
@@ -73,3 +100,13 @@ def customer_created(customer):
 @hookimpl
 def customer_changed(customer):
     segments.settle_customer(customer.id)
+
+
+@hookimpl
+def customer_merged(customer, merged_customer_id):
+    duplicates.follow(customer.id, merged_customer_id)
+
+
+@hookimpl
+def customer_timeline(customer, before):
+    return timeline.entries(customer, before)

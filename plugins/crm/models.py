@@ -137,3 +137,12 @@ class InSegment(Model):
 
     segment_id: Mapped[int] = mapped_column(sa.ForeignKey("crm_segment.id", ondelete="CASCADE"), primary_key=True)
     customer_id: Mapped[int] = mapped_column(sa.ForeignKey("customer.id", ondelete="CASCADE"), primary_key=True)
+
+
+class Apart(Model):
+    """Somebody looked at customers of one name and found that they are different people, that many."""
+
+    __tablename__ = "crm_apart"
+
+    name: Mapped[str] = mapped_column(KEY, primary_key=True)
+    count: Mapped[int]

@@ -7,7 +7,20 @@ from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
-from inbox.toolkit import Agent, Customer, Invalid, NotFound, session, settings, transaction, utcnow
+from inbox.toolkit import (
+    Agent,
+    Customer,
+    Invalid,
+    NotFound,
+    notifications,
+    plugin_url,
+    record,
+    session,
+    settings,
+    transaction,
+    utcnow,
+    words_for,
+)
 from inbox_plugins.crm.models import Organisation, Task
 
 PAGE = 50
@@ -75,3 +88,31 @@ def of_agent(agent: Agent, *, after: int = 0, limit: int = PAGE) -> tuple[list[T
             sa.literal(edge.due_on or dt.date.max, sa.Date()), sa.literal(edge.id)))
     rows = list(session().scalars(query.limit(limit + 1)))
     return rows[:limit], rows[limit - 1].id if len(rows) > limit else None
+
+
+# --- reminding --------------------------------------------------------------------------------------------------
+
+
+def remind() -> None:
+    """The job: tell whoever has a task that its day has come; each task once."""
+    due = session().scalars(sa.select(Task.id).where(
+        Task.reminded_at.is_(None), Task.done_at.is_(None), Task.due_on <= today()).order_by(Task.id).limit(200)).all()
+    for task_id in due:
+        _remind(task_id)
+
+
+def _remind(task_id: int) -> None:
+    with transaction() as current:
+        task = current.get(Task, task_id)
+        if task is None or task.done_at is not None or task.reminded_at is not None:
+            return  # somebody was faster
+        task.reminded_at = utcnow()
+        event = record("crm.task_due", task=task_id)
+    if task.agent is not None and task.agent.is_active:
+        _ = words_for(task.agent).gettext
+        about = task.customer.display_name if task.customer else task.organisation.name if task.organisation else ""
+        said = _("Due: %(task)s") % {"task": task.text}
+        page = plugin_url("task_list")
+        text = "\n\n".join(part for part in (said, about, plugin_url("task_list", absolute=True)) if part)
+        notifications.notify(event, "crm.task", path=page,
+                             letters=[notifications.Letter(task.agent, said, text + "\n")])

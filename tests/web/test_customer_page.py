@@ -1,10 +1,14 @@
 """The page of a customer, and what plugins put on it."""
 
+import datetime as dt
+
 from flask import Flask
 from sqlalchemy.orm import Session
 
-from inbox.plugin_host.items import Panel
-from inbox.testing.factories import make_agent, make_customer
+from inbox.core import customers
+from inbox.core.events import Actor
+from inbox.plugin_host.items import Panel, TimelineEntry
+from inbox.testing.factories import make_agent, make_customer, make_ticket
 from inbox.testing.plugins import plug
 from tests.web.browse import Visitor
 
@@ -18,3 +22,26 @@ def test_customer_panels_stand_on_the_page_of_the_customer(app: Flask, session: 
     plug(app, "loyalty", customer_panels)
     page = Visitor(app).sign_in(make_agent("Ada", role="admin")).get(f"/customers/{kari.id}").text
     assert "Points" in page and "7, says Ada" in page
+
+
+def test_customer_timeline_stands_among_what_was_said(app: Flask, session: Session) -> None:
+    ticket = make_ticket("About wool", customer=make_customer("Kari"), text="Is it warm?")
+    asked: list[object] = []
+
+    def customer_timeline(customer, before):
+        asked.append(before)
+        return [TimelineEntry(customer.created_at - dt.timedelta(days=1), "Bought a scarf", url="https://shop.example/")]
+
+    plug(app, "loyalty", customer_timeline)
+    visitor = Visitor(app).sign_in(make_agent(role="admin"))
+    page = visitor.get(f"/customers/{ticket.customer_id}").text
+    assert page.index("wrote to us") < page.index("Bought a scarf")
+    older = visitor.get(f"/customers/{ticket.customer_id}?before=2020-01-01T00:00:00%2B00:00").text
+    assert "Bought a scarf" not in older and asked == [None, dt.datetime(2020, 1, 1, tzinfo=dt.UTC)]
+    assert visitor.get(f"/customers/{ticket.customer_id}?before=nonsense").status_code == 200
+
+
+def test_a_merged_customer_leads_to_the_survivor(app: Flask, session: Session) -> None:
+    one, two = make_customer("Kari"), make_customer("Kari")
+    customers.merge(two, one, by=Actor.system("test"))
+    assert Visitor(app).sign_in(make_agent(role="admin")).get(f"/customers/{two.id}").location == f"/customers/{one.id}"

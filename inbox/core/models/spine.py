@@ -99,6 +99,7 @@ class Notification(Model):
     kind: Mapped[str] = mapped_column(sa.String(80), default="")  # the name of a NotificationType
     ticket_id: Mapped[int | None] = mapped_column(sa.BigInteger)  # it may be gone
     title: Mapped[str] = mapped_column(sa.Text, default="")  # in the agent's language
+    path: Mapped[str] = mapped_column(sa.String(300), default="", server_default="")  # its page, if it has no ticket
     at: Mapped[dt.datetime] = mapped_column(UtcDateTime, default=utcnow, index=True)
     read_at: Mapped[dt.datetime | None] = mapped_column(UtcDateTime)
 

@@ -128,3 +128,80 @@ def test_today_is_the_day_of_the_desk(frozen_time) -> None:
 
     frozen_time.set(dt.datetime(2026, 11, 22, 23, 30, tzinfo=dt.UTC))
     assert tasks.today() == dt.date(2026, 11, 22)
+
+
+def test_two_who_are_one_are_found_and_merged(client, acme, kari, deliver_events) -> None:
+    from inbox_plugins.crm import notes, organisations, tasks
+
+    older = make_ticket("Older", customer=make_customer("Kari Nordmann", "kari@home.example"))
+    newer = make_ticket("Newer", customer=make_customer("kari nordmann", "kn@acme.example"))
+    make_customer("Kari")
+    one, two = older.customer_id, newer.customer_id
+    notes.add(newer.customer, "Likes green.", _somebody())
+    tasks.add(newer.customer, "Call her", by=_somebody())
+    field = fields.of_customers.save(title="Points", type="number")
+    client.post(f"/x/crm/customers/{two}/edit", {f"field-{field.id}": "7", "organisation": "Beta"})
+    assert "kari@home.example" in client.get("/x/crm/duplicates").text
+    answer = client.post(f"/x/crm/customers/{one}/merge", {"other": str(two), "keep": str(one)},
+                         page=f"/x/crm/customers/{one}/merge?other={two}")
+    assert answer.status_code == 303 and answer.location == f"/customers/{one}"
+    deliver_events(twice=True)
+    page = client.get(f"/customers/{two}", follow_redirects=True)
+    assert page.request.path == f"/customers/{one}", "a redirect stays"
+    for said in ("Older", "Newer", "kari@home.example", "kn@acme.example", "Likes green.", "Call her", "Beta", "7"):
+        assert said in page.text, said
+    assert organisations.is_by_hand(one) and "kari@home.example" not in client.get("/x/crm/duplicates").text
+
+
+def _somebody():
+    return make_agent(role="admin")
+
+
+def test_people_of_one_name_are_kept_apart_until_there_is_one_more(client) -> None:
+    for number in range(2):
+        make_customer("Kari Nordmann", f"kari{number}@home.example")
+    client.post("/x/crm/duplicates/apart", {"name": "kari nordmann"}, page="/x/crm/duplicates")
+    assert "kari0@home.example" not in client.get("/x/crm/duplicates").text
+    make_customer("Kari Nordmann", "kari2@home.example")
+    assert "kari0@home.example" in client.get("/x/crm/duplicates").text
+
+
+def test_merging_names_the_other_by_address(client, kari) -> None:
+    per = make_customer("Per", "per@home.example")
+    form = f"/x/crm/customers/{kari.id}/merge"
+    assert "Who stays?" in client.get(f"{form}?address=per@home.example").text
+    for wrong in ("nobody@home.example", "kari@acme.example"):
+        assert client.get(f"{form}?address={wrong}").status_code == 422
+    client.post(form, {"other": str(per.id), "keep": str(per.id)})
+    assert client.get(f"/customers/{kari.id}").location == f"/customers/{per.id}"
+
+
+def test_the_time_line_shows_notes_tasks_and_messages_together(client, agent, kari) -> None:
+    from inbox_plugins.crm import notes, tasks
+
+    make_ticket("About wool", customer=kari, text="Is it warm?")
+    notes.add(kari, "Likes green.", agent)
+    tasks.tick(tasks.add(kari, "Call her", by=agent))
+    page = client.get(f"/customers/{kari.id}").text
+    line = page[page.index('id="history"'):page.index("</ol>")]
+    assert line.index("Done: Call her") < line.index("Task: Call her") < line.index("Ada Admin noted: Likes green.")
+    assert line.index("Likes green.") < line.index("wrote to us") and "Is it warm?" in line
+
+
+def test_who_has_a_task_is_reminded_once_on_its_day(desk, agent, kari, frozen_time, mail_out) -> None:
+    from inbox.toolkit import notifications
+    from inbox_plugins.crm import tasks
+
+    desk.mailbox()  # what mail goes out by
+    frozen_time.set(dt.datetime(2026, 11, 22, 9, tzinfo=dt.UTC))
+    for text, due in (("Call her", "2026-11-23"), ("Write", "2026-11-24"), ("Never", "")):
+        tasks.add(kari, text, by=agent, due=due)
+    tasks.tick(tasks.add(kari, "Done early", by=agent, due="2026-11-23"))
+    desk.run_job("crm.reminders")
+    assert notifications.unread(agent) == 0
+    frozen_time.move(days=1)
+    desk.run_job("crm.reminders")
+    desk.run_job("crm.reminders")
+    told, _ = notifications.page(agent)
+    assert [(each.title, each.path) for each in told] == [("Due: Call her", "/x/crm/tasks")]
+    assert ["Call her" in each.get_content() for each in mail_out()] == [True]
