@@ -98,8 +98,7 @@ def install_upload() -> Any:
             bring.upgrade(seen.name, upload.path, tell=tell)
             words = gettext("%(title)s is upgraded.", title=_title(seen))
         else:
-            bring.add_files(upload.path, tell=tell)
-            lifecycle.install(seen.name, tell=tell, try_first=True)
+            bring.install_from(upload.path, tell=tell)
             words = gettext("%(title)s is installed. Look at its settings, then switch it on.", title=_title(seen))
     except PluginError as problem:
         return _look(upload, seen, str(problem), 422)

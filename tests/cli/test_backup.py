@@ -32,6 +32,8 @@ def desk(app, config: Config) -> Iterator[Config]:
         ledger.arrive(LETTER, source="smtp", mailbox_id=box.id)
         (config.home / "plugins" / "own").mkdir(parents=True)
         (config.home / "plugins" / "own" / "plugin.toml").write_text("name = 'own'\n")
+        (config.home / "packages" / "own").mkdir(parents=True)
+        (config.home / "packages" / "own" / "needed.py").write_text("YES = 1\n")
         yield config
 
 
@@ -87,7 +89,8 @@ def test_a_desk_comes_back_as_it_was(desk: Config, empty: Config, tmp_path: Path
     assert len(blobs(empty)) == made["blobs"] == done["blobs"] == 2
     assert (empty.home / "secret.key").read_text() == (desk.home / "secret.key").read_text()
     assert (empty.home / "plugins/own/plugin.toml").read_text() == "name = 'own'\n"
-    assert {each.name for each in empty.home.iterdir()} <= {"blobs", "plugins", "secret.key", "inbox.db"}
+    assert (empty.home / "packages/own/needed.py").read_text() == "YES = 1\n"
+    assert {each.name for each in empty.home.iterdir()} <= {"blobs", "packages", "plugins", "secret.key", "inbox.db"}
 
 
 def test_a_restored_desk_works_on(desk: Config, empty: Config, tmp_path: Path) -> None:

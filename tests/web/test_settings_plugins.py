@@ -204,7 +204,7 @@ def test_an_upload_is_installed_after_it_was_seen_and_written_to_the_log(owner, 
     answer = agree(owner, upload(owner, zipped).text)
     assert "Shop orders is installed." in answer.text and state(session) == "installed"
     told = session.scalars(sa.select(Event).where(Event.kind == "plugin_changed").order_by(Event.id)).all()
-    assert [(each.data["did"], each.actor_kind) for each in told] == [("added", "agent"), ("installed", "agent")]
+    assert [(each.data["did"], each.actor_kind) for each in told] == [("installed", "agent")]
     assert list((config.home / "uploads").iterdir()) == []
 
 
