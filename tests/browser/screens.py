@@ -42,6 +42,10 @@ def screens(ticket: str) -> list[Screen]:
         Screen("quarantine", "/ledger?fate=quarantined"),
         Screen("outbox", "/outbox"),
         Screen("profile", "/profile", pictured=False),
+        Screen("plugins", "/settings/plugins"),
+        Screen("add-plugins", "/settings/plugins-add", pictured=False),
+        Screen("plugin-settings", "/settings/plugins/auto_reply"),
+        Screen("themes", "/settings/themes"),
     ]
 
 

@@ -1,6 +1,7 @@
 """axe finds nothing on the main screens, light and dark, wide and narrow, and nothing is wider than a small phone."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -75,6 +76,34 @@ def test_a_screen_of_the_demo_desk(browser: Browser, desk: Desk, name: str) -> N
     if screen.wide_list:
         with view(browser, 1440, "light", desk.state) as page:
             choose_list(page, desk.program, wide=False)
+    assert not found, "\n".join(found)
+
+
+@contextmanager
+def theme(browser: Browser, desk: Desk, title: str) -> Iterator[None]:
+    """The desk looks so meanwhile."""
+    for each in (title, "Our own look"):
+        with view(browser, 1440, "light", desk.state) as page:
+            page.goto(f"{desk.program.url}/settings/themes")
+            page.locator("article", has_text=each).get_by_role("button", name="Activate").click()
+            page.get_by_text(f"{each} is active.").wait_for()
+        if each == title:
+            yield
+
+
+@pytest.mark.parametrize(("title", "rules"), [("Compact", None), ("High contrast", ["color-contrast-enhanced"])])
+def test_a_bundled_theme(browser: Browser, desk: Desk, title: str, rules: list[str] | None) -> None:
+    """As every screen; of high contrast every text is 7 to 1, as the browser has drawn it."""
+    found = []
+    with theme(browser, desk, title):
+        for name, width, scheme in (("panes", 1440, "light"), ("ticket", 1440, "dark"), ("ticket", 390, "light"),
+                                    ("plugin-settings", 390, "dark"), ("outbox", 1440, "light")):
+            with view(browser, width, scheme, desk.state) as page:
+                page.goto(desk.program.url + desk.screens[name].path)
+                where = f"{title}: {name} at {width} px, {scheme}"
+                found += complaints(page, where)
+                for each in Axe().run(page, options={"runOnly": rules}).response["violations"] if rules else []:
+                    found.append(f"{where}: {each['id']} at {[node['html'][:150] for node in each['nodes']][:5]}")
     assert not found, "\n".join(found)
 
 
