@@ -32,10 +32,11 @@ from inbox.core.models import (
     Event,
     FieldColumns,
     Message,
+    Tag,
     Ticket,
     ValueColumns,
 )
-from inbox.core.permissions import may, visible
+from inbox.core.permissions import may, reach, visible
 from inbox.core.queue import run_soon
 from inbox.core.search import words as search_words
 from inbox.core.words import for_agent as words_for
@@ -111,6 +112,7 @@ __all__ = [
     "SearchFilter",
     "Setting",
     "SettingTest",
+    "Tag",
     "Ticket",
     "TicketView",
     "TimelineEntry",
@@ -139,6 +141,7 @@ __all__ = [
     "own_secret",
     "plugin_static",
     "plugin_url",
+    "reach",
     "record",
     "render",
     "run_soon",

@@ -105,6 +105,11 @@ def _mail(event_id: int, agent_id: int, mail: dict[str, str]) -> int:
     return 1
 
 
+def mail(agent: Agent, subject: str, text: str, *, key: str) -> None:
+    """Mail an agent something that no event stands behind (a report). Inside a transaction; `key` keeps it single."""
+    queue.enqueue("mail.system", {"to": agent.email, "name": agent.name, "subject": subject, "text": text}, key=key)
+
+
 def _concerns(agent: Agent, event: Event, ticket: Ticket | None) -> bool:
     is_own_act = event.actor_kind == "agent" and event.actor_id == agent.id
     return not is_own_act and permissions.may(agent, "view", ticket)  # without a ticket: is active, and may look

@@ -1,0 +1,270 @@
+"""Reports: figures against a plain recount, pages, CSV, the mail on Monday."""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+import random
+from collections import defaultdict
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from inbox.testing.factories import make_agent, make_department, make_ticket
+from inbox.toolkit import (
+    Actor,
+    Agent,
+    Body,
+    Event,
+    Ticket,
+    hours,
+    messages,
+    session,
+    tickets,
+    transaction,
+)
+from inbox_plugins.reports import figures, keep, monday, story, tables, words
+from inbox_plugins.reports.figures import Choice, Figures, Period
+from inbox_plugins.reports.models import ReportsLine, ReportsReader
+
+MONDAY = dt.datetime(2026, 6, 1, 9, tzinfo=dt.UTC)
+COUNTED = ("opened", "asked", "answered", "closed", "reopened", "in_one")
+JUNE = Choice(Period(dt.date(2026, 6, 1), dt.date(2026, 6, 30)))
+
+
+@pytest.fixture
+def reports(activate: Any, frozen_time: Any) -> Any:
+    activate("reports")
+    frozen_time.set(MONDAY)
+    return frozen_time
+
+
+def by(agent: Agent) -> Actor:
+    return Actor.of(agent)
+
+
+def test_a_ticket_is_counted_from_question_to_closing(reports, receive_email, deliver_events, agent):
+    ticket = receive_email("Where is it?")
+    reports.move(hours=2)
+    messages.reply(ticket, Body("On its way."), by=by(agent))
+    tickets.set_status(ticket, "closed", by=by(agent))
+    deliver_events(twice=True)
+    found = figures.figures(JUNE)[0]
+    assert (found.opened, found.asked, found.answered, found.closed, found.in_one) == (1, 1, 1, 1, 1)
+    assert (found.first_reply, found.solution) == ({50: 7200, 90: 7200}, {50: 7200, 90: 7200})
+
+
+def test_working_hours_leave_out_the_night(reports, receive_email, deliver_events, agent):
+    reports.move(hours=7)  # four in the afternoon
+    ticket = receive_email("Where is it?")
+    reports.move(hours=18)  # ten in the morning
+    messages.reply(ticket, Body("On its way."), by=by(agent))
+    deliver_events()
+    found = figures.figures(Choice(JUNE.period, None, True))[0]
+    assert found.first_reply == {50: 7200, 90: 7200}
+
+
+def test_a_moved_ticket_counts_where_it_was_when_it_happened(reports, receive_email, deliver_events, agent):
+    ticket, other = receive_email("Where is it?"), make_department("Wholesale")
+    first = ticket.department_id
+    tickets.move(ticket, other, by=by(agent))
+    messages.reply(ticket, Body("On its way."), by=by(agent))
+    deliver_events()
+    found = figures.figures(JUNE, "department")
+    assert (found[first].opened, found[other.id].answered) == (1, 1)
+
+
+# --- against a plain recount ------------------------------------------------------------------------------------
+
+
+def recount(key_of: Any) -> dict[Any, dict[str, Any]]:
+    """The same figures by walking through the raw events once, in the plainest way."""
+    found: dict[Any, dict[str, Any]] = defaultdict(lambda: {**dict.fromkeys(COUNTED, 0), "first": [], "solution": []})
+    for ticket_id in session().scalars(sa.select(Ticket.id)):
+        department = opened = waits = None
+        answers, asked, closed = 0, False, False
+        for event in session().scalars(sa.select(Event).where(Event.ticket_id == ticket_id).order_by(Event.id)):
+            agent = event.actor_id if event.actor_kind == "agent" else None
+            if event.kind in ("ticket_created", "ticket_moved"):
+                department = event.data["department"]
+            into = found[key_of(department, agent)]
+            if event.kind == "ticket_created":
+                opened = event.at
+                into["opened"] += 1
+            if event.kind == "message_received" and not event.data.get("automatic"):
+                found[key_of(department, None)]["asked"] += 1
+                asked, waits = True, waits or event.at
+            if event.kind == "reply_queued" and agent:
+                answers += 1
+                into["answered"] += 1
+                if asked and answers == 1 and waits:
+                    into["first"].append(int((event.at - waits).total_seconds()))
+                waits = None
+            if event.kind == "ticket_status_changed":
+                now_closed = event.data["status"] == "closed"
+                if now_closed and not closed:
+                    into["closed"] += 1
+                    into["in_one"] += answers == 1
+                    into["solution"].append(int((event.at - opened).total_seconds()))
+                    waits = None
+                if closed and not now_closed:
+                    into["reopened"] += 1
+                closed = now_closed
+    return found
+
+
+def rank(values: list[int], percent: int) -> int:
+    return sorted(values)[math.ceil(len(values) * percent / 100) - 1]
+
+
+def random_desk(reports: Any, receive_email: Any, seed: int) -> None:
+    chance = random.Random(seed)
+    places = [make_department(f"Place {number}") for number in range(3)]
+    people = [make_agent(f"Agent {number}", role="admin") for number in range(3)]
+    known: list[Ticket] = []
+    for _ in range(120):
+        reports.move(minutes=chance.randrange(1, 200))
+        who = by(chance.choice(people))
+        if not known or chance.random() < 0.2:
+            known.append(receive_email("Where is it?", sender=f"c{len(known)}@example.com"))
+            continue
+        ticket = session().get_one(Ticket, chance.choice(known).id)
+        act = chance.choice(("reply", "close", "open", "pending", "move", "reply", "note"))
+        if act == "reply":
+            messages.reply(ticket, Body("On its way."), by=who)
+        elif act == "note":
+            messages.note(ticket, Body("Look at this."), by=who)
+        elif act == "move":
+            tickets.move(ticket, chance.choice(places), by=who)
+        else:
+            tickets.set_status(ticket, "closed" if act == "close" else act, by=who)
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_figures_equal_a_plain_recount_of_the_raw_events(reports, receive_email, deliver_events, seed):
+    random_desk(reports, receive_email, seed)
+    deliver_events(twice=seed == 1)
+    for way, key_of in (("all", lambda department, agent: 0), ("department", lambda department, agent: department),
+                        ("agent", lambda department, agent: agent)):
+        expected = {key: value for key, value in recount(key_of).items() if any(value.values())}
+        found = figures.figures(JUNE, way)
+        assert set(found) == set(expected)
+        for key, value in expected.items():
+            each = found[key]
+            assert {name: getattr(each, name) for name in COUNTED} == {name: value[name] for name in COUNTED}
+            for times, kept in ((value["first"], each.first_reply), (value["solution"], each.solution)):
+                assert kept == ({50: rank(times, 50), 90: rank(times, 90)} if times else None)
+
+
+def test_a_rebuild_gives_the_same_as_the_events_did(reports, receive_email, deliver_events, desk):
+    random_desk(reports, receive_email, 3)
+    deliver_events()
+    before = figures.figures(JUNE, "agent")
+    with transaction() as current:
+        current.execute(sa.delete(ReportsLine))
+    keep.begin_rebuild()
+    desk.run_job("reports.rebuild")
+    assert figures.figures(JUNE, "agent") == before
+    assert keep.progress().percent == 100
+
+
+def test_tickets_from_before_the_plugin_are_counted(activate, frozen_time, desk):
+    frozen_time.set(MONDAY)
+    make_ticket("Old")
+    activate("reports")
+    desk.run_job("reports.rebuild")
+    assert figures.figures(JUNE)[0].opened == 1
+
+
+# --- pages ------------------------------------------------------------------------------------------------------
+
+
+def test_every_page_shows_figures_and_the_way_to_their_tickets(reports, receive_email, deliver_events, client, agent):
+    ticket = receive_email("Where is it?", subject="The parcel")
+    messages.reply(ticket, Body("On its way."), by=by(agent))
+    tickets.tag(ticket, "parcel", by=by(agent))
+    deliver_events()
+    reports.move(days=1)
+    for page, words_there in (("", "New tickets"), ("agents", agent.name), ("departments", "First answer"),
+                              ("tags", "parcel"), ("hours", "Busiest hours")):
+        answer = client.get(f"/x/reports/{page}")
+        assert answer.status_code == 200 and words_there in answer.text
+    assert "The parcel" in client.get("/x/reports/tickets/opened").text
+    assert client.get("/x/reports/tickets/nonsense").status_code == 404
+
+
+def test_csv_holds_the_same_and_no_formula(reports, receive_email, deliver_events, client):
+    ticket = receive_email("Where is it?")
+    with transaction():
+        session().get_one(Ticket, ticket.id).department.name = "=1+1"
+    deliver_events()
+    reports.move(days=1)
+    answer = client.get("/x/reports/departments?format=csv")
+    assert answer.mimetype == "text/csv" and "'=1+1,1," in answer.text
+
+
+def test_an_agent_sees_only_figures_of_the_own_departments(reports, receive_email, deliver_events, desk):
+    ticket = receive_email("Where is it?", subject="Secret parcel")
+    deliver_events()
+    reports.move(days=1)
+    with transaction():
+        nils = make_agent("Nils", role="agent", departments=[make_department("Elsewhere")])
+        nils.role.abilities = [*nils.role.abilities, "reports.see"]
+    visitor = desk.visitor(nils)
+    assert ticket.department.name not in visitor.get("/x/reports/departments").text
+    assert "Secret parcel" not in visitor.get("/x/reports/tickets/opened").text
+    assert "Secret parcel" not in visitor.get(
+        f"/x/reports/tickets/opened?department={ticket.department_id}").text
+
+
+def test_those_without_the_permission_are_refused(reports, desk):
+    assert desk.visitor(make_agent("Nils", role="agent")).get("/x/reports/").status_code == 403
+
+
+# --- Monday -----------------------------------------------------------------------------------------------------
+
+
+def test_the_mail_goes_out_once_on_monday(reports, receive_email, deliver_events, desk, client, agent, mail_out):
+    receive_email("Where is it?")
+    deliver_events()
+    client.post("/x/reports/monday", {"wanted": "1"}, page="/x/reports/")
+    assert session().get(ReportsReader, agent.id) is not None
+    reports.set(dt.datetime(2026, 6, 7, 12, tzinfo=dt.UTC))
+    desk.run_job("reports.monday")
+    assert [mail for mail in mail_out() if mail["to"].find(agent.email) >= 0] == []
+    reports.set(dt.datetime(2026, 6, 8, 7, tzinfo=dt.UTC))
+    desk.run_job("reports.monday")
+    desk.run_job("reports.monday")
+    sent = [mail for mail in mail_out() if mail["to"].find(agent.email) >= 0]
+    assert len(sent) == 1 and "New tickets: 1" in sent[0].get_body().get_content()
+
+
+def test_words_for_changes():
+    now, before = Figures(opened=12, closed=4, in_one=2, first_reply={50: 600}), Figures(
+        opened=10, closed=4, in_one=1, first_reply={50: 1200})
+    assert [(tile.change, tile.tone) for tile in words.tiles(now, before)] == [
+        ("▲ 20 %", ""), ("▼ 50 %", "up"), ("▲ 25 points", "up"), ("unchanged", "")]
+
+
+def test_story_knows_no_wait_when_the_agent_wrote_first():
+    event = {"id": 1, "kind": "reply_queued", "at": MONDAY, "actor_kind": "agent", "actor_id": 7, "data": {}}
+    found = story.lines([type("E", (), event)()], hours.Hours("UTC", (((0, 1440),),) * 7))
+    assert [(line.seconds, line.is_first) for line in found] == [(None, False)]
+
+
+def test_a_table_without_rows_is_a_table():
+    assert tables.as_csv(tables.Table(["Tag", "New"])) == "\ufeffTag,New\r\n"
+
+
+def test_it_keeps_to_the_contract(plugin_contract):
+    plugin_contract("reports")
+
+
+def test_monday_is_not_for_those_who_left(reports, desk, agent, mail_out):
+    monday.subscribe(agent, True)
+    with transaction():
+        session().get_one(Agent, agent.id).is_active = False
+    reports.set(dt.datetime(2026, 6, 8, 7, tzinfo=dt.UTC))
+    desk.run_job("reports.monday")
+    assert mail_out() == []
