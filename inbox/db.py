@@ -152,6 +152,13 @@ def _commit(current: Session) -> None:
         _closing.reset(mark)
 
 
+def release() -> None:
+    """End the read of this session, so that nothing of the database is held while somebody else is waited for."""
+    current = session()
+    if not _writing.get() and not (current.new or current.dirty or current.deleted):
+        current.rollback()
+
+
 @contextmanager
 def no_writes(why: str) -> Iterator[None]:
     """Within the block nothing can be written through the session: `transaction()`, flush and commit raise `why`."""

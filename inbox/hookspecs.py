@@ -314,6 +314,16 @@ def ticket_menu_items(ticket, agent):  # type: ignore[no-untyped-def]
     """Lines in the "more" menu of a ticket."""
 
 
+@slot(since="0.1", item=items.TimelineEntry)
+def timeline_entries(ticket, agent):  # type: ignore[no-untyped-def]
+    """Lines between the messages of a ticket, at their times: what happened elsewhere."""
+
+
+@slot(since="0.1", item=items.MessageLink)
+def message_links(messages, agent):  # type: ignore[no-untyped-def]
+    """Words in messages that become links: order numbers, names of products. Asked once for a whole thread."""
+
+
 @slot(since="0.1", item=items.Button)
 def bulk_actions(view, agent):  # type: ignore[no-untyped-def]
     """What can be done to the selected tickets of a list. `view` is its name ("unassigned", "department-3")."""

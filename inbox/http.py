@@ -8,6 +8,7 @@ transaction and in hooks that answer while a page is drawn: another server's slo
 from __future__ import annotations
 
 import datetime as dt
+import ipaddress
 import json as _json
 import re
 import threading
@@ -18,11 +19,12 @@ from typing import Any, Generic, TypeVar
 
 from flask import current_app
 
-from inbox.db import in_transaction, utcnow
+from inbox.db import current_config, in_transaction, release, utcnow
 from inbox.hookspecs import Kind
 from inbox.plugin_host import call
 
-__all__ = ["BadAnswer", "Cached", "Failed", "Refused", "Response", "Unreachable", "cached", "get", "post", "request"]
+__all__ = ["BadAnswer", "Cached", "Failed", "Refused", "Response", "Unreachable", "cached", "get", "owner_allows",
+           "post", "request"]
 
 T = TypeVar("T")
 TIMEOUT = 10.0  # seconds, for the whole of a request
@@ -104,6 +106,7 @@ def request(method: str, url: str, *, json: Any = None, data: Mapping[str, Any] 
     other. Raises Unreachable, Refused; RuntimeError inside a transaction or in a hook that may not use the network.
     """
     _refuse_here(url)
+    release()
     from inbox import http_client
 
     build: dict[str, Any] = {"json": json, "headers": headers, "params": params}
@@ -126,6 +129,22 @@ def host_of(url: str) -> str:
     """Who is asked, for messages: without a key that stands in the address."""
     found = re.match(r"[a-zA-Z][a-zA-Z0-9+.-]*://(?:[^/?#]*@)?([^/?#]+)", url)
     return found[1] if found else "The other side"
+
+
+def owner_allows(url: str) -> bool | None:
+    """Whether the site owner allows a private address (`private_hosts`); None for one that is not known to be private.
+
+    For pages that show it: nothing is looked up, so a name that leads to a private address counts as None.
+    """
+    from inbox.http_guard import Allowed, is_public
+
+    name = host_of(url).rpartition(":")[0] if re.search(r":\d+$", host_of(url)) else host_of(url)
+    allowed = Allowed(current_config().private_hosts)
+    try:
+        address = ipaddress.ip_address(name.strip("[]"))
+    except ValueError:
+        return True if allowed.names(name) else False if name == "localhost" else None
+    return None if is_public(address) else allowed.permits(name, address)
 
 
 # --- answers worth keeping --------------------------------------------------------------------------------------

@@ -45,13 +45,17 @@ class Allowed:
             except ValueError:
                 self._names.add(word)
 
+    def names(self, host: str) -> bool:
+        """True for a host that is allowed by its name."""
+        return host.lower().rstrip(".") in self._names
+
     def permits(self, host: str, address: Address) -> bool:
         """True when a connection to `address`, found by the name `host`, may be made."""
         if is_public(address):
             return True
         if address.is_unspecified or address.is_multicast:
             return False
-        return host.lower().rstrip(".") in self._names or any(
+        return self.names(host) or any(
             address.version == each.version and address in each for each in self._networks)
 
 

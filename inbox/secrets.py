@@ -11,8 +11,10 @@ import hashlib
 import hmac
 import os
 import secrets
+from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import sqlalchemy as sa
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
@@ -113,7 +115,11 @@ def rotate(config: Config) -> int:
 
 
 def re_encrypt() -> int:
-    """Encrypt every stored password and every secret of plugins with the first key; what cannot be read stays."""
+    """Encrypt every stored password and every secret of plugins with the first key; what cannot be read stays.
+
+    A plugin keeps secrets of its own in columns whose names end in `_sealed`; they are found by that name, whether or
+    not the plugin is loaded.
+    """
     done = 0
     with transaction() as current:
         for mailbox in current.scalars(sa.select(Mailbox)):
@@ -127,7 +133,21 @@ def re_encrypt() -> int:
             if stored is not None and (plain := _readable(stored)) is not None:
                 row.value = {**row.value, "secret": encrypt(plain)}
                 done += 1
+        for table, column in _sealed_columns(current.connection()):
+            for stored in current.scalars(sa.select(column).select_from(table).where(column.is_not(None))).all():
+                if (plain := _readable(stored)) is not None:  # no two ciphertexts are alike: the value is its key
+                    current.execute(sa.update(table).where(column == stored).values({column: encrypt(plain)}))
+                    done += 1
     return done
+
+
+def _sealed_columns(connection: sa.Connection) -> Iterator[tuple[sa.TableClause, Any]]:
+    """Columns of plugins' tables that hold what `encrypt` made."""
+    for (_, name), columns in sa.inspect(connection).get_multi_columns().items():
+        for each in columns:
+            if each["name"].endswith("_sealed"):
+                column = sa.column(each["name"], sa.Text)
+                yield sa.table(name or "", column), column
 
 
 def _readable(stored: str) -> str | None:

@@ -36,7 +36,7 @@ from inbox.core.models import (
     Ticket,
     ValueColumns,
 )
-from inbox.core.permissions import may, reach, visible
+from inbox.core.permissions import may, reach, require, visible
 from inbox.core.queue import run_soon
 from inbox.core.search import words as search_words
 from inbox.core.words import for_agent as words_for
@@ -53,6 +53,7 @@ from inbox.plugin_host.items import (
     HealthCheck,
     Job,
     Link,
+    MessageLink,
     NotificationType,
     Pages,
     Panel,
@@ -64,6 +65,7 @@ from inbox.plugin_host.items import (
     TicketView,
     TimelineEntry,
 )
+from inbox.secrets import SecretLost, decrypt, encrypt
 from inbox.web.field_parts import fields_from_form
 from inbox.web.i18n import negotiate as choose_language
 from inbox.web.plugin_parts import (
@@ -100,6 +102,7 @@ __all__ = [
     "Job",
     "Link",
     "Message",
+    "MessageLink",
     "Model",
     "NotAllowed",
     "NotFound",
@@ -110,6 +113,7 @@ __all__ = [
     "Rejected",
     "RowBadge",
     "SearchFilter",
+    "SecretLost",
     "Setting",
     "SettingTest",
     "Tag",
@@ -125,6 +129,8 @@ __all__ = [
     "choose_language",
     "current_agent",
     "customers",
+    "decrypt",
+    "encrypt",
     "events",
     "fields",
     "fields_from_form",
@@ -144,6 +150,7 @@ __all__ = [
     "reach",
     "record",
     "render",
+    "require",
     "run_soon",
     "search_words",
     "session",

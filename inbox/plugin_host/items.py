@@ -150,6 +150,21 @@ class TimelineEntry(Item):
 
 
 @dataclass(frozen=True)
+class MessageLink(Item):
+    """A word in a message that becomes a link, wherever it stands there by itself and is no link yet."""
+
+    message_id: int
+    word: str  # as it is written there: "#10482"
+    url: str
+    hint: str = ""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not isinstance(self.word, str) or not 1 < len(self.word.strip()) <= 100:
+            raise ItemError("MessageLink.word must be 2 to 100 characters.")
+
+
+@dataclass(frozen=True)
 class Column(Item):
     """A column of the ticket list. `cells(tickets)` gets the whole page at once: `{ticket.id: Badge or text}`."""
 

@@ -14,6 +14,8 @@ from inbox.core.models import Attachment, Ledger, Message
 from inbox.db import session, transaction
 from inbox.mail import sanitise
 from inbox.web.auth import actor, me
+from inbox.web.forms import linked
+from inbox.web.message_links import find_links, with_links
 from inbox.web.tickets import answer
 
 blueprint = Blueprint("messages", __name__)
@@ -54,7 +56,9 @@ def body(message_pk: int) -> Any:
     quoted = sanitise.fill_cids(message.html_quoted or "", inline_urls(message))
     if released:
         html, quoted = sanitise.show_remote(html), sanitise.show_remote(quoted)
-    page = render_template("ticket/body.html", html=Markup(html), quoted=Markup(quoted), message=message)  # noqa: S704
+    find_links([message])
+    page = render_template("ticket/body.html", html=with_links(Markup(html), message),  # noqa: S704
+                           quoted=with_links(Markup(quoted), message), message=message)  # noqa: S704
     response = Response(page, mimetype="text/html")
     response.headers["Content-Security-Policy"] = (RELEASED if released else HELD).format(SANDBOX)
     response.headers["Referrer-Policy"] = "no-referrer"
@@ -138,6 +142,9 @@ def mark_sent(message_pk: int) -> Any:
 @blueprint.app_template_global("message_parts")
 def message_parts(message: Message) -> dict[str, Any]:
     """What a template needs of a message's body and files."""
-    return {"html": body_html(message), "quoted": quoted_html(message), "files": files_of(message),
+    plain = not message.html
+    return {"html": with_links(linked(message.text) if plain else body_html(message), message),
+            "quoted": with_links(linked(message.text_quoted or "") if plain else quoted_html(message), message),
+            "files": files_of(message),
             "remote": "data-remote-src" in (message.html or "") + (message.html_quoted or ""),
             "can_retry": permissions.may(me(), "reply")}

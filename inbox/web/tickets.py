@@ -16,10 +16,12 @@ from inbox.core import agents, customers, departments, events, messages, notific
 from inbox.core.errors import Invalid
 from inbox.core.models import Agent, Department, Event, Message, Ticket
 from inbox.db import session, utcnow
+from inbox.plugin_host import call
 from inbox.web.auth import actor, me
 from inbox.web.desk import Place, list_of, sidebar
 from inbox.web.htmx import go_to, wants_partial
 from inbox.web.i18n import choose_zone
+from inbox.web.message_links import find_links
 
 blueprint = Blueprint("tickets", __name__)
 SHOWN_EVENTS = {
@@ -30,12 +32,14 @@ SHOWN_EVENTS = {
 
 @dataclass
 class Line:
-    """One line of the timeline: a message, or events of about the same moment."""
+    """One line of the timeline: a message, an event, or what a plugin knows of."""
 
     at: dt.datetime
     message: Message | None = None
     text: str = ""
     key: str = ""
+    tone: str = ""
+    url: str = ""
 
 
 def load(number: int) -> Ticket:
@@ -57,6 +61,7 @@ def pane(ticket: Ticket) -> dict[str, Any]:
     """What the ticket's pane shows."""
     thread = messages.thread(ticket, drafts_of=me())
     drafts = {each.kind: each for each in thread if each.state == "draft"}
+    find_links([each for each in thread if each.state != "draft"])
     return {"ticket": ticket, "timeline": timeline(ticket, [each for each in thread if each.state != "draft"]),
             "reply_to": messages.recipients_for_reply(ticket, thread), "drafts": drafts,
             "others": customers.tickets_of(ticket.customer, me(), limit=6),
@@ -69,6 +74,8 @@ def timeline(ticket: Ticket, thread: list[Message]) -> list[Line]:
     found = [each for each in events.of_ticket(ticket) if each.kind in SHOWN_EVENTS and each.data is not None]
     names = _names(found)
     lines += [Line(each.at, text=describe(each, names), key=f"e{each.id}") for each in found]
+    lines += [Line(each.at, text=each.text, key=f"x{place}", tone=each.tone, url=each.url)
+              for place, each in enumerate(call.slot("timeline_entries", ticket=ticket, agent=me()))]
     return sorted(lines, key=lambda line: (line.at, line.message is None, line.key))
 
 

@@ -1,0 +1,81 @@
+"""What did they buy: a customer's orders beside every ticket, from one or several WooCommerce shops."""
+
+import datetime as dt
+
+from inbox.toolkit import (
+    HealthCheck,
+    Job,
+    Link,
+    MessageLink,
+    Pages,
+    Panel,
+    Permission,
+    SearchFilter,
+    TimelineEntry,
+    gettext,
+    hookimpl,
+    may,
+    plugin_url,
+)
+from inbox_plugins.woocommerce import beside, hook, orders, refunds, settings_views, shops, views, words
+
+
+@hookimpl
+def register_permissions():
+    return [Permission(refunds.ABILITY, "Pay back orders in the shop")]
+
+
+@hookimpl
+def register_blueprints():
+    return [Pages(views.blueprint), Pages(settings_views.blueprint), Pages(hook.blueprint, signed=True)]
+
+
+@hookimpl
+def register_jobs():
+    return [Job("woocommerce.settle", dt.timedelta(minutes=1), refunds.settle_all),
+            Job("woocommerce.tidy", dt.timedelta(days=1), orders.forget_old)]
+
+
+@hookimpl
+def register_search_filters():
+    return [SearchFilter("woocommerce.order", "order", "Tickets of who placed an order", beside.tickets_with_order)]
+
+
+@hookimpl
+def register_health_checks():
+    return [HealthCheck("woocommerce.shops", "WooCommerce shops", beside.check_shops)]
+
+
+@hookimpl
+def settings_menu_links(agent):
+    if not may(agent, "manage_settings"):
+        return []
+    return [Link(gettext("WooCommerce shops"), plugin_url("shop_list"), icon="card")]
+
+
+@hookimpl
+def ticket_sidebar_panels(ticket, agent):
+    if ticket.customer is None:
+        return []
+    found = shops.active_shops()
+    return [Panel(gettext("Orders") if len(found) == 1 else gettext("Orders, %(shop)s", shop=shop.name),
+                  load=plugin_url("panel", shop_id=shop.id, number=ticket.number), order=20, lines=8)
+            for shop in found]
+
+
+@hookimpl
+def timeline_entries(ticket):
+    return [TimelineEntry(each.asked_at, words.of_refund(each), tone=words.REFUND_TONES[each.state])
+            for each in refunds.of_ticket(ticket)]
+
+
+@hookimpl
+def message_links(messages):
+    return [MessageLink(message_id, word, plugin_url("order", shop_id=order.shop_id, order_id=order.remote_id,
+                                                     ticket=number), hint=words.of_order(order))
+            for message_id, word, order, number in beside.numbers_in(messages)]
+
+
+@hookimpl
+def ticket_created(ticket):
+    beside.look_ahead(ticket)

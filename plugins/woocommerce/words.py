@@ -1,0 +1,62 @@
+"""What is shown of orders and refunds, in the reader's language."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from babel.numbers import format_currency
+from flask_babel import get_locale
+
+from inbox.toolkit import gettext
+from inbox_plugins.woocommerce.models import Order, Refund
+
+TONES = {"completed": "good", "processing": "info", "on-hold": "warn", "failed": "bad", "cancelled": "bad"}
+REFUND_TONES = {"asked": "warn", "unknown": "warn", "done": "", "refused": "bad", "not_made": "bad"}
+
+
+def status(word: str) -> str:
+    """A status of an order; one that another plugin of the shop has added is shown as it is."""
+    return {
+        "pending": gettext("waits for payment"), "processing": gettext("paid, not sent"),
+        "on-hold": gettext("on hold"), "completed": gettext("completed"), "cancelled": gettext("cancelled"),
+        "refunded": gettext("paid back"), "failed": gettext("payment failed"), "trash": gettext("thrown away"),
+        "checkout-draft": gettext("in the basket"),
+    }.get(word, word.replace("-", " "))
+
+
+def money(amount: Decimal | str, currency: str) -> str:
+    """An amount in its own currency, as the reader writes it."""
+    return str(format_currency(Decimal(amount), currency, locale=get_locale() or "en"))
+
+
+def items(order: Order) -> str:
+    """What was ordered, in a few words: the first line, and how many more there are."""
+    lines = order.data["items"]
+    if not lines:
+        return gettext("nothing")
+    first = lines[0]["name"] + (f" × {lines[0]['quantity']}" if lines[0]["quantity"] != "1" else "")
+    return first if len(lines) == 1 else gettext("%(item)s and %(n)s more", item=first, n=len(lines) - 1)
+
+
+def of_order(order: Order) -> str:
+    """An order in one line, for a hint."""
+    return f"{items(order)} · {status(order.data['status'])} · {money(order.total, order.data['currency'])}"[:300]
+
+
+def of_refund(refund: Refund) -> str:
+    """What is known of a refund, as one sentence."""
+    values = {"who": refund.agent_name or "?", "number": refund.number, "amount": money(refund.amount, refund.currency)}
+    if refund.state == "done" and refund.by_provider:
+        return gettext("%(who)s paid back %(amount)s of order #%(number)s", **values)
+    if refund.state == "done":
+        return gettext("%(who)s noted in the shop that %(amount)s of order #%(number)s are paid back", **values)
+    if refund.state == "refused":
+        return gettext("%(who)s wanted to pay back %(amount)s of order #%(number)s; the shop refused: %(words)s",
+                       words=refund.words[:120], **values)
+    if refund.state == "not_made":
+        return gettext("%(who)s wanted to pay back %(amount)s of order #%(number)s; the shop did not do it", **values)
+    if refund.state == "unknown":
+        return gettext("%(who)s asked the shop to pay back %(amount)s of order #%(number)s; nobody knows yet whether "
+                       "it did, and nothing is asked for a second time", **values)
+    return gettext("%(who)s asked the shop to pay back %(amount)s of order #%(number)s; it has not answered yet",
+                   **values)
