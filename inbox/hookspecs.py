@@ -188,6 +188,14 @@ def prepare_ticket(ticket, message):  # type: ignore[no-untyped-def]
     """
 
 
+# --- filter: a value in, a value of the same type out -----------------------------------------------------------
+
+
+@filter(since="0.1", answer=str)
+def filter_auto_reply(text, ticket):  # type: ignore[no-untyped-def]
+    """The words of an automatic answer, before it is sent. `ticket` is the one that a customer has just opened."""
+
+
 # --- event: after the commit, in a job --------------------------------------------------------------------------
 # Every event hook can also take `event` (id, kind, at, actor_kind, actor_id, source, data).
 
@@ -310,6 +318,11 @@ def ticket_buttons(ticket, agent):  # type: ignore[no-untyped-def]
 
 
 @slot(since="0.1", item=items.Link)
+def message_menu_items(message, ticket, agent):  # type: ignore[no-untyped-def]
+    """Lines in the "more" menu of a message. Asked for every message of a thread: be quick."""
+
+
+@slot(since="0.1", item=items.Link)
 def ticket_menu_items(ticket, agent):  # type: ignore[no-untyped-def]
     """Lines in the "more" menu of a ticket."""
 
@@ -327,3 +340,11 @@ def message_links(messages, agent):  # type: ignore[no-untyped-def]
 @slot(since="0.1", item=items.Button)
 def bulk_actions(view, agent):  # type: ignore[no-untyped-def]
     """What can be done to the selected tickets of a list. `view` is its name ("unassigned", "department-3")."""
+
+
+# --- lifecycle: told to one plugin about itself -----------------------------------------------------------------
+
+
+@lifecycle(since="0.1")
+def demo_desk():  # type: ignore[no-untyped-def]
+    """The demo desk was filled, and the plugin activated on it: add data that its visitors believe."""

@@ -20,7 +20,7 @@ from inbox.core import (
     tags,
     tickets,
 )
-from inbox.core.automatic import me, record, spend, why_not_answer
+from inbox.core.automatic import auto_reply_words, me, record, spend, why_not_answer
 from inbox.core.errors import CoreError, Invalid, NotAllowed, NotFound
 from inbox.core.events import Actor
 from inbox.core.messages import Body
@@ -124,6 +124,7 @@ __all__ = [
     "ValueColumns",
     "actor",
     "agents",
+    "auto_reply_words",
     "back_to_list",
     "back_to_ticket",
     "choose_language",

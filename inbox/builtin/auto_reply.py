@@ -14,6 +14,7 @@ from inbox.toolkit import (
     Message,
     Setting,
     Ticket,
+    auto_reply_words,
     hookimpl,
     may,
     me,
@@ -55,7 +56,7 @@ def ticket_created(ticket: Ticket, message: Message) -> None:
     text = _text_for(ticket)
     if not text or ticket.is_spam or ticket.trashed_at is not None or why_not_answer(message):
         return
-    body = Body(text)
+    body = Body(auto_reply_words(text, ticket))
     with transaction():
         if any(each.is_automatic and each.kind == "reply" for each in messages.thread(ticket)):
             return  # told of the same event before

@@ -59,3 +59,8 @@ def why_not_answer(message: Message) -> str | None:
         return "Nobody wrote this message to us by hand."
     reason: str | None = message.extra.get("unanswerable", "It did not come by mail.")
     return reason or None
+
+
+def auto_reply_words(text: str, ticket: Ticket) -> str:
+    """The words of an automatic answer, as plugins leave them. Not inside of a transaction."""
+    return call.filter("filter_auto_reply", text, ticket=ticket)

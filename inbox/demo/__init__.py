@@ -39,7 +39,7 @@ def seed(app: Flask) -> None:
 
     Takes some seconds. Call it before any job runs, in one process.
     """
-    from inbox.demo import desk, story  # only here: they bring the parser along
+    from inbox.demo import desk, plugins, story  # only here: they bring the parser along
 
     with work_context(app):
         if agents.has_owner():
@@ -47,5 +47,6 @@ def seed(app: Flask) -> None:
         ensure_key(current_config())
         desk.build()
     story.play(app)
+    plugins.activate(app)
     with work_context(app):
         settings.put("demo.seeded", True, by=BY)

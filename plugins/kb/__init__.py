@@ -3,9 +3,9 @@
 import datetime as dt
 
 from inbox.toolkit import Job, Link, Pages, Panel, Permission, gettext, hookimpl, plugin_url
-from inbox_plugins.kb import arrange, beside, feedback, help_centre, options, pages, views
+from inbox_plugins.kb import arrange, beside, demo, feedback, help_centre, options, pages, views
 
-__all__ = ["arrange", "beside", "views"]  # they add their pages to the blueprint
+__all__ = ["arrange", "views"]  # they add their pages to the blueprint
 
 
 @hookimpl
@@ -38,3 +38,19 @@ def main_menu_links(agent):
 @hookimpl
 def ticket_sidebar_panels(ticket, agent):
     return [Panel(gettext("Articles"), load=plugin_url("suggestions", number=ticket.number), order=30)]
+
+@hookimpl
+def message_menu_items(message, ticket, agent):
+    if beside.can_become_article(message, agent):
+        return [Link(gettext("Make an article of this"), plugin_url("from_message", message_pk=message.id),
+                     icon="book")]
+
+
+@hookimpl
+def filter_auto_reply(text, ticket):
+    return beside.with_articles(text, ticket)
+
+
+@hookimpl
+def demo_desk():
+    demo.fill()

@@ -50,7 +50,6 @@ def _edit(category: Category | None) -> Any:
     try:
         categories.save(category, names, icon=icon, by=me())
     except Invalid as problem:
-        session().rollback()
         return show("category.html", 422, category=category, names=names, icons=categories.ICONS, icon_name=icon,
                     error=problem)
     return done("category_list", gettext("The category is saved."))

@@ -9,7 +9,7 @@ from typing import Any
 
 from flask import request
 
-from inbox.toolkit import Agent, Body, Message, NotFound, Ticket, may, messages, plugin_url, session, settings, tickets
+from inbox.toolkit import Agent, Message, NotFound, Ticket, may, messages, plugin_url, session, settings, tickets
 from inbox_plugins.kb import markdown, search
 from inbox_plugins.kb.help_centre import address
 from inbox_plugins.kb.models import Translation
@@ -17,7 +17,8 @@ from inbox_plugins.kb.pages import blueprint, me, require, show
 from inbox_plugins.kb.views import editor
 
 BESIDE, IN_ANSWER = 5, 3
-LEAST = 4.0  # how well an article has to fit before a machine suggests it to a customer
+LEAST = 2.0  # how well an article has to fit before a machine suggests it to a customer
+BESIDE_THE_BEST = 0.4  # and how well compared with the first
 LONGEST = 600  # characters of a message that are looked at
 
 
@@ -97,7 +98,7 @@ def can_become_article(message: Message, agent: Agent) -> bool:
 # --- the automatic answer ---------------------------------------------------------------------------------------
 
 
-def with_articles(draft: Body, ticket: Ticket) -> Body | None:
+def with_articles(text: str, ticket: Ticket) -> str | None:
     """The automatic answer with up to three articles below, where they fit and the site owner wants it."""
     scope = f"mailbox:{ticket.mailbox_id}" if ticket.mailbox_id else settings.SITE
     chosen = settings.get_all(["kb.auto_reply", "kb.public"], scope)
@@ -105,12 +106,12 @@ def with_articles(draft: Body, ticket: Ticket) -> Body | None:
         return None
     asked = question(ticket)
     locale = search.guess(asked)
-    found = [each.translation for each in search.find(locale, asked, limit=IN_ANSWER, typing=False)
-             if each.score >= LEAST]
+    hits = search.find(locale, asked, limit=IN_ANSWER, typing=False)
+    found = [each.translation for each in hits if each.fit >= max(LEAST, hits[0].fit * BESIDE_THE_BEST)]
     if not found:
         return None
     lines = "\n\n".join(f"{each.live_title}\n{address(each, absolute=True)}" for each in found)
-    return Body(f"{draft.text.rstrip()}\n\n{WORDS[locale]}\n\n{lines}\n")
+    return f"{text.rstrip()}\n\n{WORDS[locale]}\n\n{lines}\n"
 
 
 WORDS = {

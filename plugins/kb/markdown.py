@@ -18,6 +18,7 @@ import nh3
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from markdownify import markdownify
+from markupsafe import Markup
 
 LONGEST = 200_000  # characters of an article
 WORDS_A_MINUTE = 200
@@ -50,7 +51,7 @@ class Heading:
 class Page:
     """An article as it is shown."""
 
-    html: str
+    html: Markup
     text: str  # without any marks
     summary: str
     minutes: int
@@ -66,7 +67,7 @@ def render(source: str) -> Page:
     parser = _parser()
     tokens = parser.parse(source[:LONGEST].replace("\x00", ""))
     _prepare(tokens)
-    html = _cleaner().clean(parser.renderer.render(tokens, parser.options, {}))
+    html = Markup(_cleaner().clean(parser.renderer.render(tokens, parser.options, {})))  # noqa: S704 (cleaned)
     text = plain(html)
     first = re.search(r"<p[^>]*>(.*?)</p>", html, re.DOTALL)
     return Page(html, text, shorten(plain(first[1]) if first else text, 180), _minutes(text))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 
 import sqlalchemy as sa
+from markupsafe import Markup
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from inbox.toolkit import Agent, Model, UtcDateTime, utcnow
@@ -99,6 +100,11 @@ class Translation(Model):
     not_useful: Mapped[int] = mapped_column(default=0)
 
     article: Mapped[Article] = relationship(back_populates="translations", lazy="joined")
+
+    @property
+    def shown(self) -> Markup:
+        """What readers see; the allow list was applied when it was published."""
+        return Markup(self.live_html)  # noqa: S704
 
     @property
     def is_live(self) -> bool:

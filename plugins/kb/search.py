@@ -44,10 +44,10 @@ _HIRAGANA = re.compile("[\u3041-\u309f]+")  # endings and particles, mostly
 
 @dataclass(frozen=True)
 class Hit:
-    """A text that was found, and how well it fits."""
+    """A text that was found. `fit` says how well, alike in few and in many articles: below 2 by chance, perhaps."""
 
     translation: Translation
-    score: float
+    fit: float
 
 
 # --- words ------------------------------------------------------------------------------------------------------
@@ -137,12 +137,13 @@ def find(locale: str, words: str, *, audiences: Sequence[str] = ("public",), lim
         beginnings.add(last)
     if not wanted and not beginnings:
         return []
-    scores = _scores(_rows(locale, wanted, sorted(beginnings), audiences), *_corpus(locale, audiences))
+    total, length = _corpus(locale, audiences)
+    scores = _scores(_rows(locale, wanted, sorted(beginnings), audiences), total, length)
     best = sorted(scores.items(), key=lambda each: (-each[1], each[0]))[:limit]
     found = {each.id: each for each in session().scalars(
         sa.select(Translation).where(Translation.id.in_([number for number, _ in best])).options(
             *([undefer(Translation.live_text)] if texts else [])))}
-    return [Hit(found[number], score) for number, score in best if number in found]
+    return [Hit(found[number], score / math.log(1 + total)) for number, score in best if number in found]
 
 
 def _unfinished(words: str) -> str:

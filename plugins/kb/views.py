@@ -8,7 +8,7 @@ from typing import Any
 
 from flask import Response, jsonify, request
 
-from inbox.toolkit import Invalid, NotFound, gettext, session
+from inbox.toolkit import Invalid, NotFound, gettext
 from inbox_plugins.kb import articles, categories, images, markdown
 from inbox_plugins.kb.articles import Changed, Text
 from inbox_plugins.kb.help_centre import address
@@ -78,7 +78,6 @@ def _save(article: Article | None) -> Any:
     except Changed as changed:
         return editor(article, locale, {**form, "body": body, "based_on": str(changed.version)}, changed, 409)
     except Invalid as problem:
-        session().rollback()
         return editor(article, locale, {**form, "body": body}, problem, 422)
     said = gettext("Saved. Readers do not see it yet.")
     if form.get("do") == "publish":

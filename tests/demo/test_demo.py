@@ -1,6 +1,7 @@
 """The demo desk: seeded once for all tests of this file, through the real intake, at the times its stories say."""
 
 import datetime as dt
+import re
 import tomllib
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -30,7 +31,9 @@ from inbox.core.models import (
     Ticket,
 )
 from inbox.db import db, utcnow, work_context
-from inbox.demo import letters, story
+from inbox.demo import letters, plugins, story
+from inbox.plugin_host import discover, lifecycle
+from inbox.testing.plugins import host_of, write_plugin
 
 NOW = dt.datetime(2026, 11, 22, 9, 0, tzinfo=dt.UTC)
 
@@ -181,6 +184,30 @@ def test_times_lie_in_the_last_two_weeks_and_in_order(session: Session) -> None:
     assert utcnow() - dt.timedelta(days=15) < times[0]
     assert times[-1] < utcnow() - dt.timedelta(minutes=1)
     assert times[-1] > utcnow() - dt.timedelta(minutes=30)
+
+
+# --- plugins ------------------------------------------------------------------------------------------------------
+
+
+def test_every_bundled_plugin_is_active(session: Session) -> None:
+    assert {each.name: each.state for each in lifecycle.plugins() if each.state != "active"} == {}
+
+
+def test_demo_desk_is_told_to_the_plugins_that_come_along(
+        app: Flask, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Those that others need come first; one that fails is left out."""
+    bundle = app.config["INBOX"].home / "bundle"
+    told = "from inbox.toolkit import hookimpl\n@hookimpl\ndef demo_desk():\n    "
+    write_plugin(bundle, "apple", told + "print('apple is told')", requires_plugins=["pear"])
+    write_plugin(bundle, "pear", told + "print('pear is told')")
+    write_plugin(bundle, "plum", "raise ValueError('no')")
+    host_of(app).raise_faults = False
+    with work_context(app):
+        monkeypatch.setattr(discover, "plugin_folders", lambda config: [bundle.resolve()])
+        plugins.activate(app)
+        states = {each.name: each.state for each in lifecycle.plugins()}
+    assert (states["apple"], states["pear"]) == ("active", "active") and states["plum"] != "active"
+    assert re.findall(r"(\w+) is told", capsys.readouterr().out) == ["pear", "apple"]
 
 
 # --- starting again -----------------------------------------------------------------------------------------------
