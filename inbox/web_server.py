@@ -8,6 +8,7 @@ A worker that dies is started anew on the same socket; meanwhile connections wai
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import signal
@@ -24,8 +25,7 @@ log = logging.getLogger(__name__)
 READY, REPLACE = "ready", "replace"
 START_SECONDS = 60.0
 LEAVE_SECONDS = 1.5  # between the first answer that closes its connection and the end
-STEADY_SECONDS = 10.0
-TRIES = 3  # a worker that dies soon after its start, this often in a row, ends the whole
+TRIES = 3  # workers that die before they are ready, this often in a row, end the whole
 
 
 class Server(Granian):  # type: ignore[misc,valid-type]
@@ -113,9 +113,10 @@ class Server(Granian):  # type: ignore[misc,valid-type]
 
     def _retire(self, worker: Any) -> None:
         """Let a worker answer what it has in hand, closing every connection, then end it."""
-        os.kill(worker.inner.pid, signal.SIGUSR2)
+        with contextlib.suppress(ProcessLookupError):  # it has just died by itself
+            os.kill(worker.inner.pid, signal.SIGUSR2)
         end = time.monotonic() + LEAVE_SECONDS
-        while time.monotonic() < end and not self.interrupt_signal:
+        while time.monotonic() < end and not self.interrupt_signal and worker.is_alive():
             time.sleep(0.05)
         worker.terminate()
         end = time.monotonic() + self.workers_kill_timeout
@@ -130,7 +131,7 @@ class Server(Granian):  # type: ignore[misc,valid-type]
     def _revive(self, index: int, spawn_target: Any, target_loader: Any) -> bool:
         """Start a worker in place of one that died. False when that is of no use."""
         dead = self.wrks[index]
-        self._failures = self._failures + 1 if time.monotonic() - dead.birth < STEADY_SECONDS else 0
+        self._failures = 0 if dead.inner.pid in self._ready else self._failures + 1
         log.error("Web process %s ended with code %s.", dead.inner.pid, dead.inner.exitcode)
         if self._failures >= TRIES:
             return False

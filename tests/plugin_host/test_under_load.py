@@ -17,13 +17,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from flask import Flask
 
 from inbox.config import Config
 from inbox.core import plugins
 from inbox.core.events import Actor
-from inbox.db import work_context
-from inbox.plugin_host import bring, lifecycle
+from inbox.db import db, transaction, work_context
+from inbox.plugin_host import bring, faults, lifecycle
+from inbox.plugin_host.models import Plugin
 from inbox.prepare import open_desk
 from inbox.testing.factories import make_ticket
 from tests.plugin_host.archives import files_of, make_zip
@@ -213,6 +215,30 @@ def test_web_processes_that_die_are_replaced_while_others_wait_for_an_answer(
     assert answer_of(program) == "404"  # the socket was never closed: the question waited for a new process
     _wait_for(lambda: len(web_processes(program)) == 2 and not before & web_processes(program), 20)
     assert "ended with code -9" in program.output()
+
+
+def test_code_that_ends_every_process_does_not_take_the_desk_down(start_program: Callable[..., Program],
+                                                                  desk: Path, tmp_path: Path) -> None:
+    """Past every check, by hand: the successor dies of it, the old process answers on, and the culprit is paused."""
+    with _core(desk):
+        bring.install_from(zipped(tmp_path, "1.0"))
+        lifecycle.activate("stamp")
+    program = start_program("run", home=desk)
+    program.wait_for_output("is ready.", 60)
+    (desk / "plugins" / "stamp" / "__init__.py").write_text("import os; os._exit(7)")
+    with Load(program.port) as load, _core(desk):
+        with transaction():
+            faults.move_revision(code=True)
+        program.wait_for_output("A new web process could not be started", 60)
+        _wait_for(lambda: state_of("stamp") == "paused", 60)
+        time.sleep(1)
+    assert load.failures == {}
+
+
+def state_of(name: str) -> str:
+    """The stored state of a plugin."""
+    db.session.rollback()
+    return str(db.session.scalar(sa.select(Plugin.state).where(Plugin.name == name)))
 
 
 def web_processes(program: Program) -> set[int]:
