@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import tomllib
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, get_type_hints
 from urllib.parse import urlsplit
@@ -94,6 +94,8 @@ def load_config(home: Path | str | None = None, **overrides: Any) -> Config:
     values.update({name: value for name, value in overrides.items() if value is not None})
     values["home"] = folder
     config = Config(**values)
+    if config.demo and not config.private_hosts:  # the demo's shop lies on this machine, as the demo itself
+        config = replace(config, private_hosts=config.host)
     _check(config)
     return config
 

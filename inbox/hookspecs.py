@@ -348,3 +348,11 @@ def bulk_actions(view, agent):  # type: ignore[no-untyped-def]
 @lifecycle(since="0.1")
 def demo_desk():  # type: ignore[no-untyped-def]
     """The demo desk was filled, and the plugin activated on it: add data that its visitors believe."""
+
+
+@lifecycle(since="0.1")
+def demo_started(shop):  # type: ignore[no-untyped-def]
+    """The demo desk starts: `shop` says where its WooCommerce is, which nobody else has (`url`, `key`, `secret`).
+
+    Told at every start, since the address may be another one.
+    """

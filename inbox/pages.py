@@ -54,6 +54,10 @@ def application(config: Config, mouth: Connection) -> Any:
     from inbox.recycling import follow_code
 
     app = create_app(config)
+    if config.demo:
+        from inbox.demo import shop
+
+        shop.open_in(app, config)
     answer, watching = Leaving(app), watchdog.start(app, processes.recycle_me)
 
     def ending() -> None:

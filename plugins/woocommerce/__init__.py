@@ -33,6 +33,7 @@ def register_blueprints():
 @hookimpl
 def register_jobs():
     return [Job("woocommerce.settle", dt.timedelta(minutes=1), refunds.settle_all),
+            Job("woocommerce.catch_up", dt.timedelta(minutes=1), beside.catch_up),
             Job("woocommerce.tidy", dt.timedelta(days=1), orders.forget_old)]
 
 
@@ -74,6 +75,17 @@ def message_links(messages):
     return [MessageLink(message_id, word, plugin_url("order", shop_id=order.shop_id, order_id=order.remote_id,
                                                      ticket=number), hint=words.of_order(order))
             for message_id, word, order, number in beside.numbers_in(messages)]
+
+
+@hookimpl
+def customer_timeline(customer, before):
+    return [TimelineEntry(each.placed_at, words.of_placing(each))
+            for each in orders.of_customer(customer) if before is None or each.placed_at < before][:30]
+
+
+@hookimpl
+def demo_started(shop):
+    shops.keep_demo(**shop)
 
 
 @hookimpl

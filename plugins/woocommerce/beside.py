@@ -13,6 +13,7 @@ from inbox_plugins.woocommerce import orders, shops
 from inbox_plugins.woocommerce.client import ShopError
 from inbox_plugins.woocommerce.models import Lookup, Order
 
+AT_ONCE = 20  # customers that are caught up with in a minute
 MOST_TEXT = 20_000  # characters of a message that are looked through
 
 
@@ -57,6 +58,19 @@ def look_ahead(ticket: Ticket) -> None:
     addresses = orders.addresses_of(customer) if customer is not None else []
     for shop_id in [each.id for each in shops.active_shops()]:
         orders.look_up(shops.get(shop_id), addresses)
+
+
+def catch_up() -> None:
+    """Job: look up who wrote before a shop was added, a few at a time, as long as their tickets are open."""
+    for shop_id in [each.id for each in shops.active_shops() if not each.problem]:
+        known = sa.select(Lookup.address).where(Lookup.shop_id == shop_id)
+        waiting = sa.select(CustomerAddress.normalised).join(
+            Ticket, Ticket.customer_id == CustomerAddress.customer_id).where(
+            Ticket.shelf.in_(("open", "pending")), CustomerAddress.kind == "mail",
+            CustomerAddress.normalised.not_in(known)).distinct().limit(AT_ONCE)
+        for address in session().scalars(waiting).all():
+            if orders.look_up(shops.get(shop_id), [address]).problem:
+                break
 
 
 def check_shops() -> str:

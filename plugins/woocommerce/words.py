@@ -43,6 +43,12 @@ def of_order(order: Order) -> str:
     return f"{items(order)} · {status(order.data['status'])} · {money(order.total, order.data['currency'])}"[:300]
 
 
+def of_placing(order: Order) -> str:
+    """The moment when an order was placed, in one line."""
+    return gettext("Ordered #%(number)s: %(items)s, %(amount)s", number=order.number, items=items(order),
+                   amount=money(order.total, order.data["currency"]))[:300]
+
+
 def of_refund(refund: Refund) -> str:
     """What is known of a refund, as one sentence."""
     values = {"who": refund.agent_name or "?", "number": refund.number, "amount": money(refund.amount, refund.currency)}

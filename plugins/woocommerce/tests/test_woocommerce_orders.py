@@ -232,3 +232,34 @@ def test_two_shops_have_a_panel_each(shop, ticket_of_maja, client, agent) -> Non
     second = shops.save(None, shops.Typed("Yarn", "https://yarn.example", "ck_1", "cs_1"), by=Actor.of(agent))
     page = client.get(f"/tickets/{ticket_of_maja.number}").text
     assert f"/panel/{shop.id}/" in page and f"/panel/{second.id}/" in page and "Orders, Yarn" in page
+
+
+def test_the_time_line_of_a_customer_tells_of_orders(shop, ticket_of_maja, client) -> None:
+    panel(client, ticket_of_maja, shop)
+    assert "Ordered #10482" in client.get(f"/customers/{ticket_of_maja.customer_id}").text
+
+
+def test_who_wrote_before_the_shop_was_added_is_caught_up_with(shop, remote_shop, ticket_of_maja, client) -> None:
+    from inbox_plugins.woocommerce import beside
+
+    beside.catch_up()
+    asked = len(remote_shop.shop.asked)
+    assert asked and "Wrong size" in client.get("/search", query_string={"q": "order:10482"}).text
+    beside.catch_up()
+    assert len(remote_shop.shop.asked) == asked
+
+
+def test_the_demo_desk_brings_its_shop_at_any_address(activate) -> None:
+    activate("woocommerce")
+    from inbox_plugins.woocommerce import shops
+
+    for port in (8000, 8000, 9000):
+        shops_of_demo(f"http://127.0.0.1:{port}/demo/shop")
+    assert [each.url for each in shops.all_shops()] == ["http://127.0.0.1:9000/demo/shop"]
+
+
+def shops_of_demo(url):
+    import importlib
+
+    call = importlib.import_module("inbox.plugin_host.call")
+    call.lifecycle("woocommerce", "demo_started", shop={"url": url, "key": "ck_1", "secret": "cs_1"})
