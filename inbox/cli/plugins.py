@@ -25,7 +25,8 @@ def plugin_list(config: Config, json_wanted: bool) -> None:
         found = lifecycle.plugins()
     if json_wanted:
         put_json([{"name": each.name, "title": each.title, "version": each.version, "state": each.state,
-                   "problem": each.problem, "folder": each.folder} for each in found])
+                   "problem": each.problem, "folder": each.folder, "source": each.source,
+                   "newer": each.newer} for each in found])
         return
     put_table(("name", "title", "version", "state", "problem"),
               [(each.name, each.title, each.version, each.state, each.problem) for each in found],

@@ -7,7 +7,10 @@ then two renames.
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from pathlib import Path
+from typing import ParamSpec, TypeVar
 
 from packaging.version import Version
 
@@ -24,7 +27,25 @@ from inbox.plugin_host.requirements import RequirementsError
 from inbox.plugin_host.store import Staged
 from inbox.plugin_host.trial import TrialError
 
+P = ParamSpec("P")
+R = TypeVar("R")
 
+
+def _alone(verb: Callable[P, R]) -> Callable[P, R]:
+    """One at a time: two people's changes would mix their files."""
+
+    @functools.wraps(verb)
+    def call(*words: P.args, **options: P.kwargs) -> R:
+        try:
+            with store.one_at_a_time(current_config()):
+                return verb(*words, **options)
+        except store.Busy as error:
+            raise PluginError(str(error)) from error
+
+    return call
+
+
+@_alone
 def add_files(path: Path, *, tell: Tell = nobody) -> str:
     """Copy a plugin from a folder, zip or wheel to where this site keeps its own. Returns its name.
 
@@ -49,6 +70,7 @@ def add_files(path: Path, *, tell: Tell = nobody) -> str:
     return seen.name
 
 
+@_alone
 def install_from(path: Path, *, tell: Tell = nobody) -> str:
     """Install a plugin from a folder, zip or wheel, all or nothing; it is not active yet. Returns its name.
 
@@ -69,6 +91,7 @@ def install_from(path: Path, *, tell: Tell = nobody) -> str:
     return seen.name
 
 
+@_alone
 def upgrade(name: str, path: Path | None = None, *, tell: Tell = nobody) -> str:
     """Replace an installed plugin by what lies at `path`; without one, take up what was put into its folder by hand.
 
@@ -92,6 +115,7 @@ def upgrade(name: str, path: Path | None = None, *, tell: Tell = nobody) -> str:
         store.discard(staged)
 
 
+@_alone
 def remove(name: str, *, tell: Tell = nobody) -> None:
     """Delete the files of a plugin that is not installed (any more). Raises PluginError."""
     config = current_config()

@@ -6,10 +6,13 @@ with a point is on its way in or out, and nobody looks at it.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,8 +20,28 @@ from inbox.config import Config
 from inbox.plugin_host import archive
 from inbox.plugin_host.archive import Inspection
 
+LOCK = ".lock"
 COMING, GOING, GONE = ".coming-", ".going-", ".gone-"
 STALE_SECONDS = 600  # what another process prepares is left alone
+
+
+class Busy(Exception):
+    """Somebody else changes the plugins of this site just now."""
+
+
+@contextmanager
+def one_at_a_time(config: Config) -> Iterator[None]:
+    """Within the block nobody else on this machine changes files of plugins. Raises Busy."""
+    config.plugin_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    handle = os.open(config.plugin_folder / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise Busy("Somebody else is changing plugins just now. Try again in a moment.") from error
+        yield
+    finally:
+        os.close(handle)
 
 
 @dataclass

@@ -72,7 +72,7 @@ def state() -> tuple[str, str]:
 def own_files(config: Config) -> list[str]:
     """What lies in this site's folders of plugins, by name."""
     return sorted(path.relative_to(config.home).as_posix() for parent in (config.plugin_folder, config.package_folder)
-                  if parent.is_dir() for path in parent.iterdir())
+                  if parent.is_dir() for path in parent.iterdir() if path.name != store.LOCK)
 
 
 def tables() -> list[str]:
@@ -157,6 +157,12 @@ def test_the_catalogue_is_what_came_with_the_program_and_is_not_installed(config
     assert [(each.name, each.folder) for each in lifecycle.catalogue()] == [("loyalty", folder)]
     lifecycle.install("loyalty")
     assert lifecycle.catalogue() == []
+
+
+def test_one_change_at_a_time(config: Config, tmp_path: Path, trusting) -> None:
+    with store.one_at_a_time(config), pytest.raises(PluginError, match="Somebody else is changing plugins"):
+        bring.install_from(zipped(tmp_path))
+    assert bring.install_from(zipped(tmp_path)) == "loyalty"
 
 
 # --- upgrade ----------------------------------------------------------------------------------------------------
