@@ -11,6 +11,7 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
+from types import SimpleNamespace
 from typing import Any, Generic, TypeVar
 from urllib.parse import urlsplit
 
@@ -139,10 +140,20 @@ class Fields(Generic[F]):
                 mine[row.field_id] = _value(type, row)
         return found
 
-    def check(self, typed: Mapping[int, Typed]) -> dict[int, list[dict[str, Any]]]:
-        """What would be stored, by field id. Raises Invalid (`field-<id>`) for the first that cannot be taken."""
-        known: dict[int, Any] = {each.id: each for each in self.all()}  # type: ignore[attr-defined]
-        return {field_id: _rows(known[field_id], text) for field_id, text in typed.items() if field_id in known}
+    def check(self, typed: Mapping[int, Typed], known: Sequence[F] | None = None) -> dict[int, list[dict[str, Any]]]:
+        """What would be stored, by field id. Raises Invalid (`field-<id>`) for the first that cannot be taken.
+
+        `known` are all fields, for those who ask often.
+        """
+        fields: Sequence[Any] = known if known is not None else self.all()
+        by_id = {each.id: each for each in fields}
+        return {field_id: _rows(by_id[field_id], text) for field_id, text in typed.items() if field_id in by_id}
+
+    def put_new(self, owners: Mapping[int, Mapping[int, list[dict[str, Any]]]]) -> None:
+        """Store what `check` returned for owners who have nothing yet, in a transaction and a few statements."""
+        session().add_all(self.values(field_id=field_id, **{self._owner_name: owner_id}, **columns)
+                          for owner_id, rows in owners.items() for field_id, found in rows.items() for columns in found)
+        session().flush()
 
     def put(self, owner_id: int, rows: Mapping[int, list[dict[str, Any]]]) -> list[int]:
         """Store what `check` returned, in a transaction. Returns the ids of the fields that changed."""
@@ -206,6 +217,13 @@ def _value(type: str, row: Any) -> Any:
 def _decimal(amount: int) -> Decimal:
     found = Decimal(amount) / SCALE
     return found.quantize(Decimal(1)) if found == found.to_integral() else found.normalize()
+
+
+def as_typed(type: str, rows: Sequence[Mapping[str, Any]]) -> str:
+    """What `check` returned for one field, as a person would type it."""
+    empty = {"text": None, "amount": None, "day": None, "currency": None}
+    found = [_value(type, SimpleNamespace(**{**empty, **row})) for row in rows]
+    return typed(found if type == "multi" else found[0] if found else None)
 
 
 def typed(value: Any) -> str:

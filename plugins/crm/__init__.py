@@ -19,6 +19,8 @@ from inbox_plugins.crm import (
     duplicate_views,  # noqa: F401  (its pages)
     duplicates,
     field_views,  # noqa: F401
+    import_views,  # noqa: F401
+    imports,
     organisations,
     panel,
     people_views,  # noqa: F401
@@ -78,6 +80,7 @@ def register_search_filters():
 @hookimpl
 def register_jobs():
     return [Job("crm.segments", every=dt.timedelta(minutes=5), run=segments.settle_all),
+            Job("crm.import", every=dt.timedelta(seconds=10), run=imports.work),
             Job("crm.reminders", every=dt.timedelta(minutes=5), run=tasks.remind)]
 
 

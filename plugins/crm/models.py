@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column, relationship
@@ -146,3 +147,52 @@ class Apart(Model):
 
     name: Mapped[str] = mapped_column(KEY, primary_key=True)
     count: Mapped[int]
+
+
+class Import(Model):
+    """A CSV file on its way in. Its rows wait in parts; a part goes with the transaction that stored what it held."""
+
+    __tablename__ = "crm_import"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    filename: Mapped[str] = mapped_column(sa.String(200))
+    agent_id: Mapped[int | None] = mapped_column(sa.ForeignKey("agent.id", ondelete="SET NULL"), index=True)
+    state: Mapped[str] = mapped_column(sa.String(10), default="loading")  # loading, mapping, running, stopped, done
+    columns: Mapped[list[str]] = mapped_column(sa.JSON, default=list)
+    mapping: Mapped[list[str]] = mapped_column(sa.JSON, default=list)  # what each column is
+    overwrite: Mapped[bool] = mapped_column(default=False)
+    total: Mapped[int] = mapped_column(default=0)
+    created: Mapped[int] = mapped_column(default=0)
+    changed: Mapped[int] = mapped_column(default=0)
+    same: Mapped[int] = mapped_column(default=0)
+    broken: Mapped[int] = mapped_column(default=0)
+    made_at: Mapped[dt.datetime] = mapped_column(UtcDateTime, default=utcnow)
+    ended_at: Mapped[dt.datetime | None] = mapped_column(UtcDateTime)
+
+    @property
+    def seen(self) -> int:
+        """How many rows have been dealt with."""
+        return self.created + self.changed + self.same + self.broken
+
+
+class ImportPart(Model):
+    """Some rows of an import, as `[line, cells, what is wrong]`."""
+
+    __tablename__ = "crm_import_part"
+
+    import_id: Mapped[int] = mapped_column(sa.ForeignKey("crm_import.id", ondelete="CASCADE"), primary_key=True)
+    position: Mapped[int] = mapped_column(primary_key=True)
+    rows: Mapped[list[list[Any]]] = mapped_column(sa.JSON)
+
+
+class ImportProblem(Model):
+    """A row that could not be taken, and why."""
+
+    __tablename__ = "crm_import_problem"
+    __table_args__ = (sa.Index("ix_crm_import_problem_line", "import_id", "line"),)
+
+    id: Mapped[int] = mapped_column(BIG, primary_key=True)
+    import_id: Mapped[int] = mapped_column(sa.ForeignKey("crm_import.id", ondelete="CASCADE"))
+    line: Mapped[int]
+    reason: Mapped[str] = mapped_column(sa.Text)
+    cells: Mapped[list[str]] = mapped_column(sa.JSON)
