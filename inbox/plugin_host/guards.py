@@ -13,7 +13,8 @@ from inbox.db import in_transaction, session
 from inbox.hookspecs import HookSpec, Kind
 from inbox.plugin_host.running import Call, answering
 
-LONGEST_WRITE = 3.0  # seconds a plugin may keep a write transaction open; everybody else waits for it
+LONGEST_WRITE = 2.0  # seconds a plugin may keep a write transaction open; everybody else waits for it
+HELD_WRITE = 5  # what that weighs toward pausing: paused after two
 LONGEST_LIST = 50  # items of one plugin for one place on a page
 LONGEST_TEXT = 100_000  # characters of something drawn by a plugin
 PLURALS = (Kind.slot, Kind.register)
