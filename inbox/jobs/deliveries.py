@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
+import os
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -199,6 +200,25 @@ def let_go(owner: str) -> None:
     with transaction() as current:
         current.execute(sa.update(Event).where(Event.lease_owner == owner, Event.dispatched_at.is_(None))
                         .values(lease_owner=None, lease_until=None).execution_options(synchronize_session=False))
+
+
+def let_go_of_the_dead(host: str) -> None:
+    """Give back what processes of this machine had in hand that ended without doing so: nobody has to wait for it."""
+    for owner in session().scalars(sa.select(Event.lease_owner).where(
+            Event.dispatched_at.is_(None), Event.lease_owner.startswith(f"{host}:", autoescape=True)).distinct()).all():
+        number = str(owner).removeprefix(f"{host}:").partition(":")[0]
+        if number.isdigit() and not _is_alive(int(number)):
+            let_go(str(owner))
+
+
+def _is_alive(number: int) -> bool:
+    try:
+        os.kill(number, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 # --- delivering one ---------------------------------------------------------------------------------------------

@@ -34,7 +34,12 @@ MAX_IN_HAND = 400
 
 def owner_name() -> str:
     """A name for this process and dispatcher, for leases."""
-    return f"{socket.gethostname()[:40]}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
+    return f"{host_name()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
+
+
+def host_name() -> str:
+    """This machine, in names of owners."""
+    return socket.gethostname()[:40]
 
 
 def deliver_due(app: Flask) -> int:
@@ -230,5 +235,6 @@ class Dispatcher:
         host = call.current()
         revision = host.revision() if host is not None else None
         if revision != self._revision or now - self._settled_at > SETTLE_SECONDS:
+            deliveries.let_go_of_the_dead(host_name())
             deliveries.settle_states()
             self._revision, self._settled_at = revision, now

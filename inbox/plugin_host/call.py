@@ -33,7 +33,7 @@ from inbox.db import in_transaction, no_writes, session
 from inbox.hookspecs import HookSpec, Kind
 from inbox.plugin_host import faults, running
 from inbox.plugin_host.faults import PluginFailure
-from inbox.plugin_host.guards import HELD_WRITE, SessionGuard, Snapshot, close_leaks, complaint, too_long
+from inbox.plugin_host.guards import SessionGuard, Snapshot, close_leaks, complaint, too_long
 from inbox.plugin_host.items import Item
 from inbox.plugin_host.registry import EXTENSION, PluginHost
 from inbox.plugin_host.running import Call, answering
@@ -316,8 +316,7 @@ def _run(host: PluginHost, spec: HookSpec, who: _Answerer, facts: dict[str, Any]
     _note_time(host, call, took, problem)
     if problem is None:
         return answer, None
-    faults.store(host, who.plugin, spec.name, problem, error=error, ticket_id=call.ticket_id, event_id=call.event_id,
-                 weight=HELD_WRITE if call.broken else 1)
+    faults.store(host, who.plugin, spec.name, problem, error=error, ticket_id=call.ticket_id, event_id=call.event_id)
     return None, problem
 
 

@@ -14,7 +14,8 @@ from inbox.hookspecs import HookSpec, Kind
 from inbox.plugin_host.running import Call, answering
 
 LONGEST_WRITE = 2.0  # seconds a plugin may keep a write transaction open; everybody else waits for it
-HELD_WRITE = 5  # what that weighs toward pausing: paused after two
+HELD = f"It kept a write transaction open for more than {LONGEST_WRITE:.0f} s; it was rolled back."
+HELD_WEIGHT = 5  # toward pausing
 LONGEST_LIST = 50  # items of one plugin for one place on a page
 LONGEST_TEXT = 100_000  # characters of something drawn by a plugin
 PLURALS = (Kind.slot, Kind.register)
@@ -68,7 +69,7 @@ class SessionGuard:
     def complaint(self, call: Call) -> str | None:
         """What happened to the session since, or None."""
         if call.broken:
-            return f"It kept a write transaction open for more than {LONGEST_WRITE:.0f} s; it was rolled back."
+            return HELD
         if call.writing is not None:
             return "It left a transaction open."
         if not self._may_write and self._session.get_transaction() is not self._root:

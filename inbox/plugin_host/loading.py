@@ -27,10 +27,6 @@ class LoadError(Exception):
     """A plugin's code cannot be used; the message names the plugin, the place and the next step."""
 
 
-class TakesTooLong(LoadError):
-    """It did not come to an end; in this process it is not tried again."""
-
-
 def run(host: PluginHost, plugin: str, what: str, function: Callable[..., T], *args: Any) -> T:
     """What the function returns. Raises LoadError (it took too long) and whatever the function raises.
 
@@ -57,7 +53,7 @@ def run(host: PluginHost, plugin: str, what: str, function: Callable[..., T], *a
     if not outcome:
         problem = f"It has been running for more than {LONGEST:.0f} s."
         faults.store(host, plugin, what, problem, trace=running.stack_of(thread.ident), weight=TOO_LONG)
-        raise TakesTooLong(f"Plugin {plugin}: {what} takes more than {LONGEST:.0f} s. Code that runs when a plugin is "
+        raise LoadError(f"Plugin {plugin}: {what} takes more than {LONGEST:.0f} s. Code that runs when a plugin is "
                            "loaded only defines things; move the rest into an answer to a hook.")
     return outcome[0]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import difflib
 import inspect
 import logging
@@ -23,7 +24,7 @@ from inbox.db import Base, db, in_transaction, session, transaction, work_contex
 from inbox.hookspecs import PROJECT, HookSpec
 from inbox.plugin_host import discover, faults, guards, loading, registrations
 from inbox.plugin_host.discover import Found
-from inbox.plugin_host.loading import LoadError, TakesTooLong
+from inbox.plugin_host.loading import LoadError
 from inbox.plugin_host.manifest import Manifest
 from inbox.plugin_host.models import Plugin, PluginRevision
 from inbox.plugin_host.running import RunningCalls
@@ -54,7 +55,7 @@ class PluginHost:
         """Told of a plugin that was paused and why, inside the transaction that pauses it."""
         self.on_register: list[Callable[[str, dict[str, list[Any]]], None]] = []
         """Told of what a plugin registers before anything is kept of it; they raise LoadError to refuse it."""
-        self._hopeless: dict[str, str] = {}  # took too long to load; not tried again in this process
+        self._failed: dict[str, dt.datetime] = {}  # what could not be loaded, as it was changed then
         self._loaded: dict[str, str] = {}  # name → version
         self._found: dict[str, Found] = {}  # of those that are loaded
         self._registered: dict[str, list[tuple[str, Any]]] = {}  # hook → (plugin, item)
@@ -93,13 +94,8 @@ class PluginHost:
         """State of every installed plugin by name; at most a second old. Loads what was installed meanwhile."""
         if self.config.safe_mode:
             return {}
-        is_old = time.monotonic() - self._looked_at >= FRESH_SECONDS and not in_transaction()
-        # Who knows something already does not wait while another thread loads a plugin.
-        if is_old and self._lock.acquire(blocking=self._revision is None):
-            try:
-                self._refresh()
-            finally:
-                self._lock.release()
+        if time.monotonic() - self._looked_at >= FRESH_SECONDS and not in_transaction():
+            self._refresh()
         return self._states
 
     def registered(self, hook: str) -> list[tuple[str, Any]]:
@@ -140,31 +136,41 @@ class PluginHost:
         return self._revision or 0
 
     def _refresh(self) -> None:
-        row = session().execute(sa.select(PluginRevision.value, PluginRevision.code)).first()
-        revision, code = (row.value, row.code) if row is not None else (0, 0)
-        if self.code is None:
-            self.code = code
+        revision = session().scalar(sa.select(PluginRevision.value)) or 0
         if revision != self._revision:
-            rows = session().execute(sa.select(Plugin.name, Plugin.state, Plugin.error)).all()
+            rows = session().execute(sa.select(Plugin.name, Plugin.state, Plugin.error, Plugin.changed_at)).all()
             self._states = {row.name: row.state for row in rows}
-            # A paused plugin is loaded, or events could not wait for it; not if its very code does the harm.
-            missing = [row.name for row in rows if row.name not in self._loaded | self._hopeless.keys()
-                       and not (row.state == "paused" and row.error)]
-            if missing:
-                found = discover.scan(self.config)
-                for name in missing:
-                    self._try_to_load(name, found.get(name))
+            # A paused plugin is loaded, or events could not wait for it; not if its very code does the harm. What
+            # could not be loaded is tried again when a person has changed something about it.
+            missing = {row.name: row.changed_at for row in rows
+                       if row.name not in self._loaded and self._failed.get(row.name) != row.changed_at
+                       and not (row.state == "paused" and row.error)}
+            if missing and not self._load_all(missing):
+                self._looked_at = time.monotonic()
+                return
             self._revision = revision
         self._looked_at = time.monotonic()
 
+    def _load_all(self, missing: dict[str, dt.datetime]) -> bool:
+        """False when another thread is just loading plugins; nobody who knows something already waits for that."""
+        if not self._lock.acquire(blocking=self._revision is None):
+            return False
+        try:
+            found = discover.scan(self.config)
+            for name, changed_at in missing.items():
+                if name not in self._loaded and self._failed.get(name) != changed_at:
+                    self._try_to_load(name, found.get(name), changed_at)
+        finally:
+            self._lock.release()
+        return True
+
     # --- loading -----------------------------------------------------------------------------------------------
 
-    def _try_to_load(self, name: str, found: Found | None) -> None:
+    def _try_to_load(self, name: str, found: Found | None, changed_at: dt.datetime) -> None:
         try:
             self.load(name, found)
         except LoadError as error:
-            if isinstance(error, TakesTooLong):
-                self._hopeless[name] = str(error)
+            self._failed[name] = changed_at
             self.broken[name] = str(error)
             log.error("Plugin %s is not loaded: %s", name, error)
             self._note(name, str(error))
@@ -253,7 +259,8 @@ class PluginHost:
                 stored = current.scalar(sa.select(Plugin.error).where(Plugin.name == name))
                 if stored != problem:
                     with transaction():
-                        current.execute(sa.update(Plugin).where(Plugin.name == name).values(error=problem))
+                        current.execute(sa.update(Plugin).where(Plugin.name == name)
+                                        .values(error=problem, changed_at=Plugin.changed_at))
         except SQLAlchemyError:
             log.exception("The state of plugin %s could not be stored.", name)
 

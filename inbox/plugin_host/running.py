@@ -96,12 +96,13 @@ class RunningCalls:
         self.scales: Scales | None = None  # where memory has a limit
         self.grown: dict[str, int] = {}  # bytes by which the process grew during calls of each plugin
         self.grew_in: dict[str, str] = {}  # the hook in which each grew last
+        self._put_down = 0  # the sum of it
         self._calls: dict[int, Call] = {}
 
     def begin(self, call: Call) -> None:
         """A call starts now."""
         if self.scales is not None:
-            call.weight = self.scales.weigh()
+            call.weight = self.scales.weigh() - self._put_down
         if self.blackbox is not None:
             call.place = self.blackbox.write(call)
         call.began = time.monotonic()
@@ -113,10 +114,16 @@ class RunningCalls:
         del self._calls[call.number]
         if call.place >= 0 and self.blackbox is not None:
             self.blackbox.clear(call.place)
-        if self.scales is not None and (grew := self.scales.weigh() - call.weight) >= GREW_BYTES:
+        if self.scales is not None and (grew := self.growth(call, self.scales.weigh())) >= GREW_BYTES:
             self.grown[call.plugin] = self.grown.get(call.plugin, 0) + grew
             self.grew_in[call.plugin] = call.hook
+            self._put_down += grew
         return took
+
+    def growth(self, call: Call, size: int) -> int:
+        """By how much the process, now of this size, has grown since a call began, without what calls that have
+        ended meanwhile have to answer for: a long call must not pay for a short one beside it."""
+        return size - self._put_down - call.weight
 
     def now(self) -> list[Call]:
         """Those that run now, oldest first."""

@@ -120,7 +120,8 @@ class Watchdog:
 
     def _look_at(self, call: Call, now: float) -> None:
         if guards.break_write(call, now):
-            log.warning("Plugin %s kept a write transaction open in %s; it was rolled back.", call.plugin, call.hook)
+            self._store(call.plugin, call.hook, guards.HELD, ticket_id=call.ticket_id, event_id=call.event_id,
+                        trace=running.stack_of(call.thread), weight=guards.HELD_WEIGHT)
         longest = call.longest
         if longest is None or now - call.began < longest * (call.strikes + 1):
             return
@@ -146,7 +147,7 @@ class Watchdog:
         grown = dict(self.host.running.grown)
         calls = self.host.running.now()
         for call in calls:
-            grown[call.plugin] = grown.get(call.plugin, 0) + size - call.weight
+            grown[call.plugin] = grown.get(call.plugin, 0) + self.host.running.growth(call, size)
         plugin = max(grown, key=lambda each: grown[each], default="")
         if plugin and grown[plugin] >= self._limit // 4:
             latest = next((each for each in reversed(calls) if each.plugin == plugin), None)
@@ -171,7 +172,7 @@ class Watchdog:
         if record.hook == "import":  # a paused plugin is loaded, or its events could not wait; but not such a one
             with work_context(self._app), transaction() as current:
                 current.execute(sa.update(Plugin).where(Plugin.name == record.plugin, Plugin.state == "paused")
-                                .values(error="Importing it ended the process."))
+                                .values(error="Importing it ended the process.", changed_at=Plugin.changed_at))
 
     # --- replaced functions ------------------------------------------------------------------------------------
 

@@ -257,6 +257,20 @@ def test_a_crash_between_answer_and_note_delivers_again(app, host) -> None:
     assert told == [task.event_id] * 2
 
 
+def test_what_a_dead_process_of_this_machine_had_in_hand_is_free_at_once(app, host) -> None:
+    def note_added(event):
+        pass
+
+    plug(app, "a", note_added)
+    add_note(make_ticket())
+    for owner, count in (("elsewhere:999999:x", 0), (dispatch.owner_name(), 0), ("here:999999:x", 1)):
+        deliveries.claim(owner)
+        deliveries.let_go_of_the_dead("here" if owner.startswith("here") else dispatch.host_name())
+        assert len(deliveries.claim("the next one", limit=0 if not count else 100)) == count
+        deliveries.let_go(owner)
+    assert waiting() == 1
+
+
 def test_two_processes_never_hold_events_of_one_ticket_out_of_order(app, host) -> None:
     def note_added(ticket):
         pass

@@ -381,6 +381,17 @@ def test_who_eats_memory_is_blamed_and_the_process_replaced(app: Flask, host: Pl
     sys.modules["inbox_plugins.hungry"].eaten.clear()
 
 
+def test_a_long_call_does_not_pay_for_a_short_one_beside_it() -> None:
+    calls, sizes = running.RunningCalls(), iter([100, 100, 160, 160])
+    calls.scales = SimpleNamespace(weigh=lambda: next(sizes) << 20)  # type: ignore[assignment]
+    long, short = Call("patient", "note_added", "event"), Call("hungry", "note_added", "event")
+    calls.begin(long)
+    calls.begin(short)
+    calls.end(short)
+    calls.end(long)
+    assert calls.grown == {"hungry": 60 << 20}
+
+
 DIES = """
 import pathlib
 from inbox.app import create_app
