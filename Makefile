@@ -11,7 +11,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 p
 PIP     = $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-sqlite test-postgresql check docs bench screenshots corpus translations wheel clean
+.PHONY: help run test test-sqlite test-postgresql check docs bench soak screenshots corpus translations wheel clean
 
 help: ## list what can be done here
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,6 +41,9 @@ docs: $(VENV)/.dev ## write docs/reference/commands.md and hooks.md anew
 
 bench: $(VENV)/.dev ## measure speed and memory with 10,000 and 100,000 tickets
 	$(VENV)/bin/python -m bench $(ARGS)
+
+soak: $(VENV)/.dev ## mail, replies and pages with every misbehaving plugin active; takes some minutes
+	$(VENV)/bin/python -m tests.chaos.run $(ARGS)
 
 screenshots: $(VENV)/.dev ## pictures of the main screens, light and dark, wide and narrow
 	$(VENV)/bin/python -m tests.browser.screenshots $(ARGS)

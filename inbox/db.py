@@ -169,6 +169,11 @@ def no_writes(why: str) -> Iterator[None]:
         _no_writes.reset(mark)
 
 
+def forbid_writes(why: str) -> None:
+    """The same until the end of the running context (a copy of another, as each call into a plugin has)."""
+    _no_writes.set(why)
+
+
 def refuse_writes() -> None:
     """Raise RuntimeError within a `no_writes()` block; else nothing."""
     why = _no_writes.get()

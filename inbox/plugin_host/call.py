@@ -29,7 +29,7 @@ from typing import Any, TypeVar
 
 from flask import current_app, has_app_context
 
-from inbox.db import in_transaction, no_writes, session
+from inbox.db import forbid_writes, in_transaction, session
 from inbox.hookspecs import HookSpec, Kind
 from inbox.plugin_host import faults, running
 from inbox.plugin_host.faults import PluginFailure
@@ -265,9 +265,13 @@ def _answerers(host: PluginHost, name: str, among: frozenset[str]) -> list[_Answ
     """Those who answer a hook, always-active features first, then by name."""
     if name not in host.specs:
         return []
-    found = [_Answerer(each.plugin_name, each.function, tuple(each.argnames))
-             for each in getattr(host.pm.hook, name).get_hookimpls() if each.plugin_name in among]
-    return sorted(found, key=lambda each: (each.plugin not in host.builtins, each.plugin))
+    answers = getattr(host.pm.hook, name).get_hookimpls()
+    known = host.answerers.get(name)
+    if known is None or known[0] != answers:
+        found = [_Answerer(each.plugin_name, each.function, tuple(each.argnames)) for each in answers]
+        known = host.answerers[name] = answers, sorted(
+            found, key=lambda each: (not each.plugin.startswith("builtin."), each.plugin))
+    return [each for each in known[1] if each.plugin in among]
 
 
 def _ask(host: PluginHost, spec: HookSpec, who: _Answerer, facts: dict[str, Any]) -> tuple[bool, Any]:
@@ -287,7 +291,7 @@ def _run(host: PluginHost, spec: HookSpec, who: _Answerer, facts: dict[str, Any]
     own = spec.args[0] if spec.kind in (Kind.prepare, Kind.filter) else None  # the one it may change
     limit = None if spec.kind is Kind.lifecycle else longest or running.LONGEST_CALL
     ticket_id = getattr(facts.get("ticket"), "id", None)
-    call = Call(who.plugin, spec.name, kind or spec.kind, facts.get("event"), ticket_id, limit)
+    call = Call(who.plugin, spec.name, kind or spec.kind.value, facts.get("event"), ticket_id, limit)
     fence, others = SessionGuard(may_write), Snapshot.of(facts, own)
     answer: Any = None
     error: BaseException | None = None
@@ -338,10 +342,9 @@ def _problem(spec: HookSpec, call: Call, fence: SessionGuard, error: BaseExcepti
 def _invoke(call: Call, who: _Answerer, facts: dict[str, Any], may_write: bool) -> Any:
     running.enter(call)
     chosen = {name: facts[name] for name in who.takes}
-    if may_write:
-        return who.function(**chosen)
-    with no_writes(f"Hook {call.hook} of plugin {call.plugin} may not write; write in an event hook."):
-        return who.function(**chosen)
+    if not may_write:
+        forbid_writes(f"Hook {call.hook} of plugin {call.plugin} may not write; write in an event hook.")
+    return who.function(**chosen)
 
 
 def _note_time(host: PluginHost, call: Call, took: float, problem: str | None) -> None:

@@ -60,6 +60,9 @@ class PluginHost:
         self._found: dict[str, Found] = {}  # of those that are loaded
         self._registered: dict[str, list[tuple[str, Any]]] = {}  # hook → (plugin, item)
         self._states: dict[str, str] = {}
+        self._active: frozenset[str] = frozenset()  # made of what follows
+        self._active_of: tuple[dict[str, str] | None, int, frozenset[str]] = (None, 0, frozenset())
+        self.answerers: dict[str, tuple[list[Any], list[Any]]] = {}  # kept by the caller
         self._revision: int | None = None
         self.code: int | None = None  # the number of the code this process has read; None: it has read none yet
         self._looked_at = 0.0
@@ -87,8 +90,12 @@ class PluginHost:
 
     def active(self) -> frozenset[str]:
         """Names of those to be asked now; at most a second old."""
-        return self.builtins | {name for name, state in self.states().items()
-                                if state == "active" and name in self._loaded}
+        states, before = self.states(), self._active_of
+        if before[0] is not states or before[1] != len(self._loaded) or before[2] is not self.builtins:
+            self._active = self.builtins | {name for name, state in states.items()
+                                            if state == "active" and name in self._loaded}
+            self._active_of = states, len(self._loaded), self.builtins
+        return self._active
 
     def states(self) -> dict[str, str]:
         """State of every installed plugin by name; at most a second old. Loads what was installed meanwhile."""

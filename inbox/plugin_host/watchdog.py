@@ -128,7 +128,7 @@ class Watchdog:
         call.strikes += 1
         self._store(call.plugin, call.hook, f"It has been running for more than {longest * call.strikes:.0f} s.",
                     ticket_id=call.ticket_id, event_id=call.event_id, trace=running.stack_of(call.thread),
-                    weight=WAITED if call.kind in WAITED_FOR else UNWAITED)
+                    weight=WAITED if call.kind in WAITED_FOR or call.broken else UNWAITED)
 
     def _store(self, plugin: str, hook: str, problem: str, *, ticket_id: int | None = None,
                event_id: int | None = None, trace: str = "", weight: int = 1) -> None:

@@ -19,7 +19,8 @@ from flask import Flask
 
 from inbox.app import create_app
 from inbox.config import Config
-from inbox.core import agents
+from inbox.core import agents, sending
+from inbox.core.events import Actor
 from inbox.core.models import Agent, Mailbox, Message, Ticket
 from inbox.db import db, session, transaction, utcnow, work_context
 from inbox.plugin_host import faults
@@ -209,12 +210,24 @@ class Desk:
                 if done.is_set():
                     return
                 self.view(path, views)
-                time.sleep(0.1)
+                time.sleep(0.4)
 
         for place in range(count):
             threading.Thread(target=look, args=(place,), daemon=True).start()
         yield views
         done.set()
+
+    def decide(self) -> int:
+        """What a person does about replies of which the desk cannot know whether they went out, because its process
+        ended while the mail server answered: look there, then send again or mark as sent. Returns how many."""
+        arrived = self.sent_out()
+        with work_context(self.app):
+            unknown = session().scalars(sa.select(Message).where(
+                Message.kind == "reply", Message.state == "unknown")).all()
+            for each in unknown:
+                act = sending.mark_sent if each.text.strip() in arrived else sending.retry
+                act(each, by=Actor.of(session().get_one(Agent, self.owner.id)))
+            return len(unknown)
 
     # --- the judge ---------------------------------------------------------------------------------------------
 
