@@ -12,6 +12,8 @@ import os
 import platform
 import sqlite3
 import statistics
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -210,6 +212,11 @@ def table(tickets: int, figures: list[Figure]) -> str:
     return "\n".join([*lines, *("| " + " | ".join(each.cells) + " |" for each in figures)])
 
 
+def hooks_in_own_process() -> str:
+    """What the caller of plugins costs."""
+    return subprocess.run([sys.executable, "-m", "bench.hooks"], check=True, capture_output=True, text=True).stdout.strip()
+
+
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
@@ -223,6 +230,8 @@ def main() -> None:
     for tickets in options.size or (10_000, 100_000):
         parts.append(table(tickets, measure(tickets, quick=options.quick)))
         print(f"\n{parts[-1]}", flush=True)
+    parts.append(hooks_in_own_process())
+    print(f"\n{parts[-1]}", flush=True)
     if options.write:
         head, _, rest = PAGE.read_text("utf-8").partition(BEGIN)
         PAGE.write_text(f"{head}{BEGIN}\n\n" + "\n\n".join(parts) + f"\n\n{END}{rest.partition(END)[2]}", "utf-8")

@@ -46,11 +46,17 @@ No plugin code runs inside a write of the core: on SQLite one slow answer would 
 is refused. Event answers open `with transaction():` around a write, and never use the network inside it.
 
 Events come at least once and, for one ticket, in order. A process can end between an answer and the note of it, so an
-answer uses `event.id` to find out that it ran before. A plugin is not told of what it did itself.
+answer uses `event.id` to find out that it ran before. A plugin is not told of what it did itself, unless its answer is
+marked with `@hears_itself` (below `@hookimpl`); chains of answers to answers end after five.
 
-Every failure (an exception, `sys.exit`, a wrong type, a transaction ended that was not its own, a call of more than 30
-seconds) is stored with plugin, hook, ticket and traceback. Ten within ten minutes pause the plugin: its events wait
-until a person resumes it with `inbox plugin activate`. `INBOX_SAFE_MODE=1` starts without any plugin.
+Every failure (an exception, `sys.exit`, a wrong type, a transaction ended that was not its own, a call of more than ten
+seconds) is stored with plugin, hook, ticket and traceback. Ten within ten minutes pause the plugin, grave ones sooner
+([how much each weighs](chaos.md)): admins get a mail, its events wait until a person resumes it on its page or with
+`inbox plugin activate`. `INBOX_SAFE_MODE=1` starts without any plugin; `INBOX_TRACE_HOOKS=1` logs every call.
+
+Limits: a panel has at most 50 facts and links, each text 2,000 characters; a place on a page takes 50 items of one
+plugin; a drawn template has at most 100,000 characters; a write transaction lasts two seconds at most; a plugin is
+imported within ten seconds.
 """
 TITLES = {Kind.register: "Things to register", Kind.check: "Checks", Kind.prepare: "Preparing new objects",
           Kind.choose: "Choices", Kind.filter: "Filters", Kind.event: "Events", Kind.slot: "Slots",
