@@ -214,7 +214,8 @@ def table(tickets: int, figures: list[Figure]) -> str:
 
 def hooks_in_own_process() -> str:
     """What the caller of plugins costs."""
-    return subprocess.run([sys.executable, "-m", "bench.hooks"], check=True, capture_output=True, text=True).stdout.strip()
+    done = subprocess.run([sys.executable, "-m", "bench.hooks"], check=True, capture_output=True, text=True)
+    return done.stdout.strip()
 
 
 def main() -> None:
