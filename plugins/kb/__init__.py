@@ -2,7 +2,7 @@
 
 import datetime as dt
 
-from inbox.toolkit import Job, Link, Pages, Panel, Permission, gettext, hookimpl, plugin_url
+from inbox.toolkit import Job, Link, Pages, Panel, Permission, gettext, hookimpl, me, plugin_url, settings
 from inbox_plugins.kb import arrange, beside, demo, feedback, help_centre, options, pages, views
 
 __all__ = ["arrange", "views"]  # they add their pages to the blueprint
@@ -37,7 +37,7 @@ def main_menu_links(agent):
 
 @hookimpl
 def ticket_sidebar_panels(ticket, agent):
-    return [Panel(gettext("Articles"), load=plugin_url("suggestions", number=ticket.number), order=30)]
+    return [Panel(gettext("Articles"), load=plugin_url("suggestions", number=ticket.number), order=30, lines=9)]
 
 @hookimpl
 def message_menu_items(message, ticket, agent):
@@ -53,4 +53,6 @@ def filter_auto_reply(text, ticket):
 
 @hookimpl
 def demo_desk():
-    demo.fill()
+    settings.put_all({"kb.contact": "support@fjordthread.example", "kb.links": "The shop https://fjordthread.example"},
+                     by=me())
+    demo.readers(demo.fill())

@@ -16,7 +16,8 @@ from inbox_plugins.kb.models import Translation
 from inbox_plugins.kb.pages import blueprint, me, require, show
 from inbox_plugins.kb.views import editor
 
-BESIDE, IN_ANSWER = 5, 3
+BESIDE, IN_ANSWER = 4, 3
+BY_CHANCE = 1.0  # what fits less is not even shown to an agent
 LEAST = 2.0  # how well an article has to fit before a machine suggests it to a customer
 BESIDE_THE_BEST = 0.4  # and how well compared with the first
 LONGEST = 600  # characters of a message that are looked at
@@ -42,7 +43,8 @@ def suggestions(number: int) -> Any:
     found = search.find(locale, asked, audiences=("public", "internal"), limit=BESIDE, typing=bool(words.strip()))
     is_open = bool(settings.get("kb.public"))
     return show("suggestions.html", ticket=ticket, q=words, locale=locale, may_reply=may(me(), "reply", ticket),
-                found=[_suggestion(each.translation, is_open) for each in found])
+                found=[_suggestion(each.translation, is_open) for each in found
+                       if words.strip() or each.fit >= BY_CHANCE])
 
 
 def _language(words: str, ticket: Ticket) -> str:
