@@ -11,6 +11,7 @@ from inbox.cli.people import agent, department, mailbox, token
 from inbox.cli.plugin_authors import plugin_check, plugin_new
 from inbox.cli.plugins import plugin
 from inbox.cli.run import init, run, smtp, web, worker
+from inbox.cli.themes import theme
 from inbox.cli.upkeep import backup, doctor, export_openapi, keys, restore, upgrade
 
 
@@ -24,8 +25,8 @@ def main() -> None:
     """
 
 
-for _command in (run, web, worker, smtp, init, receive, agent, department, mailbox, token, plugin, backup, restore,
-                 upgrade, keys, ledger, doctor, export_openapi):
+for _command in (run, web, worker, smtp, init, receive, agent, department, mailbox, token, plugin, theme, backup,
+                 restore, upgrade, keys, ledger, doctor, export_openapi):
     main.add_command(_command)
 plugin.add_command(plugin_new)
 plugin.add_command(plugin_check)

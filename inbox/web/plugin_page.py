@@ -18,7 +18,7 @@ from inbox.core.settings import Field
 from inbox.db import session
 from inbox.hookspecs import Kind
 from inbox.jobs import deliveries
-from inbox.plugin_host import glance, lifecycle, report, requirements
+from inbox.plugin_host import call, glance, lifecycle, report, requirements
 from inbox.plugin_host.lifecycle import PluginInfo
 from inbox.plugin_host.models import Plugin
 from inbox.plugin_host.registry import EXTENSION, PluginHost
@@ -93,6 +93,7 @@ def plugin_page(name: str, *, form: Form | None = None, problem: str = "", statu
     return page(
         "plugin", status, name=plugin.removeprefix("builtin."), plugin=plugin, info=info, problem=problem,
         title=info.title if info else host().title_of(plugin), report=known, asks=ASKS,
+        checks=[item for owner, item in call.register("register_health_checks") if owner == plugin],
         form=form or Form(fields), tests=setting_form.tests(plugin),
         mailboxes=mailboxes.all_mailboxes() if any(each.item.per_mailbox for each in fields) else [],
         parts=_takes_part(plugin, info, known), tickets=_ticket_numbers(known),
