@@ -259,11 +259,11 @@ def failure(plugin: str, plain: bool = False) -> Any:
     if plain:
         return Response(said + "\n", 500, mimetype="text/plain")
     if plugin_parts.is_lazy():
-        return render_template("plugin/_failed.html", title=title, link=more)
+        return render_template("plugin/_failed.html", title=title, link=more, plugin=plugin)
     if request.htmx and request.htmx.partial:  # type: ignore[attr-defined]
         return render_template("errors/_alert.html", message=said), 500, {
             "HX-Retarget": "#problem", "HX-Reswap": "innerHTML"}
-    return render_template("plugin/failed.html", message=said, link=more), 500
+    return render_template("plugin/failed.html", message=said, link=more, plugin=plugin), 500
 
 
 # --- static files -----------------------------------------------------------------------------------------------

@@ -24,11 +24,11 @@ from flask_login import current_user
 from markupsafe import Markup
 
 from inbox import secrets
-from inbox.core import automatic, settings
+from inbox.core import automatic, permissions, settings
 from inbox.core import tickets as core_tickets
 from inbox.core.events import Actor
 from inbox.core.models import Agent, Ticket
-from inbox.plugin_host import call
+from inbox.plugin_host import call, report
 from inbox.plugin_host.items import Panel, RowBadge
 from inbox.plugin_host.registry import EXTENSION, PluginHost
 from inbox.web import i18n, theming
@@ -172,6 +172,15 @@ def fault_page(plugin: str) -> str:
     return f"/settings/plugins/{plugin}"
 
 
+def trace_of(plugin: str) -> str:
+    """In development, for who may see faults: the traceback of a plugin's latest fault, to stand on the page itself."""
+    agent = current_agent()
+    if not current_app.config["INBOX"].dev or agent is None or not permissions.may(agent, "manage_settings"):
+        return ""
+    faults = report.report(plugin, latest=1).faults
+    return (faults[0].trace or faults[0].summary) if faults else ""
+
+
 # --- words ------------------------------------------------------------------------------------------------------
 
 
@@ -310,4 +319,5 @@ def init(app: Flask) -> None:
         sidebar=sidebar, settings_sections=allowed_sections, plugins_need_you=need_you, slot=slot,
         panel_content=panel_content, row_badges=row_badges, words_of=words_of,
         plugin_url=plugin_url, plugin_static=plugin_static,
-        said_by=said_by, fault_page=fault_page, plugin_title=lambda plugin: _host().title_of(plugin))
+        said_by=said_by, fault_page=fault_page,
+        plugin_trace=trace_of, plugin_title=lambda plugin: _host().title_of(plugin))

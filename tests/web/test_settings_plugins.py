@@ -1,5 +1,6 @@
 """The plugins page: what there is, how it does, the switches, and adding new ones by upload."""
 
+import dataclasses
 import io
 import re
 import time
@@ -246,8 +247,6 @@ def test_only_an_owner_uploads(admin, zipped, session) -> None:
 
 
 def test_uploading_can_be_switched_off(app: Flask, owner, zipped, session) -> None:
-    import dataclasses
-
     app.config["INBOX"] = dataclasses.replace(app.config["INBOX"], plugin_upload=False)
     assert "plugin_upload" in owner.get("/settings/plugins-add").text
     assert upload(owner, zipped).status_code == 403
@@ -279,3 +278,27 @@ def test_an_upload_can_be_thrown_away(owner, zipped, config) -> None:
     owner.post("/settings/plugins-add/cancel", page="/settings/plugins-add")
     assert list((config.home / "uploads").iterdir()) == []
     assert agree(owner, "").status_code == 404
+
+
+# --- in development ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dev", [True, False])
+def test_in_development_the_traceback_stands_on_the_page_that_failed(app, owner, config, session, dev: bool) -> None:
+    write_plugin(config.plugin_folder, "shop", """
+        from flask import Blueprint
+        from inbox.toolkit import Pages, hookimpl
+        pages = Blueprint("pages", __name__)
+        @pages.get("/orders")
+        def orders():
+            raise KeyError("tier")
+        @hookimpl
+        def register_blueprints():
+            return [Pages(pages)]
+    """)
+    lifecycle.activate("shop")
+    app.config["INBOX"] = dataclasses.replace(app.config["INBOX"], dev=dev)
+    host_of(app).raise_faults = False
+    page = owner.get("/x/shop/orders")
+    assert page.status_code == 500 and "failed here" in page.text
+    assert ("Traceback (most recent call last)" in page.text) is dev
