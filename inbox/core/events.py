@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from inbox.core.models import Agent, Customer, Event, Message, Ticket
 from inbox.db import fixed, in_transaction, session
+from inbox.plugin_host import call
 
 MAX_DEPTH = 5
 
@@ -50,6 +51,11 @@ KINDS: dict[str, str] = {
     "plugin_paused": "A plugin failed again and again, so it is not asked any more.",
     "plugin_changed": "A plugin was added, installed, activated, deactivated, upgraded, uninstalled or removed.",
 }
+
+
+def kinds() -> dict[str, str]:
+    """Every kind of event there can be now, and what it says: ours, and those of active plugins."""
+    return KINDS | {item.name: item.title for _plugin, item in call.register("register_events")}
 
 
 @dataclass(frozen=True)

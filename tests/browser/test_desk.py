@@ -211,3 +211,64 @@ def test_a_reply_can_be_sent_without_javascript(program: Program, browser: Brows
     page.get_by_role("button", name="Pending, waiting for the customer").click()
     expect(page.locator("#ticket-head")).to_contain_text("Pending")
     context.close()
+
+
+# --- what plugins add: panels that load later, rows that are selected -------------------------------------------
+
+
+def open_first(desk: Page) -> None:
+    desk.locator("#rows .tickets a").first.click()
+    expect(desk.locator("#pane[data-number]")).to_be_visible()
+
+
+def test_a_panel_arrives_without_moving_anything_and_stays_when_the_ticket_changes(desk: Page) -> None:
+    open_first(desk)
+    panel = desk.locator("#side .lazy-panel")
+    height = panel.bounding_box()["height"]  # type: ignore[index]
+    expect(panel).to_contain_text("A ticket was opened.")
+    assert panel.bounding_box()["height"] == height  # type: ignore[index]
+    panel.evaluate("panel => panel.dataset.kept = '1'")
+    desk.locator("#ticket-head summary", has_text="Tag").click()
+    desk.locator("#new-tag").fill("stamped")
+    desk.locator("#new-tag").press("Enter")
+    expect(desk.locator("#ticket-tags")).to_contain_text("stamped")
+    expect(panel).to_contain_text("A ticket was opened.")
+    assert panel.get_attribute("data-failed") and panel.locator(".skeleton").count() == 0
+
+
+def test_a_panel_that_cannot_be_loaded_says_so_and_tries_again(desk: Page) -> None:
+    desk.route("**/x/activity_log/tickets/*", lambda route: route.abort())
+    open_first(desk)
+    panel = desk.locator("#side .lazy-panel")
+    expect(panel).to_contain_text("This could not be loaded now.")
+    desk.unroute("**/x/activity_log/tickets/*")
+    panel.get_by_role("button", name="Try again").click()
+    expect(panel).to_contain_text("A ticket was opened.")
+
+
+def test_rows_are_selected_by_click_shift_and_key_and_the_bar_moves_nothing(desk: Page) -> None:
+    picks, rows = desk.locator("#rows .pick"), desk.locator("#rows li")
+    before = rows.nth(2).bounding_box()
+    rows.first.hover()
+    picks.first.click()
+    expect(desk.locator("#bulk output")).to_have_text("1 selected")
+    assert rows.nth(2).bounding_box() == before
+    picks.nth(3).click(modifiers=["Shift"])
+    expect(desk.locator("#bulk output")).to_have_text("4 selected")
+    desk.keyboard.press("Escape")
+    expect(desk.locator("#bulk")).to_be_hidden()
+    desk.keyboard.press("j")
+    expect(desk.locator("#pane[data-number]")).to_be_visible()
+    desk.keyboard.press("x")
+    expect(desk.locator("#bulk output")).to_have_text("1 selected")
+
+
+def test_a_bulk_action_is_done_to_the_selected_tickets(desk: Page) -> None:
+    desk.locator("#rows li").first.hover()
+    desk.locator("#rows .pick").first.click()
+    desk.locator("#rows .pick").nth(1).click()
+    desk.locator("#bulk summary").click()
+    desk.locator("#bulk-tag").fill("in bulk")
+    desk.locator("#bulk").get_by_role("button", name="Add").click()
+    expect(desk.get_by_role("status")).to_have_text("2 tickets have the tag in bulk now.")
+    expect(desk.locator("#rows .chip", has_text="in bulk")).to_have_count(2)

@@ -83,7 +83,7 @@ def index() -> str:
         ticket=tickets.get(number, agent) if number else None, before=args.get("before", type=int))
     wanted = {name: args.get(name) or None for name in ("agent", "kind", "ticket")}
     return render("page.html", lines=_lines(found), next=following, wanted=wanted, agents=agents.all_agents(),
-                  kinds={kind: gettext(words) for kind, words in events.KINDS.items()})
+                  kinds={kind: gettext(words) for kind, words in events.kinds().items()})
 
 
 @pages.get("/tickets/<int:number>")
@@ -106,8 +106,9 @@ def _agent() -> Agent:
 def _lines(found: list[Event]) -> list[Line]:
     names = {each.id: each.name for each in agents.all_agents()}
     numbers = tickets.numbers(each.ticket_id for each in found)
-    return [Line(each, _who(each, names), _what(each, names), numbers.get(each.ticket_id or 0), _through(each.source))
-            for each in found]
+    kinds = events.kinds()
+    return [Line(each, _who(each, names), _what(each, names, kinds), numbers.get(each.ticket_id or 0),
+                 _through(each.source)) for each in found]
 
 
 def _who(event: Event, names: dict[int, str]) -> str:
@@ -116,8 +117,8 @@ def _who(event: Event, names: dict[int, str]) -> str:
     return gettext("A customer") if event.actor_kind == "customer" else gettext("The desk")
 
 
-def _what(event: Event, names: dict[int, str]) -> str:
-    words = gettext(events.KINDS[event.kind]) if event.kind in events.KINDS else event.kind
+def _what(event: Event, names: dict[int, str], kinds: dict[str, str]) -> str:
+    words = gettext(kinds[event.kind]) if event.kind in kinds else event.kind
     data: dict[str, Any] = event.data or {}
     detail = {"ticket_assigned": names.get(data.get("agent") or 0, ""), "settings_changed": data.get("key", "")}.get(
         event.kind, data.get("tag") or data.get("status") or data.get("priority") or "")

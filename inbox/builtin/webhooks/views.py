@@ -65,7 +65,7 @@ def _typed() -> dict[str, Any]:
 def _form(webhook: Webhook | None, values: dict[str, Any], error: Invalid | None = None) -> str:
     log, following = hooks.deliveries(webhook, before=request.args.get("before", type=int)) if webhook else ([], None)
     return render("webhook.html", webhook=webhook, values=values, error=error, log=log, next=following,
-                  kinds={kind: gettext(words) for kind, words in events.KINDS.items()})
+                  kinds={kind: gettext(words) for kind, words in events.kinds().items()})
 
 
 @pages.post("/<int:webhook_id>/secret")

@@ -1,5 +1,5 @@
 // Single keys for what agents do all day. Never while typing.
-const typing = (element) => element?.closest("input, textarea, select, [contenteditable=true]");
+const typing = (element) => element?.closest("input:not(.pick), textarea, select, [contenteditable=true]");
 
 function move(step) {
   const rows = [...document.querySelectorAll("#rows .tickets a")];
