@@ -10,7 +10,7 @@ import click
 import pytest
 
 from inbox.config import Config
-from tests.support.commands_page import PAGE, commands
+from tests.support.commands_page import PAGE, commands, with_builtins
 from tests.support.commands_page import page as commands_page
 
 pytestmark = pytest.mark.once
@@ -74,7 +74,7 @@ def command_tree() -> click.Group:
     from inbox.cli import main
 
     assert isinstance(main, click.Group)
-    return main
+    return with_builtins(main)
 
 
 def unknown_command(line: str, main: click.Group) -> str | None:

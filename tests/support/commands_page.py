@@ -1,10 +1,13 @@
 """Writes docs/reference/commands.md from the commands themselves (`make docs`)."""
 
+import copy
 import inspect
 from collections.abc import Iterator
 from pathlib import Path
 
 import click
+
+from inbox.plugin_host import discover
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "commands.md"
 INTRODUCTION = """# Commands
@@ -12,6 +15,18 @@ INTRODUCTION = """# Commands
 Written by `make docs` from the commands themselves; `inbox COMMAND --help` says the same. Every command reads the
 [settings](settings.md) first. Errors go to standard error with a way out, and the exit code is not 0.
 """
+
+
+def with_builtins(main: click.Group) -> click.Group:
+    """The `inbox` command with what always-active features add to it."""
+    whole = copy.copy(main)
+    whole.commands = dict(main.commands)
+    for name, module in discover.builtins():
+        found = {item.command.name: item.command for item in getattr(module, "register_commands", list)()}
+        if found:
+            short = name.removeprefix("builtin.")
+            whole.commands[short] = click.Group(short, commands=found, help=f"Commands of {short}.")
+    return whole
 
 
 def commands(group: click.Group, words: tuple[str, ...] = ("inbox",)) -> Iterator[tuple[str, click.Command]]:
@@ -41,7 +56,7 @@ def describe(name: str, command: click.Command) -> str:
 
 def page(main: click.Group) -> str:
     """Return the whole page."""
-    return "\n".join([INTRODUCTION, *(describe(name, command) for name, command in commands(main))])
+    return "\n".join([INTRODUCTION, *(describe(name, command) for name, command in commands(with_builtins(main)))])
 
 
 if __name__ == "__main__":
