@@ -87,6 +87,12 @@ class Desk:
         session().expire_all()
         return count
 
+    def tell(self, plugin: str, hook: str) -> None:
+        """Tell one active plugin about itself, by a hook of the kind lifecycle."""
+        call.lifecycle(plugin, hook)
+        session().rollback()
+        session().expire_all()
+
     def run_job(self, name: str) -> None:
         """Run a job that an active plugin has registered, once, now."""
         plugin, job = next((plugin, job) for plugin, job in call.register("register_jobs") if job.name == name)

@@ -87,3 +87,8 @@ def ticket_status_changed(ticket: Ticket) -> None:
 @hookimpl
 def ticket_moved(ticket: Ticket) -> None:
     keep.retell(ticket.id)
+
+
+@hookimpl
+def demo_desk() -> None:
+    keep.go_on()

@@ -22,7 +22,7 @@ from inbox.toolkit import (
     may,
     plugin_url,
 )
-from inbox_plugins.sla import targets, watch, words
+from inbox_plugins.sla import demo, targets, watch, words
 from inbox_plugins.sla.views import pages, soon
 
 
@@ -124,3 +124,8 @@ def ticket_sidebar_panels(ticket: Ticket) -> list[Panel]:
         return []
     facts = {words.kind_title(row.kind): words.standing(row) for row in rows}  # of several answers the latest
     return [Panel(gettext("Service levels"), facts=facts, order=-20)]
+
+
+@hookimpl
+def demo_desk() -> None:
+    demo.fill()

@@ -203,3 +203,11 @@ def test_holidays_of_a_country():
     assert holidays.public("NO", [2026])[dt.date(2026, 5, 17)]
     with pytest.raises(Invalid):
         holidays.public("XX", [2026])
+
+
+def test_the_demo_desk_has_service_levels(activate, receive_email, desk):
+    activate("sla")
+    ticket = receive_email("Where is it?")
+    desk.tell("sla", "demo_desk")
+    assert set(clocks(ticket)) == {"first_reply"}
+    assert session().scalar(sa.select(SlaPolicy.name)) == "Everybody"
