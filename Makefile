@@ -35,9 +35,11 @@ check: $(VENV)/.dev ## style, types, import walls, hook contract, documents in s
 	$(VENV)/bin/mypy
 	$(VENV)/bin/python -m pytest -q tests/test_architecture.py tests/test_hookspecs.py tests/test_docs.py
 
-docs: $(VENV)/.dev ## write docs/reference/commands.md and hooks.md anew
+docs: $(VENV)/.dev ## write docs/reference/commands.md, hooks.md, events.md and toolkit.md anew
 	$(VENV)/bin/python -m tests.support.commands_page
 	$(VENV)/bin/python -m tests.support.hooks_page
+	$(VENV)/bin/python -m tests.support.events_page
+	$(VENV)/bin/python -m tests.support.toolkit_page
 
 bench: $(VENV)/.dev ## measure speed and memory with 10,000 and 100,000 tickets
 	$(VENV)/bin/python -m bench $(ARGS)

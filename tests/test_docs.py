@@ -10,6 +10,7 @@ import click
 import pytest
 
 from inbox.config import Config
+from tests.support import events_page, toolkit_page
 from tests.support.commands_page import PAGE, commands, with_builtins
 from tests.support.commands_page import page as commands_page
 
@@ -117,6 +118,26 @@ def test_unknown_commands_are_found() -> None:
 
 def test_commands_page_is_up_to_date() -> None:
     assert PAGE.read_text("utf-8") == commands_page(command_tree()), "run `make docs`"
+
+
+def test_events_page_is_up_to_date() -> None:
+    assert events_page.PAGE.read_text("utf-8") == events_page.page(), "run `make docs`"
+
+
+def test_every_event_is_recorded_somewhere_with_what_it_carries() -> None:
+    known = events_page.carried()
+    assert known.keys() <= events_page.KINDS.keys()
+    assert known["ticket_assigned"] == {"ticket", "agent", "before"}
+    assert known["reply_failed"] == {"ticket", "message", "state"}  # the kind is chosen at run time there
+
+
+def test_toolkit_page_is_up_to_date() -> None:
+    assert toolkit_page.PAGE.read_text("utf-8") == toolkit_page.page(), "run `make docs`"
+
+
+def test_every_name_of_the_toolkit_says_what_it_is() -> None:
+    silent = [line for line in toolkit_page.page().splitlines() if re.fullmatch(r"\| `[^`]+` \|  \|", line)]
+    assert silent == []
 
 
 def test_every_command_and_option_says_what_it_does() -> None:

@@ -52,6 +52,7 @@ def by_email(email: str) -> Agent | None:
 
 
 def by_id(agent_id: int) -> Agent | None:
+    """An agent, active or not; None when there is none of that id."""
     return session().get(Agent, agent_id)
 
 
@@ -70,6 +71,7 @@ def colleagues(department: Department | int) -> list[Agent]:
 
 
 def roles() -> list[Role]:
+    """All roles, the most powerful first."""
     return list(session().scalars(sa.select(Role).order_by(Role.id)))
 
 

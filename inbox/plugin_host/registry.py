@@ -251,6 +251,8 @@ class PluginHost:
             near = difflib.get_close_matches(hook, self.specs, n=1)
             hint = f" Did you mean {near[0]}?" if near else ""
             raise LoadError(f"{where}: there is no hook called {hook}.{hint}")
+        if spec.status == "deprecated":
+            log.warning("Plugin %s answers %s, which will go away; the reference of hooks says when.", plugin, hook)
         if options.get("wrapper") or options.get("hookwrapper"):
             raise LoadError(f"{where}: {hook} is written as a wrapper; a plugin answers, it does not wrap others.")
         for name, parameter in inspect.signature(function).parameters.items():

@@ -1,5 +1,6 @@
 """The caller: each kind's rules, and what a bad plugin costs (a stored fault, nothing else)."""
 
+import dataclasses
 import sys
 import types
 from collections.abc import Callable
@@ -416,3 +417,13 @@ def test_answers_that_match_no_hook_are_refused(host, make: Callable[[], Any], s
     with pytest.raises(LoadError, match=says):
         host.register("kb", module)
     assert not host.pm.has_plugin("kb")
+
+
+def test_a_hook_that_will_go_away_is_answered_and_said_so(host, caplog: pytest.LogCaptureFixture) -> None:
+    host.specs["prepare_ticket"] = dataclasses.replace(host.specs["prepare_ticket"], status="deprecated")
+    module = types.ModuleType("kb")
+    module.prepare_ticket = hookimpl(lambda ticket: None)  # type: ignore[attr-defined]
+    module.prepare_ticket.__name__ = "prepare_ticket"
+    host.register("kb", module)
+    assert host.pm.has_plugin("kb")
+    assert "Plugin kb answers prepare_ticket, which will go away" in caplog.text
