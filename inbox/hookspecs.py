@@ -156,6 +156,16 @@ def register_search_filters():  # type: ignore[no-untyped-def]
     """Filters of the search box, like `order:1234`. Returns `SearchFilter` items."""
 
 
+@register(since="0.1", item=items.PersonalData)
+def register_personal_data():  # type: ignore[no-untyped-def]
+    """What the plugin stores about customers, to be told to them and erased. Returns `PersonalData` items."""
+
+
+@register(since="0.1", item=items.Placeholder)
+def register_placeholders():  # type: ignore[no-untyped-def]
+    """Words in braces that saved replies are filled in with. Returns `Placeholder` items."""
+
+
 @register(since="0.1", item=items.NotificationType)
 def register_notification_types():  # type: ignore[no-untyped-def]
     """What agents can choose to be told of. Returns `NotificationType` items."""

@@ -275,6 +275,25 @@ class SearchFilter(_Named):
 
 
 @dataclass(frozen=True)
+class PersonalData(_Named):
+    """What a plugin stores about customers. `export(customer_id)` returns it as values that JSON can hold;
+    `erase(customer_id, addresses)` deletes it, and does no harm when it is called again."""
+
+    name: str
+    export: Callable[[int], Any]
+    erase: Callable[[int, list[str]], None]
+
+
+@dataclass(frozen=True)
+class Placeholder(_Named):
+    """What a saved reply can say: `{crm.organisation}`. `value(ticket)` returns the text, no markup; no network."""
+
+    name: str
+    title: str
+    value: Callable[[Any], str]
+
+
+@dataclass(frozen=True)
 class NotificationType(_Named):
     """Something an agent can choose to be told of, in the profile."""
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 from dataclasses import dataclass
 from typing import Any
 
-from flask import Blueprint, redirect, render_template, request, url_for
+from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
 from flask_babel import gettext
 
-from inbox.core import customers
+from inbox.core import customers, permissions, personal_data
+from inbox.core.errors import CoreError, Invalid
 from inbox.core.models import Customer, Message
 from inbox.plugin_host import call
 from inbox.web.auth import actor, me
@@ -73,3 +75,47 @@ def rename(customer_id: int) -> Any:
     customer = customers.get(customer_id, me())
     customers.rename(customer, request.form.get("name", ""), by=actor())
     return redirect(url_for("customers.show", customer_id=customer.id), 303)
+
+
+# --- personal data ----------------------------------------------------------------------------------------------
+
+
+@blueprint.get("/customers/<int:customer_id>/personal-data")
+def personal(customer_id: int) -> Any:
+    """Get all that is stored about a customer, or erase it."""
+    return _personal(_whose(customer_id))
+
+
+def _whose(customer_id: int) -> Customer:
+    customer = customers.get(customer_id, me())
+    permissions.require(actor(), "purge")
+    return customer
+
+
+def _personal(customer: Customer, error: CoreError | None = None, status: int = 200) -> Any:
+    return render_template("customer/personal.html", customer=customer, place=None, error=error, **sidebar()), status
+
+
+@blueprint.get("/customers/<int:customer_id>/personal-data.json")
+def personal_file(customer_id: int) -> Any:
+    """Everything as a file."""
+    found = personal_data.export(_whose(customer_id), by=actor())
+    text = json.dumps(found, ensure_ascii=False, indent=2, default=str)
+    return Response(text, mimetype="application/json", headers={
+        "Content-Disposition": f'attachment; filename="customer-{customer_id}.json"', "Cache-Control": "no-store"})
+
+
+@blueprint.post("/customers/<int:customer_id>/erase")
+def erase(customer_id: int) -> Any:
+    """Erase it, after the name or address was typed."""
+    customer = _whose(customer_id)
+    if request.form.get("typed", "").strip() != customer.display_name:
+        return _personal(customer, Invalid("typed", "Type it exactly as it stands there."), 422)
+    try:
+        personal_data.erase(customer, by=actor())
+    except Invalid:
+        raise
+    except CoreError as problem:
+        return _personal(customer, problem, 409)
+    flash(gettext("Everything about this customer is erased."))
+    return redirect(url_for("desk.first"), 303)

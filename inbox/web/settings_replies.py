@@ -11,6 +11,7 @@ from markupsafe import escape
 from inbox.core import departments, permissions, saved_replies
 from inbox.core.errors import Invalid
 from inbox.core.models import Department, SavedReply
+from inbox.plugin_host import call
 from inbox.web.auth import actor, me
 from inbox.web.settings import blueprint, page, require, saved
 
@@ -70,6 +71,7 @@ def _department(whose: str) -> Department | None:
 def _page(stored: SavedReply | None, values: Any, error: Invalid | None = None, status: int = 200) -> Any:
     shared = [each for each in departments.all_departments() if permissions.sees(me(), each)]
     return page("saved_reply", status, reply=stored, values=values, error=error, departments=shared,
+                placeholders=[item for _, item in call.register("register_placeholders")],
                 may_change=stored is None or _may_change(stored))
 
 

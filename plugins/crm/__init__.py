@@ -10,12 +10,15 @@ from inbox.toolkit import (
     Pages,
     Panel,
     Permission,
+    PersonalData,
+    Placeholder,
     SearchFilter,
     gettext,
     hookimpl,
     plugin_url,
 )
 from inbox_plugins.crm import (
+    demo,
     duplicate_views,  # noqa: F401  (its pages)
     duplicates,
     field_views,  # noqa: F401
@@ -24,6 +27,7 @@ from inbox_plugins.crm import (
     organisations,
     panel,
     people_views,  # noqa: F401
+    personal,
     segment_views,  # noqa: F401
     segments,
     tasks,
@@ -113,3 +117,19 @@ def customer_merged(customer, merged_customer_id):
 @hookimpl
 def customer_timeline(customer, before):
     return timeline.entries(customer, before)
+
+
+@hookimpl
+def register_personal_data():
+    return [PersonalData("crm.data", export=personal.export, erase=personal.erase)]
+
+
+@hookimpl
+def register_placeholders():
+    return [Placeholder("crm.organisation", "The customer's organisation", personal.organisation_name),
+            Placeholder("crm.owner", "Who looks after the organisation", personal.owner_name)]
+
+
+@hookimpl
+def demo_desk():
+    demo.fill()

@@ -12,6 +12,7 @@ from inbox.core import drafts, messages, saved_replies, tickets
 from inbox.core.events import Actor
 from inbox.core.messages import Body
 from inbox.core.models import Agent, Message, Ticket
+from inbox.plugin_host.items import Placeholder
 from inbox.testing.factories import (
     make_agent,
     make_customer,
@@ -21,6 +22,7 @@ from inbox.testing.factories import (
     make_message,
     make_ticket,
 )
+from inbox.testing.plugins import host_of, plug
 from tests.web.browse import Visitor
 
 PNG = bytes.fromhex("89504e470d0a1a0a0000000d49484452000000010000000108060000001f15c489")
@@ -240,3 +242,25 @@ def test_a_forward_takes_the_files_along(writer: Writer, ticket: Ticket) -> None
     make_message(ticket, "The receipt.", files=[make_file(b"%PDF-1.4 receipt", "receipt.pdf")])
     writer.send({"kind": "forward", "text": "For you.", "to": "works@example.no"})
     assert [each.filename for each in last(ticket).attachments] == ["receipt.pdf"]
+
+
+def test_register_placeholders_fills_in_what_plugins_know(app: Flask, ticket: Ticket, kari: Agent) -> None:
+    asked = []
+
+    def value(of):
+        asked.append(of.number)
+        return f"<{of.subject}>"
+
+    def fails(of):
+        raise ValueError("down")
+
+    def register_placeholders():
+        return [Placeholder("loyalty.about", "What it is about", value), Placeholder("loyalty.bad", "Bad", fails),
+                Placeholder("loyalty.unused", "Unused", lambda of: asked.append("never") or "")]
+
+    plug(app, "loyalty", register_placeholders)
+    host_of(app).raise_faults = False
+    saved_replies.save(by=Actor.of(kari), name="Hello", text="About {loyalty.about}{loyalty.bad}.",
+                       html="<p>About {loyalty.about}{loyalty.bad}.</p>")
+    menu = Writer(app, kari, ticket).get(f"/tickets/{ticket.number}/saved-replies").text
+    assert asked == [ticket.number] and "&lt;Boots&gt;" in menu and "<Boots>" not in menu and "loyalty.bad" not in menu

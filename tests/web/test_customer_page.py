@@ -45,3 +45,17 @@ def test_a_merged_customer_leads_to_the_survivor(app: Flask, session: Session) -
     one, two = make_customer("Kari"), make_customer("Kari")
     customers.merge(two, one, by=Actor.system("test"))
     assert Visitor(app).sign_in(make_agent(role="admin")).get(f"/customers/{two.id}").location == f"/customers/{one.id}"
+
+
+def test_an_owner_gets_and_erases_personal_data(app: Flask, session: Session) -> None:
+    ticket = make_ticket("My knee", customer=make_customer("Kari Nordmann", "kari@a.example"), text="It hurts.")
+    owner, where = Visitor(app).sign_in(make_agent(role="owner")), f"/customers/{ticket.customer_id}"
+    file = owner.get(f"{where}/personal-data.json")
+    assert file.json["tickets"][0]["subject"] == "My knee" and "attachment" in file.headers["Content-Disposition"]
+    wrong = owner.post(f"{where}/erase", {"typed": "kari"}, page=f"{where}/personal-data")
+    assert wrong.status_code == 422 and "exactly" in wrong.text
+    done = owner.post(f"{where}/erase", {"typed": "Kari Nordmann"}, page=f"{where}/personal-data")
+    assert done.status_code == 303 and "Kari Nordmann" not in owner.get("/views/all").text
+    agent = Visitor(app).sign_in(make_agent(role="agent"))
+    assert agent.get(f"{where}/personal-data").status_code == 403
+    assert agent.get(f"{where}/personal-data.json").status_code == 403

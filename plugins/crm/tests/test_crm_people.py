@@ -205,3 +205,32 @@ def test_who_has_a_task_is_reminded_once_on_its_day(desk, agent, kari, frozen_ti
     told, _ = notifications.page(agent)
     assert [(each.title, each.path) for each in told] == [("Due: Call her", "/x/crm/tasks")]
     assert ["Call her" in each.get_content() for each in mail_out()] == [True]
+
+
+def test_what_is_known_of_a_person_is_told_and_erased(client, agent, acme, kari) -> None:
+    from inbox_plugins.crm import notes, organisations, personal, tasks
+
+    notes.add(kari, "Likes green.", agent)
+    tasks.add(kari, "Call her", by=agent, due="2026-12-01")
+    per = make_customer("Per", "per@b.example")
+    notes.add(per, "Stays.", agent)
+    found = client.get(f"/customers/{kari.id}/personal-data.json")
+    told = (personal.export(kari.id) if found.status_code == 403 else found.json["crm"])
+    assert told["organisation"] == "Acme" and told["notes"][0]["text"] == "Likes green."
+    assert told["tasks"][0]["due"] == "2026-12-01"
+    for _ in range(2):
+        personal.erase(kari.id, ["kari@acme.example"])
+    assert personal.export(kari.id) == {"organisation": None, "segments": [], "notes": [], "tasks": []}
+    assert organisations.of_customer(kari.id) is None and len(notes.latest(customer_id=per.id)) == 1
+
+
+def test_saved_replies_name_the_organisation_and_its_owner(client, agent, acme, kari) -> None:
+    from inbox_plugins.crm import organisations
+
+    organisations.save(acme, name="Acme <AS>", domains=["acme.example"], owner=agent)
+    ticket = make_ticket("Hello", customer=kari)
+    client.post("/settings/saved-replies/new", {"name": "Hello", "whose": "me",
+                                               "text": "All the best to {crm.organisation}, says {crm.owner}."})
+    menu = client.get(f"/tickets/{ticket.number}/saved-replies").text
+    assert "All the best to Acme" in menu and "says Ada Admin." in menu and "Acme <AS>" not in menu
+    assert "{crm.owner}" in client.get("/settings/saved-replies/new").text

@@ -1,0 +1,48 @@
+"""What the plugin knows of one person, told and forgotten; and what saved replies can say of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from inbox.toolkit import Ticket, session, transaction
+from inbox_plugins.crm import organisations, segments
+from inbox_plugins.crm.models import ImportProblem, InSegment, Member, Note, Task
+
+
+def export(customer_id: int) -> dict[str, Any]:
+    """Everything the plugin has stored about a customer."""
+    home = organisations.of_customer(customer_id)
+    noted = session().scalars(sa.select(Note).where(Note.customer_id == customer_id).order_by(Note.id))
+    to_do = session().scalars(sa.select(Task).where(Task.customer_id == customer_id).order_by(Task.id))
+    return {
+        "organisation": home.name if home else None,
+        "segments": [each.name for each in segments.of_customer(customer_id)],
+        "notes": [{"at": each.at.isoformat(), "text": each.text} for each in noted],
+        "tasks": [{"made": each.made_at.isoformat(), "text": each.text,
+                   "due": each.due_on.isoformat() if each.due_on else None,
+                   "done": each.done_at.isoformat() if each.done_at else None} for each in to_do],
+    }
+
+
+def erase(customer_id: int, addresses: list[str]) -> None:
+    """Forget a customer; rows of imports that were broken may hold the address, too. Twice does no harm."""
+    with transaction() as current:
+        for table in (Note, Task, Member, InSegment):
+            current.execute(sa.delete(table).where(table.customer_id == customer_id))
+        for address in addresses:
+            current.execute(sa.delete(ImportProblem).where(
+                sa.cast(ImportProblem.cells, sa.Text).icontains(address, autoescape=True)))
+
+
+def organisation_name(ticket: Ticket) -> str:
+    """For `{crm.organisation}` in saved replies."""
+    home = organisations.of_customer(ticket.customer_id)
+    return home.name if home else ""
+
+
+def owner_name(ticket: Ticket) -> str:
+    """For `{crm.owner}`: who looks after the customer's organisation."""
+    home = organisations.of_customer(ticket.customer_id)
+    return home.owner.name if home and home.owner else ""
