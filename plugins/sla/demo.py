@@ -1,4 +1,4 @@
-"""Service levels of the demo shop: its working hours in Bergen, what it promises everybody, and what it promises shops."""
+"""Service levels of the demo shop: its hours in Bergen, what it promises everybody, and what it promises shops."""
 
 from __future__ import annotations
 
