@@ -16,7 +16,6 @@ from inbox.core.errors import NotFound
 from inbox.core.models import Mailbox, Ticket
 from inbox.core.settings import Field
 from inbox.db import session
-from inbox.hookspecs import Kind
 from inbox.jobs import deliveries
 from inbox.plugin_host import call, glance, lifecycle, report, requirements
 from inbox.plugin_host.lifecycle import PluginInfo
@@ -121,8 +120,8 @@ def _in_folder(folder: Path) -> list[str]:
 def what(hook: str) -> str:
     """The first sentence about a hook."""
     spec = host().specs.get(hook)
-    words = " ".join(spec.doc.split("\n\n")[0].split()) if spec else ""
-    return words if spec and spec.kind is not Kind.register else words.split(" Returns `")[0]
+    words = " ".join(spec.doc.split()) if spec else ""
+    return f"{words.split('. ')[0].rstrip('.')}." if words else ""
 
 
 def _ticket_numbers(known: Report) -> dict[int, int]:

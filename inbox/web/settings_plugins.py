@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import sqlalchemy as sa
 from flask import current_app, request
 from flask_babel import gettext
 
@@ -32,6 +33,7 @@ class Card:
     waiting: int = 0
     latest: str = ""  # what its last fault said
     has_settings: bool = False
+    is_on: bool = False  # to be asked, as far as it can be
 
     @property
     def chip(self) -> tuple[str, str]:
@@ -54,8 +56,9 @@ def waiting_counts() -> dict[str, int]:
 
 def _cards() -> list[Card]:
     reports, waiting = report.overview(), waiting_counts()
+    on = set(session().scalars(sa.select(Plugin.name).where(Plugin.state == "active")))
     return [Card(each, reports.get(each.name, Report(each.name)), waiting.get(each.name, 0), _latest(each),
-                 bool(settings.fields(each.name)))
+                 bool(settings.fields(each.name)), each.name in on)
             for each in lifecycle.plugins() if each.is_installed or each.source != "bundled"]
 
 

@@ -140,7 +140,8 @@ def test_what_cannot_be_done_is_said_and_changes_nothing(owner, config: Config, 
 
 def test_a_folder_that_is_gone_is_shown_as_broken_and_can_be_switched_off(owner, running: Path, session) -> None:
     running.rename(running.parent.parent / "elsewhere")
-    assert "Its folder is gone." in owner.get("/settings/plugins").text
+    page = owner.get("/settings/plugins").text
+    assert "Its folder is gone." in page and 'aria-checked="true"' in page
     assert owner.get("/settings/plugins/shop").status_code == 200
     post(owner, "active", on="0")
     assert state(session) == "installed"
