@@ -95,6 +95,9 @@ def mount(app: Flask, plugin: str, items: dict[str, list[Any]]) -> None:
     with mounted.lock, _open_for_change(app):
         _unmount(app, mounted, plugin)
         host: PluginHost = app.extensions[EXTENSION]
+        others = {*host.builtins, *mounted.owners.values()} - {plugin}
+        if same := next((each for each in others if short(each) == short(plugin)), None):
+            raise LoadError(f"Plugin {plugin} must be called something else: {same} has its addresses.")
         try:
             _mount_static(app, mounted, plugin, host.folder_of(plugin))
             if items.get("register_endpoints"):

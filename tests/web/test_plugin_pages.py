@@ -226,6 +226,12 @@ def test_an_address_of_another_plugin_is_refused(loyalty: Path, config: Config) 
         lifecycle.activate("stamps")
 
 
+def test_a_plugin_cannot_have_the_addresses_of_a_builtin(config: Config, app: Flask, session: Session) -> None:
+    write_plugin(config.plugin_folder, "notifications", "")
+    with pytest.raises(PluginError, match="notifications must be called something else"):
+        lifecycle.activate("notifications")
+
+
 def _answering(blueprint: Blueprint) -> types.ModuleType:
     def register_blueprints() -> list[Pages]:
         return [Pages(blueprint)]
