@@ -275,4 +275,4 @@ def look_again() -> None:
     """Let this process see a change at once; the others see it within a second."""
     host = _host()
     if host is not None:
-        host.forget()
+        host.look_again()

@@ -133,8 +133,12 @@ class PluginHost:
         short = plugin.removeprefix("builtin.").replace("_", " ").capitalize()
         return manifest.title if manifest else str(getattr(self.pm.get_plugin(plugin), "TITLE", short))
 
+    def look_again(self) -> None:
+        """Look for changes at the next question; who asks meanwhile is told what is known."""
+        self._looked_at = 0.0
+
     def forget(self) -> None:
-        """Look again at the next question."""
+        """Know nothing any more, and look at the next question."""
         self._looked_at, self._revision = 0.0, None
 
     def revision(self) -> int:

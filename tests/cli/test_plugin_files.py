@@ -66,6 +66,7 @@ def test_uninstall_without_asking_needs_the_name_once_more(commands: Commands, t
     assert commands.json("plugin", "uninstall", "loyalty", "--yes-delete-data", "loyalty")["name"] == "loyalty"
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(("words", "code", "says"), [
     (("install", "loyalty-9.zip"), 1, "does not exist"),
     (("install",), 2, "Missing argument"),
@@ -76,6 +77,7 @@ def test_uninstall_without_asking_needs_the_name_once_more(commands: Commands, t
     (("remove", "loyalty", "--yes"), 1, "no files of a plugin called loyalty"),
     (("info", "loyalty"), 1, "no plugin called loyalty"),
 ])
+@pytest.mark.once
 def test_what_cannot_be_done_is_one_sentence(commands: Commands, words: tuple[str, ...], code: int, says: str) -> None:
     done = commands.run("plugin", *words, code=code)
     assert says in done.stderr
@@ -94,6 +96,7 @@ def test_a_dropped_folder_is_installed_by_its_name(commands: Commands) -> None:
     assert "installed already" in commands.run("plugin", "install", "dropped", "--yes", code=1).stderr
 
 
+@pytest.mark.once
 def test_a_package_is_fetched_from_the_index(commands: Commands, tmp_path: Path, monkeypatch) -> None:
     for name, value in (("NO_INDEX", "1"), ("FIND_LINKS", str(tmp_path / "index")), ("CONFIG_FILE", "/dev/null")):
         monkeypatch.setenv(f"PIP_{name}", value)
@@ -105,6 +108,7 @@ def test_a_package_is_fetched_from_the_index(commands: Commands, tmp_path: Path,
     assert commands.json("plugin", "info", "loyalty")["state"] == "installed"
 
 
+@pytest.mark.once
 def test_where_it_is_switched_off_nothing_is_fetched(commands: Commands) -> None:
     commands.env["INBOX_PLUGIN_INSTALLS"] = "off"
     said = commands.run("plugin", "install", "pluginbox-loyalty", "--yes", code=1).stderr
@@ -147,8 +151,6 @@ def test_an_upgrade_check_names_each_reason(commands: Commands, says: str) -> No
 
 
 def test_an_upgrade_check_tries_migrations_on_a_copy(commands: Commands) -> None:
-    if commands.env["INBOX_DATABASE_URL"]:
-        pytest.skip("On PostgreSQL there is no copy to try them on.")
     place = write_plugin(commands.home / "plugins", "good")
     commands.run("plugin", "install", "good", "--yes")
     (place / "migrations").mkdir()

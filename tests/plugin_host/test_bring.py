@@ -119,6 +119,7 @@ def test_a_folder_and_a_wheel_and_a_zip_live_side_by_side(config: Config, tmp_pa
     assert sys.path[-1] == str(config.package_folder / "wheeled")  # searched last: it can shadow nothing
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(("code", "says"), [
     ("import os; os._exit(7)", "ended the process that imported it \\(exit code 7\\)"),
     ("from inbox.toolkit import hookimpl\n@hookimpl\ndef ticket_creatd(ticket): pass", "Did you mean ticket_created"),
@@ -131,6 +132,7 @@ def test_code_that_cannot_be_used_is_found_in_a_process_of_its_own(config, tmp_p
     assert [each.name for each in lifecycle.plugins()].count("loyalty") == 0
 
 
+@pytest.mark.once
 def test_code_that_never_ends_is_given_up(config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(trial, "SECONDS", 3)
     with pytest.raises(PluginError, match="longer than 3 seconds"):
@@ -377,6 +379,7 @@ def needing(folder: Path, *lines: str) -> Path:
     return make_zip(folder / "needs.zip", files_of(code=code, more=more))
 
 
+@pytest.mark.once
 def test_required_packages_are_installed_beside_the_plugin(config: Config, tmp_path: Path, index: Path) -> None:
     make_wheel(index, "x", "2.0", package="stampcolours", plugin=False, code="RED = 1")
     bring.install_from(needing(tmp_path, "stampcolours>=2", "flask>=3"))  # with the process of its own
@@ -387,6 +390,7 @@ def test_required_packages_are_installed_beside_the_plugin(config: Config, tmp_p
     assert state() == ("active", "1.0")
 
 
+@pytest.mark.once
 def test_a_dropped_folder_gets_its_packages_too(config: Config, index: Path, trusting) -> None:
     make_wheel(index, "x", "2.0", package="stampcolours", plugin=False, code="RED = 1")
     write_plugin(config.plugin_folder, "loyalty", requires_python=["stampcolours"])
@@ -394,6 +398,7 @@ def test_a_dropped_folder_gets_its_packages_too(config: Config, index: Path, tru
     assert (config.package_folder / "loyalty" / "stampcolours").is_dir()
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(("line", "says"), [
     ("stampcolours>=3", "pip refused: .*stampcolours"),
     ("wantsold", "pip refused: .*onflict|pip refused: .*Cannot install|pip refused: .*ResolutionImpossible"),
@@ -409,6 +414,7 @@ def test_requirements_that_do_not_fit_leave_nothing(config, tmp_path, index, lin
     assert own_files(config) == []
 
 
+@pytest.mark.once
 def test_where_pip_may_not_run_the_exact_command_is_said(config, tmp_path, monkeypatch, trusting) -> None:
     monkeypatch.setattr(requirements, "can_install", lambda config: False)
     with pytest.raises(PluginError) as caught:
@@ -416,6 +422,7 @@ def test_where_pip_may_not_run_the_exact_command_is_said(config, tmp_path, monke
     assert f"--target {config.package_folder / 'loyalty'} 'stampcolours>=2'" in str(caught.value)
 
 
+@pytest.mark.once
 def test_source_distributions_are_never_built(config: Config, tmp_path: Path, index: Path, trusting) -> None:
     source = tmp_path / "stampcolours-2.0"
     source.mkdir()
@@ -427,6 +434,7 @@ def test_source_distributions_are_never_built(config: Config, tmp_path: Path, in
     assert not (tmp_path / "ran").exists()
 
 
+@pytest.mark.once
 def test_the_wheel_of_a_package_is_fetched_without_being_run(config: Config, tmp_path: Path, index: Path) -> None:
     make_wheel(index, requires=("stampcolours",), code="raise SystemExit")
     wheel = requirements.download(config, "pluginbox-loyalty", tmp_path)
