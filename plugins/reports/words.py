@@ -36,7 +36,7 @@ def length(seconds: int | None) -> str:
         return gettext("%(n)s min", n=minutes)
     if minutes < 48 * 60:
         whole, rest = divmod(minutes, 60)
-        return gettext("%(h)s h %(m)s min", h=whole, m=rest) if rest else gettext("%(h)s h", h=whole)
+        return gettext("%(h)s h %(m)s min", h=whole, m=rest) if rest and whole < 10 else gettext("%(h)s h", h=whole)
     return gettext("%(n)s days", n=round(minutes / (24 * 60)))
 
 

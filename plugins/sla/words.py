@@ -21,7 +21,7 @@ def length(seconds: int) -> str:
         return gettext("%(n)s min", n=minutes)
     if minutes < 48 * 60:
         hours, rest = divmod(minutes, 60)
-        return gettext("%(h)s h %(m)s min", h=hours, m=rest) if rest else gettext("%(h)s h", h=hours)
+        return gettext("%(h)s h %(m)s min", h=hours, m=rest) if rest and hours < 10 else gettext("%(h)s h", h=hours)
     return gettext("%(n)s days", n=round(minutes / (24 * 60)))
 
 
