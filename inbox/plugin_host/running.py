@@ -20,6 +20,7 @@ from inbox.plugin_host.blackbox import BlackBox
 from inbox.plugin_host.timing import PAGE_TIME
 
 LONGEST_CALL = 10.0  # seconds; a call that lasts longer is a fault, and again each time it has lasted as long once more
+PAGE_SECONDS = 4.0  # that a page of a plugin may take before it counts: it may ask another server, for three
 CLOGGED_SECONDS = 2.0  # two or more calls of a plugin that have waited for so long together: others go past it
 MOST_AT_ONCE = 16  # calls of one plugin that people wait for, at the same time in one process
 GREW_BYTES = 4 << 20  # growth of the process below this is not put down to anybody
@@ -136,7 +137,9 @@ class RunningCalls:
         """
         if len(self._calls) < 2:
             return False
-        began = [each.began for each in self.now() if each.plugin == plugin and each.kind in WAITED_FOR]
-        if len(began) < 2:
+        calls = [each for each in self.now() if each.plugin == plugin and each.kind in WAITED_FOR]
+        if len(calls) < 2:
             return False
-        return len(began) >= MOST_AT_ONCE or len(began) * time.monotonic() - sum(began) > CLOGGED_SECONDS
+        now = time.monotonic()
+        waited = sum(max(0.0, now - each.began - (PAGE_SECONDS if each.kind == "page" else 0.0)) for each in calls)
+        return len(calls) >= MOST_AT_ONCE or waited > CLOGGED_SECONDS

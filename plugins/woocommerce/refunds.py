@@ -31,7 +31,7 @@ from inbox_plugins.woocommerce.reading import FIELDS, read_order
 
 log = logging.getLogger(__name__)
 ABILITY = "woocommerce.refund"
-SECONDS = 15.0  # for the request itself: the shop may have to ask the payment provider
+SECONDS = 6.0  # for the request itself: the shop may have to ask the payment provider; a page of ours takes ten at most
 LOST = dt.timedelta(seconds=60)  # longer than a request lasts: who asked is no more
 GIVEN_UP = dt.timedelta(minutes=15)  # longer than any shop works on a request that it has taken
 LOOKS_BACK = dt.timedelta(days=7)  # after that a person has to look into the shop
@@ -130,8 +130,13 @@ def _ask(refund_id: int) -> Refund:
     except (ShopError, KeyError, TypeError) as error:
         _unknown(refund_id, error)
     else:
-        _settle(refund_id, "done", remote_id=remote_id)
+        _settle(refund_id, "done", remote_id=remote_id, paid=_paid(made, body))
     return session().get_one(Refund, refund_id, populate_existing=True)
+
+
+def _paid(made: dict[str, object], body: dict[str, object]) -> bool:
+    """Whether the provider paid, as the shop says; one of before 3.5 does not say, and did when it was asked to."""
+    return bool(body["api_refund"]) and bool(made.get("refunded_payment", True))
 
 
 def _unknown(refund_id: int, error: Exception) -> None:
@@ -154,18 +159,20 @@ def look_again(refund_id: int) -> str:
     if refund.state not in UNSETTLED:
         return refund.state
     mark, path, asked_at = refund.mark, f"/orders/{refund.order_id}/refunds", refund.asked_at
+    by_provider = refund.by_provider
     try:
         client = Client(shops.account_of(refund.shop), orders.SECONDS)
-        found = next((each for each in client.page(path, per_page=100, _fields="id,reason").items
+        found = next((each for each in client.page(path, per_page=100, _fields="id,reason,refunded_payment").items
                       if mark in str(each.get("reason", ""))), None)
     except ShopError as error:
         log.info("Refund %s is not settled yet: %s", refund_id, error)
         return "unknown"
-    if found is not None:
-        return _settle(refund_id, "done", remote_id=found.get("id"))
-    if utcnow() - asked_at >= GIVEN_UP:
-        return _settle(refund_id, "not_made")
-    return _settle(refund_id, "unknown")
+    is_late = utcnow() - asked_at >= GIVEN_UP
+    if found is not None and (found.get("refunded_payment") or not by_provider or is_late):
+        # Late, and written down, but not paid by the provider: then a person has to look, and is told so.
+        return _settle(refund_id, "done", remote_id=found.get("id"),
+                       paid=by_provider and bool(found.get("refunded_payment")))
+    return _settle(refund_id, "not_made" if is_late and found is None else "unknown")
 
 
 def settle_all() -> None:
@@ -178,7 +185,8 @@ def settle_all() -> None:
         look_again(refund_id)
 
 
-def _settle(refund_id: int, state: str, *, remote_id: int | None = None, words: str = "") -> str:
+def _settle(refund_id: int, state: str, *, remote_id: int | None = None, words: str = "",
+            paid: bool | None = None) -> str:
     """Store what is known now. What is settled stays as it is."""
     with transaction() as current:
         refund = current.get_one(Refund, refund_id, populate_existing=True)
@@ -186,6 +194,7 @@ def _settle(refund_id: int, state: str, *, remote_id: int | None = None, words: 
             return refund.state
         refund.state, refund.remote_id = state, remote_id
         refund.words = words[:1000] or refund.words
+        refund.by_provider = refund.by_provider if paid is None else paid
         refund.settled_at = None if state == "unknown" else utcnow()
         _touch(refund)
     if state == "done":

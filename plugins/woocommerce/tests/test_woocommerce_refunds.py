@@ -166,7 +166,7 @@ def test_when_the_shop_dies_after_it_did_it_nobody_knows_and_then_it_is_found(
     form = fields(confirm(client, address, ticket_of_maja))
 
     def post(self, path, body):
-        remote_shop.shop.refund(10482, body["amount"], body["reason"])
+        remote_shop.shop.refund(10482, body["amount"], body["reason"], paid=True)
         remote_shop.die()
         return self._ask("GET", path)  # as if the line broke
 
@@ -303,3 +303,32 @@ def test_a_shop_with_an_unsettled_refund_is_not_forgotten(order, shop, ticket_of
     refunds.make(order, wish(order), ticket_of_maja, by=Actor.of(agent))
     with pytest.raises(Invalid, match="Nobody knows yet"):
         shops.remove(shop, by=Actor.of(agent))
+
+
+def test_a_refund_that_the_shop_is_still_paying_is_not_called_done(
+        remote_shop, order, ticket_of_maja, client, agent, monkeypatch) -> None:
+    from inbox.toolkit import Actor
+    from inbox_plugins.woocommerce import refunds
+
+    monkeypatch.setattr(refunds, "_ask", lambda refund_id: None)
+    refunds.make(order, wish(order), ticket_of_maja, by=Actor.of(agent))
+    made = remote_shop.shop.refund(10482, "149", rows()[0].mark)  # written down, the provider has not answered
+    later(minutes=2)
+    refunds.settle_all()
+    assert rows()[0].state == "unknown"
+    made["refunded_payment"] = True
+    refunds.settle_all()
+    assert rows()[0].state == "done" and "paid back NOK149.00" in timeline(client, ticket_of_maja)[0]
+
+
+def test_a_refund_that_no_provider_paid_is_called_what_it_is(
+        remote_shop, order, ticket_of_maja, client, agent, monkeypatch) -> None:
+    from inbox.toolkit import Actor
+    from inbox_plugins.woocommerce import refunds
+
+    monkeypatch.setattr(refunds, "_ask", lambda refund_id: None)
+    refunds.make(order, wish(order), ticket_of_maja, by=Actor.of(agent))
+    remote_shop.shop.refund(10482, "149", rows()[0].mark)
+    later(minutes=16)
+    refunds.settle_all()
+    assert rows()[0].state == "done" and "noted in the shop" in timeline(client, ticket_of_maja)[0]
