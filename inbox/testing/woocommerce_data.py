@@ -50,4 +50,4 @@ def customer_of(customer_id: int, email: str, first_name: str, last_name: str) -
     return {"id": customer_id, **stamp("created", at), **stamp("modified", at), "email": email,
             "first_name": first_name, "last_name": last_name, "role": "customer", "username": email.split("@")[0],
             "billing": address_of("", "", ""), "shipping": address_of(None), "is_paying_customer": True,
-            "avatar_url": "", "meta_data": []}
+            "avatar_url": "", "meta_data": [{"id": customer_id, "key": "wc_last_active", "value": "1795305600"}]}

@@ -89,8 +89,8 @@ def check(typed: Typed, *, is_new: bool) -> None:
     for field, beginning in (("key", "ck_"), ("secret", "cs_")):
         value = getattr(typed, field).strip()
         if (is_new and not value) or (value and not value.startswith(beginning)):
-            raise Invalid(field, f"It begins with {beginning}; the shop shows it under "
-                                 "WooCommerce, Settings, Advanced, REST API.")
+            raise Invalid(field, "A key begins with ck_, a secret with cs_. The shop shows both under WooCommerce, "
+                                 "Settings, Advanced, REST API.")
 
 
 def remove(shop: Shop, *, by: Actor) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from tests.corpus import adapter, run
@@ -28,3 +30,19 @@ def test_runner_says_plainly_that_the_corpus_is_missing(
     monkeypatch.setattr("sys.argv", ["run"])
     assert run.main() == 2
     assert "lacks check_mail.py and check_html.py" in capsys.readouterr().err
+
+
+def test_the_fake_shop_is_held_against_recorded_answers_where_there_are_some(
+    tmp_path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    from tests.corpus import woocommerce
+
+    monkeypatch.setattr("sys.argv", ["woocommerce", str(tmp_path / "none")])
+    assert woocommerce.main() == 2 and "There are no recorded answers at" in capsys.readouterr().err
+    answer = {"status": 404, "headers": {}, "body": {"code": "x", "message": "y", "data": {"status": 404}}}
+    for name in woocommerce.PAIRS:
+        (tmp_path / f"{name}.json").write_text(json.dumps(answer))
+    monkeypatch.setattr("sys.argv", ["woocommerce", str(tmp_path)])
+    assert woocommerce.main() == 1
+    said = capsys.readouterr().out
+    assert "order_404: the same" in said and "refunds: different" in said

@@ -83,7 +83,7 @@ def rotate(config):
 WRONG = [
     ({"url": "http://shop.example"}, "must begin with https://"), ({"url": "shop.example"}, "Write the address"),
     ({"url": "https://ck:cs@shop.example"}, "Write the address alone"), ({"name": " "}, "Give the shop a name"),
-    ({"key": "abc"}, "It begins with ck_"), ({"secret": ""}, "It begins with cs_"), ({"name": "x" * 101}, "too long")]
+    ({"key": "abc"}, "A key begins with ck_"), ({"secret": ""}, "a secret with cs_"), ({"name": "x" * 101}, "too long")]
 
 
 def test_what_is_wrong_with_a_shop_is_said(form, client) -> None:
