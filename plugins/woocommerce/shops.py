@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import secrets
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import sqlalchemy as sa
 
@@ -187,22 +188,22 @@ def test(account: Account) -> list[Line]:
         return [Line("The shop does not answer as a WooCommerce does", False, str(error))]
     lines = [Line("The shop answers: %(count)s orders", True, values={"count": str(orders.total)}),
              Line("The key may read orders", True)]
-    return [*lines, _may(client, "GET"), _may(client, "POST")]
+    return [*lines,
+            _try(lambda: client.page("/customers", per_page=1, _fields="id"),
+                 Line("The key may read customers", True), Line("The key may not read customers", False)),
+            # A refund of order 0 is asked for, which no shop has, so that nothing can come of it.
+            _try(lambda: client.post("/orders/0/refunds", {"amount": "0"}),
+                 Line("The key may make refunds", True), Line("The key may not make refunds", False), (400, 404))]
 
 
-def _may(client: Client, method: str) -> Line:
-    """Customers are read; a refund of order 0 is asked for, which no shop has, so that nothing can come of it."""
-    read = method == "GET"
+def _try(ask: Callable[[], object], good: Line, refused: Line, good_statuses: tuple[int, ...] = ()) -> Line:
     try:
-        if read:
-            client.page("/customers", per_page=1, _fields="id")
-        else:
-            client.post("/orders/0/refunds", {"amount": "0"})
+        ask()
     except Refused as error:
-        return Line("The key may not read customers" if read else "The key may not make refunds", False, str(error))
+        return replace(refused, words=str(error))
     except Ill as error:
-        if read or error.status not in (400, 404):
+        if error.status not in good_statuses:
             return Line("The shop does not answer as a WooCommerce does", False, str(error))
     except Unreachable as error:
         return Line("The shop cannot be reached", False, str(error))
-    return Line("The key may read customers" if read else "The key may make refunds", True)
+    return good

@@ -1,6 +1,6 @@
 """Holds the fake WooCommerce against answers recorded from a real one: `python -m tests.corpus.woocommerce FOLDER`.
 
-A file is `{"status": …, "headers": …, "body": …}`. Returns 0 when the fields are the same, 1 if not, 2 without a folder.
+A file is `{"status": …, "headers": …, "body": …}`. Returns 0 when the fields are the same, 1 if not, 2 without folder.
 """
 
 import json
