@@ -10,6 +10,8 @@ from inbox.toolkit import (
     Pages,
     Panel,
     Permission,
+    PersonalData,
+    Placeholder,
     SearchFilter,
     TimelineEntry,
     gettext,
@@ -17,7 +19,7 @@ from inbox.toolkit import (
     may,
     plugin_url,
 )
-from inbox_plugins.woocommerce import beside, hook, orders, refunds, settings_views, shops, views, words
+from inbox_plugins.woocommerce import beside, hook, orders, personal, refunds, settings_views, shops, views, words
 
 
 @hookimpl
@@ -40,6 +42,16 @@ def register_jobs():
 @hookimpl
 def register_search_filters():
     return [SearchFilter("woocommerce.order", "order", "Tickets of who placed an order", beside.tickets_with_order)]
+
+
+@hookimpl
+def register_personal_data():
+    return [PersonalData("woocommerce.orders", export=personal.export, erase=personal.erase)]
+
+
+@hookimpl
+def register_placeholders():
+    return [Placeholder("woocommerce.order", "The number of the customer's last order", beside.last_number)]
 
 
 @hookimpl

@@ -9,7 +9,7 @@ from babel.messages.pofile import read_po
 
 PLUGIN = Path(__file__).parent.parent
 KEYWORDS = {**DEFAULT_KEYWORDS, "_": None, "Invalid": (2,), "NotFound": None, "NotAllowed": None, "Line": (1,),
-            "Permission": (2,), "SearchFilter": (3,)}
+            "Permission": (2,), "SearchFilter": (3,), "Placeholder": (2,)}
 METHODS = [("tests/**", "ignore"), ("**.py", "python"), ("templates/**.html", "jinja2")]
 
 

@@ -239,6 +239,17 @@ def test_the_time_line_of_a_customer_tells_of_orders(shop, ticket_of_maja, clien
     assert "Ordered #10482" in client.get(f"/customers/{ticket_of_maja.customer_id}").text
 
 
+def test_personal_data_is_handed_out_and_erased(shop, ticket_of_maja, client) -> None:
+    from inbox_plugins.woocommerce import beside, personal
+
+    panel(client, ticket_of_maja, shop)
+    assert [each["number"] for each in personal.export(ticket_of_maja.customer_id)] == ["10482"]
+    assert beside.last_number(ticket_of_maja) == "10482"
+    for _ in range(2):
+        personal.erase(ticket_of_maja.customer_id, ["MAJA@haugen.example"])
+    assert personal.export(ticket_of_maja.customer_id) == [] and beside.last_number(ticket_of_maja) == ""
+
+
 def test_who_wrote_before_the_shop_was_added_is_caught_up_with(shop, remote_shop, ticket_of_maja, client) -> None:
     from inbox_plugins.woocommerce import beside
 
