@@ -8,6 +8,7 @@ import multiprocessing
 import os
 import pkgutil
 import signal
+import sys
 from collections.abc import Callable, Iterable
 from functools import partial
 from multiprocessing.connection import Connection
@@ -93,6 +94,8 @@ def run_web(config: Config) -> int:
     if not processes.watch_supervisor():
         processes.require_port(config.host, config.port, "port")
     processes.hear_signals()
+    if sys.platform == "linux":  # where a newer Python would start them afresh, without our socket
+        multiprocessing.set_start_method("fork", force=True)
     if multiprocessing.get_start_method() == "fork":
         _preload()
     ear, mouth = multiprocessing.Pipe(duplex=False)

@@ -150,6 +150,7 @@ def test_an_upgrade_check_names_each_reason(commands: Commands, says: str) -> No
     assert says in only["problem"]
 
 
+@pytest.mark.once
 def test_an_upgrade_check_tries_migrations_on_a_copy(commands: Commands) -> None:
     place = write_plugin(commands.home / "plugins", "good")
     commands.run("plugin", "install", "good", "--yes")
