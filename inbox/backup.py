@@ -2,7 +2,7 @@
 
 First the database as it is at one moment, then the files that it names: a file is written before the row that names
 it, and stays for a day after, so all of them are there. In the archive: `manifest.json`, then the database
-(`inbox.db` or `database.dump`), `blobs/`, `plugins/`, `packages/`, `themes/`, and by choice `secret.key`.
+(`inbox.db` or `database.dump`), `blobs/`, `plugins/`, `packages/`, `themes/`, `overrides/`, and by choice `secret.key`.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from inbox.processes import is_running
 FORMAT = 1
 MANIFEST = "manifest.json"
 SQLITE_FILE, POSTGRES_FILE = "inbox.db", "database.dump"
-FOLDERS = ("plugins", "packages", "themes")
+FOLDERS = ("plugins", "packages", "themes", "overrides")
 PACKED = ".gz"
 COMPRESSION = 3  # most of it is packed already
 PIECE = 1024 * 1024

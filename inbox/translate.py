@@ -38,7 +38,7 @@ METHODS = [("demo/**", "ignore"), ("migrations/**", "ignore"), ("scaffold/**", "
 # "The message is empty.", "{1} cannot be reached on port {2}: {3}"
 _SENTENCE = re.compile(r"(?:[A-Z]|\{\d\} [a-z])[^\n]* [^\n]*(?:[.?]|: \{\d\}|\(\{\d\}\))\Z")
 # Files whose sentences ("The message is empty.") are kept in the database and translated when they are shown.
-SPOKEN = ("builtin/auto_reply.py", "core/errors.py", "core/plugin_settings.py", "core/settings.py",
+SPOKEN = ("builtin/auto_reply.py", "colors.py", "core/errors.py", "core/plugin_settings.py", "core/settings.py",
           "mail/catcher.py", "mail/charsets.py", "mail/deliver.py",
           "mail/headers.py", "mail/imap.py", "mail/imap_client.py", "mail/parse.py", "mail/parts.py", "mail/receive.py",
           "mail/repair.py", "mail/smtp_client.py", "web/setting_form.py")
@@ -47,7 +47,8 @@ WORDS = (
     "Owner", "Admin", "Agent", "Light agent", "open", "pending", "closed", "snoozed", "spam", "trash", "low", "normal",
     "high", "urgent", "Nobody waits.", "Nothing is assigned to you.", "You have no drafts.", "Nothing is snoozed.",
     "Nothing was closed yet.", "No spam.", "The trash is empty.", "No ticket yet.", "There is nothing here.",
-    "Choose light, dark or automatic.",
+    "Choose light, dark or automatic.", "Compact", "More rows on a page, for desks with long queues.", "High contrast",
+    "Large type, strong lines, and every text at least 7 to 1 against its ground (WCAG AAA).",
     "Only the header of this message was fetched: it has {1} MB, and this desk takes {2} MB. It is still on the mail "
     "server, and is fetched when max_message_bytes is raised.")
 
