@@ -4,6 +4,7 @@ import datetime as dt
 
 from inbox.toolkit import (
     EventKind,
+    HealthCheck,
     Job,
     Link,
     NotificationType,
@@ -133,3 +134,8 @@ def register_placeholders():
 @hookimpl
 def demo_desk():
     demo.fill()
+
+
+@hookimpl
+def register_health_checks():
+    return [HealthCheck("crm.segments", "Segments of customers", segments.health)]

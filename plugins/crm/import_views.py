@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import Response, redirect, request
 
-from inbox.toolkit import Invalid, fields, gettext, plugin_url
+from inbox.toolkit import Invalid, NotFound, fields, gettext, plugin_url
 from inbox_plugins.crm import exports, imports
 from inbox_plugins.crm.models import Import
 from inbox_plugins.crm.pages import blueprint, done, require, show
@@ -78,10 +78,12 @@ def progress(import_id: int) -> Any:
     return show("_progress.html", found=imports.get(import_id))
 
 
-@blueprint.post("/imports/<int:import_id>/<any(stop, go_on, delete):act>")
+@blueprint.post("/imports/<int:import_id>/<act>")
 def change_import(import_id: int, act: str) -> Any:
     """Stop it, let it go on, forget it."""
     require("crm.export")
+    if act not in ("stop", "go_on", "delete"):
+        raise NotFound()
     found = imports.get(import_id)
     if act == "delete":
         imports.delete(found)

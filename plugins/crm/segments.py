@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -16,6 +17,7 @@ from inbox.toolkit import (
     RowBadge,
     Ticket,
     customers,
+    gettext,
     session,
     transaction,
     utcnow,
@@ -28,6 +30,7 @@ from inbox_plugins.crm.organisations import fold
 PAGE = 50
 BATCH = 500  # rows written in one transaction: it lasts milliseconds
 MAX_SEGMENTS = 50
+STALE = dt.timedelta(hours=1)
 TONES = ("", "good", "info", "warn", "bad")
 
 
@@ -123,6 +126,17 @@ def settle_all() -> None:
     """The job: conditions about time, and what changed without our being told."""
     for each in all_segments():
         settle(each)
+
+
+def health() -> str:
+    """For the status page: that the job keeps segments up to date. Raises ValueError when it does not."""
+    oldest = session().scalar(sa.select(sa.func.min(Segment.settled_at)))
+    if oldest is None:
+        return gettext("There is no segment.")
+    if oldest < utcnow() - STALE:
+        raise ValueError(gettext("Segments have not been worked out for over an hour. See whether the worker runs, and "
+                                 "look at the plugin's faults."))
+    return gettext("All segments are up to date.")
 
 
 def settle_customer(customer_id: int) -> None:

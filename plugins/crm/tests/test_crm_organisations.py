@@ -133,3 +133,7 @@ def test_a_customer_is_placed_from_beside_the_ticket(client, deliver_events) -> 
     assert home(ticket.customer) == "Acme AS" and "Acme AS" in client.get(there).text
     client.post(form, {"organisation": ""}, page=there)
     assert home(ticket.customer) is None
+
+
+def test_it_keeps_to_the_contract(plugin_contract) -> None:
+    plugin_contract("crm")

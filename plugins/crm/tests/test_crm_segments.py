@@ -166,3 +166,23 @@ def test_the_pages_make_change_and_delete_segments(client, level) -> None:
     assert wrong.status_code == 422 and "Bronze is not one of the choices." in wrong.text
     client.post(f"/x/crm/segments/{made.id}/delete", page="/x/crm/segments")
     assert segments.all_segments() == []
+
+
+def test_the_status_page_is_told_when_segments_grow_old(desk, frozen_time) -> None:
+    from inbox_plugins.crm import segments
+
+    segments.save(name="S", asked=[asked("tickets", "min", "1")])
+    frozen_time.move(hours=2)
+    with pytest.raises(ValueError, match="over an hour"):
+        segments.health()
+    desk.run_job("crm.segments")
+    assert segments.health() == "All segments are up to date."
+
+
+def test_a_fault_in_one_answer_spares_the_list(desk, client, faults, monkeypatch) -> None:
+    from inbox_plugins.crm import segments
+
+    ticket = make_ticket("Still here")
+    monkeypatch.setattr(segments, "badges", lambda tickets: 1 / 0)
+    assert ticket.subject in client.get("/views/all").text
+    assert {each.hook for each in faults()} == {"inbox_row_badges"}
