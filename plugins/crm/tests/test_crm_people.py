@@ -5,7 +5,7 @@ import datetime as dt
 import pytest
 
 from inbox.testing import make_agent, make_customer, make_department, make_ticket
-from inbox.toolkit import Invalid, NotAllowed, fields
+from inbox.toolkit import Invalid, NotAllowed, fields, transaction
 
 
 @pytest.fixture(autouse=True)
@@ -234,3 +234,12 @@ def test_saved_replies_name_the_organisation_and_its_owner(client, agent, acme, 
     menu = client.get(f"/tickets/{ticket.number}/saved-replies").text
     assert "All the best to Acme" in menu and "says Ada Admin." in menu and "Acme <AS>" not in menu
     assert "{crm.owner}" in client.get("/settings/saved-replies/new").text
+
+
+def test_the_plugin_speaks_the_languages_of_the_desk(client, agent, kari) -> None:
+    ticket = make_ticket("Hello", customer=kari)
+    for locale, word in (("nb", "Notater og oppgaver"), ("th", "โน้ตและงาน"), ("ja", "メモとタスク"),
+                         ("zh_Hant", "備註與工作")):
+        with transaction():
+            agent.locale = locale
+        assert word in client.get(f"/tickets/{ticket.number}").text
