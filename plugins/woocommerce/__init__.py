@@ -72,7 +72,7 @@ def ticket_sidebar_panels(ticket, agent):
         return []
     found = shops.active_shops()
     return [Panel(gettext("Orders") if len(found) == 1 else gettext("Orders, %(shop)s", shop=shop.name),
-                  load=plugin_url("panel", shop_id=shop.id, number=ticket.number), order=20, lines=8)
+                  load=plugin_url("panel", shop_id=shop.id, number=ticket.number), order=5, lines=8)
             for shop in found]
 
 

@@ -14,6 +14,7 @@ from inbox_plugins.woocommerce.client import ShopError
 from inbox_plugins.woocommerce.models import Lookup, Order
 
 AT_ONCE = 20  # customers that are caught up with in a minute
+NUMBER = re.compile(r"(?<![\w#-])#?(?=[\w-]*\d)[\w-]{3,40}(?![\w-])")  # 10482, #10482, WEB-10482
 MOST_TEXT = 20_000  # characters of a message that are looked through
 
 
@@ -22,18 +23,16 @@ def numbers_in(messages: Sequence[Message]) -> Iterator[tuple[int, str, Order, i
 
     Only numbers of orders that the customer has: a postcode or a price never becomes a link by accident.
     """
-    ticket = session().get(Ticket, messages[0].ticket_id) if messages else None
+    said = [(each.id, word, word.removeprefix("#")) for each in messages for word in set(NUMBER.findall(
+        f"{each.text[:MOST_TEXT]}\n{(each.text_quoted or '')[:MOST_TEXT]}"))]
+    ticket = session().get(Ticket, messages[0].ticket_id) if said else None
     if ticket is None or ticket.customer is None:
         return
-    known = {each.number: each for each in reversed(orders.of_customer(ticket.customer)) if len(each.number) > 2}
-    if not known:
-        return
-    alternatives = "|".join(re.escape(each) for each in sorted(known, key=len, reverse=True))
-    pattern = re.compile(rf"(?<![\w#-])(#?)({alternatives})(?![\w-])")
-    for message in messages:
-        text = f"{message.text[:MOST_TEXT]}\n{(message.text_quoted or '')[:MOST_TEXT]}"
-        for word, number in {(found[0], found[2]) for found in pattern.finditer(text)}:
-            yield message.id, word, known[number], ticket.number
+    found = orders.of_customer(ticket.customer, {number for _, _, number in said})
+    known = {each.number: each for each in reversed(found)}
+    for message_id, word, number in said:
+        if number in known:
+            yield message_id, word, known[number], ticket.number
 
 
 def tickets_with_order(number: str) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -204,10 +204,10 @@ def known(shop: Shop, addresses: Sequence[str]) -> Answer:
         shop.problem, shop.problem_words, shop.failing_since)
 
 
-def of_customer(customer: Customer) -> list[Order]:
-    """Kept orders of a customer in all shops, newest first."""
+def of_customer(customer: Customer, numbers: Collection[str] | None = None) -> list[Order]:
+    """Kept orders of a customer in all shops, newest first; of certain `numbers` only, if there are some given."""
     addresses = addresses_of(customer)
-    return of_addresses(addresses, _lookups(addresses)) if addresses else []
+    return of_addresses(addresses, _lookups(addresses), numbers) if addresses else []
 
 
 def _lookups(addresses: Sequence[str], shop: Shop | None = None) -> list[Lookup]:
@@ -215,12 +215,15 @@ def _lookups(addresses: Sequence[str], shop: Shop | None = None) -> list[Lookup]
     return list(session().scalars(query if shop is None else query.where(Lookup.shop_id == shop.id)))
 
 
-def of_addresses(addresses: Sequence[str], lookups: Iterable[Lookup]) -> list[Order]:
+def of_addresses(addresses: Sequence[str], lookups: Iterable[Lookup],
+                 numbers: Collection[str] | None = None) -> list[Order]:
     """Kept orders that carry one of the addresses or belong to one of the accounts behind them, newest first."""
     theirs = [sa.and_(Order.shop_id == each.shop_id, Order.account.in_(each.accounts))
               for each in lookups if each.accounts]
-    return list(session().scalars(sa.select(Order).where(sa.or_(Order.email.in_(addresses), *theirs)).order_by(
-        Order.placed_at.desc(), Order.id.desc()).limit(MOST * 2)))
+    query = sa.select(Order).where(sa.or_(Order.email.in_(addresses), *theirs))
+    if numbers is not None:
+        query = query.where(Order.number.in_(numbers))
+    return list(session().scalars(query.order_by(Order.placed_at.desc(), Order.id.desc()).limit(MOST * 2)))
 
 
 def get(shop_id: int, remote_id: int) -> Order:

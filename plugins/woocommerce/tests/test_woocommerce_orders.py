@@ -39,7 +39,7 @@ def shop(remote_shop, activate, agent, monkeypatch):
 @pytest.fixture
 def ticket_of_maja(desk):
     return make_ticket("Wrong size", customer=make_customer("Maja Haugen", MAJA),
-                       text="Order #10482 does not fit, nor did 5017 or x10482.")
+                       text="Order #10482 does not fit, nor did 5017 or x10482. 10482!")
 
 
 def panel(client, ticket, shop, **query):
@@ -188,7 +188,7 @@ def test_numbers_of_own_orders_become_links(shop, ticket_of_maja, client) -> Non
     page = client.get(f"/tickets/{ticket_of_maja.number}").text
     link = f'href="/x/woocommerce/orders/{shop.id}/10482?ticket={ticket_of_maja.number}"'
     words = "does not fit, nor did 5017 or x10482"
-    assert re.search(rf"Order <a class=\"link\" {re.escape(link)}[^>]*>#10482</a> {words}", page)
+    assert re.search(rf"Order <a class=\"link\" {re.escape(link)}[^>]*>#10482</a> {words}\. <a [^>]*>10482</a>!", page)
 
 
 def test_searching_an_order_finds_the_tickets_of_its_customer(shop, ticket_of_maja, client, desk) -> None:
