@@ -154,6 +154,11 @@ def answer_of(program: Program) -> str:
         desk.close()
 
 
+def patience() -> float:
+    """1 on a machine that keeps up with its work; more where others take the processor from us."""
+    return max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1) / 2)
+
+
 def follows(program: Program, since: float, wanted: str, limit: float) -> float:
     """Seconds until no process says anything else, as seen over more than `limit` seconds or 40 answers in a row."""
     last_wrong, right, pids = since, 0, set()
@@ -165,7 +170,7 @@ def follows(program: Program, since: float, wanted: str, limit: float) -> float:
             pids.update(said.split()[1:])
         else:
             last_wrong, right = asked, 0
-            assert asked - since < limit, f"after {asked - since:.1f} s a process still says {said}, not {wanted}"
+            assert asked - since < limit * patience(), f"after {asked - since:.1f} s a process still says {said}, not {wanted}"
         time.sleep(0.02)
     assert len(pids) != 1, "one process alone has answered"
     return last_wrong - since
@@ -189,7 +194,8 @@ def test_the_life_of_a_plugin_costs_no_request(start_program: Callable[..., Prog
         bring.upgrade("stamp", zipped(tmp_path, "1.1"), tell=tell)
         took["upgrade"] = follows(program, time.monotonic(), "1.1", CODE_SECONDS)
         make_ticket()
-        _wait_for(lambda: (tmp_path / "told").exists() and "1.1" in (tmp_path / "told").read_text(), CODE_SECONDS)
+        _wait_for(lambda: (tmp_path / "told").exists() and "1.1" in (tmp_path / "told").read_text(),
+                  CODE_SECONDS * patience())
         lifecycle.uninstall("stamp", "stamp", tell=tell)
         took["uninstall"] = follows(program, time.monotonic(), "404", ACTIVATION_SECONDS)
         bring.remove("stamp", tell=tell)
