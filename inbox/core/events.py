@@ -59,6 +59,12 @@ def kinds() -> dict[str, str]:
     return KINDS | {item.name: item.title for _plugin, item in call.register("register_events")}
 
 
+class Loop(RuntimeError):
+    """Plugins answer each other without end."""
+
+    weighs = 5  # as a plugin's fault: each such chain has cost as much as several others (inbox.plugin_host.faults)
+
+
 @dataclass(frozen=True)
 class Actor:
     """Who does something, and through what: `web`, `mail`, `api`, `cli`, `rule`, `plugin:<name>`.
@@ -94,7 +100,7 @@ def record(kind: str, *, by: Actor, ticket: Ticket | None = None, message: Messa
            **data: Any) -> Event:
     """Write down a fact in the current transaction. `data` holds ids and short values, never bodies.
 
-    Raises RuntimeError outside of a transaction, and when plugins answer each other without end.
+    Raises RuntimeError outside of a transaction, and Loop when plugins answer each other without end.
     """
     event = _fact(kind, by, data)
     event.ticket_id, event.message_pk = ticket.id if ticket else None, message.id if message else None
@@ -115,7 +121,7 @@ def _fact(kind: str, by: Actor, data: dict[str, Any]) -> Event:
     if kind not in KINDS and "." not in kind:
         raise RuntimeError(f"There is no event called {kind}; list it in inbox.core.events.KINDS.")
     if by.depth > MAX_DEPTH:
-        raise RuntimeError(f"{kind}: plugins have answered each other {MAX_DEPTH} times in a row; this ends here.")
+        raise Loop(f"{kind}: plugins have answered each other {MAX_DEPTH} times in a row; this ends here.")
     return Event(kind=kind, actor_kind=by.kind, actor_id=by.id, source=by.source, caused_by=by.caused_by,
                  depth=by.depth, data=data)
 

@@ -38,6 +38,7 @@ def store(host: PluginHost, plugin: str, hook: str, problem: str, *, error: Base
     log.log(logging.ERROR if weight else logging.WARNING, "Plugin %s%s in %s: %s", plugin,
             " failed" if weight else "", hook, problem, exc_info=error)
     trace = "".join(traceback.format_exception(error)) if error else trace
+    weight = getattr(error, "weighs", weight)  # an error of the core can say how grave it is
     try:
         with work_context(host.app), transaction() as current:
             current.add(PluginFault(plugin=plugin, hook=hook[:60], ticket_id=ticket_id, event_id=event_id,

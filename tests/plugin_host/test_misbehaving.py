@@ -163,6 +163,7 @@ def test_a_plugin_that_answers_itself_comes_to_an_end(app: Flask, activate: Any)
     assert depths == list(range(1, MAX_DEPTH + 1))
     (fault,) = faults()
     assert "plugins have answered each other 5 times in a row" in fault.summary
+    assert fault.weight == 5
 
 
 def test_only_who_asks_for_it_hears_itself(app: Flask, host: PluginHost) -> None:
