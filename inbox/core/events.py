@@ -12,7 +12,8 @@ from inbox.core.models import Agent, Customer, Event, Message, Ticket
 from inbox.db import fixed, in_transaction, session
 from inbox.plugin_host import call
 
-MAX_DEPTH = 5
+MAX_DEPTH = 5  # answers of plugins to answers of plugins
+OWN_DEPTH = 2  # answers of a plugin to its own
 
 KINDS: dict[str, str] = {
     "ticket_created": "A ticket was opened.",
@@ -92,8 +93,9 @@ class Actor:
         return cls("system", None, source)
 
     def because_of(self, event: Event) -> Actor:
-        """The same actor, acting in answer to `event`."""
-        return replace(self, caused_by=event.id, depth=event.depth + 1)
+        """The same actor, acting in answer to `event`. Who answers its own answers may do so twice."""
+        is_loop = event.source == self.source and event.depth >= OWN_DEPTH
+        return replace(self, caused_by=event.id, depth=MAX_DEPTH + 1 if is_loop else event.depth + 1)
 
 
 def record(kind: str, *, by: Actor, ticket: Ticket | None = None, message: Message | None = None,
@@ -121,7 +123,7 @@ def _fact(kind: str, by: Actor, data: dict[str, Any]) -> Event:
     if kind not in KINDS and "." not in kind:
         raise RuntimeError(f"There is no event called {kind}; list it in inbox.core.events.KINDS.")
     if by.depth > MAX_DEPTH:
-        raise Loop(f"{kind}: plugins have answered each other {MAX_DEPTH} times in a row; this ends here.")
+        raise Loop(f"{kind}: plugins have answered each other {MAX_DEPTH} times in a row, or one itself.")
     return Event(kind=kind, actor_kind=by.kind, actor_id=by.id, source=by.source, caused_by=by.caused_by,
                  depth=by.depth, data=data)
 

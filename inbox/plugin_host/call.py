@@ -65,7 +65,7 @@ def current() -> PluginHost | None:
 
 
 def hears_itself(function: F) -> F:
-    """Mark an event answer that is told also of events its own plugin caused. Chains of them end after five."""
+    """Mark an event answer that is told also of events its own plugin caused. They end after two."""
     function.inbox_hears_itself = True  # type: ignore[attr-defined]
     return function
 

@@ -267,9 +267,16 @@ def row_badges(rows: Sequence[Any]) -> dict[int, list[RowBadge]]:
     return found
 
 
+def _ticket_of(panel: Panel) -> Ticket | None:
+    """The ticket a panel of this page stands beside; None elsewhere."""
+    slots = vars(request._get_current_object()).get("inbox_slots", {})  # type: ignore[attr-defined]
+    return next((facts.get("ticket") for answers, facts in slots.values() if any(each is panel for each in answers)),
+                None)
+
+
 def panel_content(panel: Panel) -> Markup | None:
     """A panel's own template, drawn under the caller's rules. None: it failed."""
-    good, drawn = call.guard(panel.plugin, f"template {panel.template}"[:60], _draw, panel)
+    good, drawn = call.guard(panel.plugin, f"template {panel.template}"[:60], _draw, panel, ticket=_ticket_of(panel))
     return Markup(drawn) if good else None  # noqa: S704 (a template's output)
 
 

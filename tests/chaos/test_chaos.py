@@ -55,7 +55,7 @@ def test_each_is_blamed_for_what_it_did_and_over_which_ticket(outcome: Outcome) 
     deeds = {"raises": "ValueError", "exits": "SystemExit", "dies": "process ended", "sleeper": "running for more than",
              "wrongtypes": "returned", "badquery": "badquery_nowhere", "leaker": "left a",
              "holder": "kept a write transaction open", "hungry": "is its limit", "brokentemplate": "undefined",
-             "hugepanel": "at most 50 facts", "looper": "answered each other", "patcher": "replaced",
+             "hugepanel": "at most 50 facts", "looper": "have answered", "patcher": "replaced",
              "latepatcher": "replaced", "brokenimport": "AttributeError"}
     for name, words in deeds.items():
         assert any(words in summary for _, _, summary in outcome.blamed[name]), (name, outcome.blamed[name])

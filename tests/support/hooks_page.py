@@ -47,7 +47,8 @@ is refused. Event answers open `with transaction():` around a write, and never u
 
 Events come at least once and, for one ticket, in order. A process can end between an answer and the note of it, so an
 answer uses `event.id` to find out that it ran before. A plugin is not told of what it did itself, unless its answer is
-marked with `@hears_itself` (below `@hookimpl`); chains of answers to answers end after five.
+marked with `@hears_itself` (below `@hookimpl`); chains of answers to its own answers
+end after two, those of several plugins after five.
 
 Every failure (an exception, `sys.exit`, a wrong type, a transaction ended that was not its own, a call of more than ten
 seconds) is stored with plugin, hook, ticket and traceback. Ten within ten minutes pause the plugin, grave ones sooner
