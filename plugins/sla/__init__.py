@@ -120,7 +120,7 @@ def inbox_row_badges(tickets: Sequence[Ticket]) -> list[RowBadge]:
 @hookimpl
 def ticket_sidebar_panels(ticket: Ticket) -> list[Panel]:
     rows = targets.of_ticket(ticket.id)
-    if not rows or ticket.shelf not in watch.LIVE + ("closed",):
+    if not rows or ticket.shelf not in (*watch.LIVE, "closed"):
         return []
     facts = {words.kind_title(row.kind): words.standing(row) for row in rows}  # of several answers the latest
     return [Panel(gettext("Service levels"), facts=facts, order=-20)]
