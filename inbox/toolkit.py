@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from flask_babel import gettext, ngettext
 
-from inbox import hookimpl, http, signatures
+from inbox import hookimpl, hookspecs, http, signatures
+from inbox import plugin_asks as asks
 from inbox.core import (
     agents,
     customers,
@@ -128,6 +129,7 @@ __all__ = [
     "ValueColumns",
     "actor",
     "agents",
+    "asks",
     "auto_reply_words",
     "back_to_list",
     "back_to_ticket",
@@ -142,6 +144,7 @@ __all__ = [
     "gettext",
     "hears_itself",
     "hookimpl",
+    "hookspecs",
     "hours",
     "http",
     "may",

@@ -30,7 +30,7 @@ def collect(host: PluginHost, plugin: str, module: ModuleType) -> dict[str, list
     found: dict[str, list[Any]] = {}
     for function, options in answers(module):
         hook = options.get("specname") or function.__name__
-        if host.specs[hook].kind is Kind.register:
+        if hook in host.specs and host.specs[hook].kind is Kind.register:
             found[hook] = _items(host, plugin, hook, function)
     return found
 

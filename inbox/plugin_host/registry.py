@@ -22,7 +22,7 @@ from inbox import hookspecs
 from inbox.config import Config
 from inbox.db import Base, db, in_transaction, session, transaction, work_context
 from inbox.hookspecs import PROJECT, HookSpec
-from inbox.plugin_host import discover, faults, guards, loading, registrations
+from inbox.plugin_host import discover, faults, guards, loading, own_hooks, registrations
 from inbox.plugin_host.discover import Found
 from inbox.plugin_host.loading import LoadError
 from inbox.plugin_host.manifest import Manifest
@@ -213,6 +213,7 @@ class PluginHost:
             self._found[name] = found
             try:
                 self._fence(name, set(Base.metadata.tables) - before)
+                own_hooks.load(self, found)
                 self.register(name, module)
             except LoadError:
                 del self._found[name]
@@ -251,6 +252,8 @@ class PluginHost:
         hook = options.get("specname") or function.__name__
         where = f"Plugin {plugin}, {function.__code__.co_filename}:{function.__code__.co_firstlineno}"
         spec = self.specs.get(hook)
+        if spec is None and options.get("optionalhook"):
+            return  # a hook of another plugin, which may come later or never
         if spec is None:
             near = difflib.get_close_matches(hook, self.specs, n=1)
             hint = f" Did you mean {near[0]}?" if near else ""

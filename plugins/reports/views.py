@@ -14,6 +14,7 @@ from inbox.toolkit import (
     Department,
     NotAllowed,
     Ticket,
+    asks,
     current_agent,
     gettext,
     may,
@@ -99,8 +100,10 @@ def overview() -> Any:
         return _csv(table, "overview")
     now, before = (figures.figures(each).get(0, figures.Figures()) for each in (choice, choice.before()))
     days = figures.per_day(choice)
+    panels = asks.slot("reports_panels", first=choice.period.first, last=choice.period.last,
+                       departments=choice.departments)
     return _page("overview.html", choice, "overview", tiles=words.tiles(now, before), days=days, chart=_chart(days),
-                 table=table, key="department")
+                 table=table, key="department", panels=panels)
 
 
 def _chart(days: dict[dt.date, dict[str, int]]) -> dict[str, str]:

@@ -22,7 +22,7 @@ from inbox.toolkit import (
     may,
     plugin_url,
 )
-from inbox_plugins.sla import demo, targets, watch, words
+from inbox_plugins.sla import demo, figures, targets, watch, words
 from inbox_plugins.sla.views import pages, soon
 
 
@@ -129,3 +129,9 @@ def ticket_sidebar_panels(ticket: Ticket) -> list[Panel]:
 @hookimpl
 def demo_desk() -> None:
     demo.fill()
+
+
+@hookimpl(optionalhook=True)
+def reports_panels(first: dt.date, last: dt.date, departments: frozenset[int] | None) -> list[Panel]:
+    return [Panel(gettext("Service levels"), facts=figures.kept(first, last, departments),
+                  empty=gettext("Nothing that was promised was due in these days."))]

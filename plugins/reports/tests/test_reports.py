@@ -268,3 +268,15 @@ def test_monday_is_not_for_those_who_left(reports, desk, agent, mail_out):
     reports.set(dt.datetime(2026, 6, 8, 7, tzinfo=dt.UTC))
     desk.run_job("reports.monday")
     assert mail_out() == []
+
+
+def test_other_plugins_stand_on_the_overview(reports, activate, receive_email, deliver_events, client, agent, desk):
+    activate("sla")
+    desk.tell("sla", "demo_desk")
+    ticket = receive_email("Where is it?")
+    deliver_events()
+    reports.move(hours=2)
+    messages.reply(ticket, Body("On its way."), by=by(agent))
+    deliver_events()
+    reports.move(days=1)
+    assert "100 % in time, of 1" in client.get("/x/reports/").text
