@@ -16,6 +16,7 @@ from tests.support.program import Program
 
 SIZES = {1440: 900, 390: 844}
 SCHEMES = ("light", "dark")
+PLUGINS = Path(__file__).parents[2] / "plugins"
 TICKET = "Wrong size, can I swap order #10482?"
 
 
@@ -28,6 +29,14 @@ class Screen:
     wide_list: bool = False
     signed_in: bool = True
     pictured: bool = True
+
+
+KNOWLEDGE_BASE = (
+    Screen("help-centre", "/help/en/", signed_in=False),
+    Screen("help-article", "/help/en/swap-a-size", signed_in=False),
+    Screen("articles", "/x/kb/?lang=en", pictured=False),
+    Screen("article-editor", "/x/kb/articles/1"),
+)
 
 
 def screens(ticket: str) -> list[Screen]:
@@ -46,6 +55,7 @@ def screens(ticket: str) -> list[Screen]:
         Screen("add-plugins", "/settings/plugins-add", pictured=False),
         Screen("plugin-settings", "/settings/plugins/auto_reply"),
         Screen("themes", "/settings/themes"),
+        *(KNOWLEDGE_BASE if (PLUGINS / "kb").is_dir() else ()),
     ]
 
 

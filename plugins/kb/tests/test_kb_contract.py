@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from babel.messages.extract import DEFAULT_KEYWORDS, extract_from_dir
 from babel.messages.pofile import read_po
 
@@ -57,3 +58,21 @@ def test_every_word_is_said_in_every_language(locale) -> None:
         texts = [known[each]] if isinstance(known[each], str) else known[each]
         for text in texts:
             assert sorted(re.findall(r"%\(\w+\)s", text)) == sorted(re.findall(r"%\(\w+\)s", each)), each
+
+
+def test_lists_and_tickets_cost_no_further_query(activate, client, session, ticket) -> None:
+    asked = ticket()
+    asked_for: list[str] = []
+
+    def queries(path: str) -> int:
+        client.get(path)  # what is kept between requests is there
+        asked_for.clear()
+        assert client.get(path).status_code == 200
+        return len(asked_for)
+
+    sa.event.listen(session.get_bind(), "before_cursor_execute", lambda *facts: asked_for.append(facts[2]))
+    paths = ("/views/open", f"/tickets/{asked.number}")
+    before = [queries(each) for each in paths]
+    activate("kb")
+    assert all(after <= had + 1 for after, had in zip([queries(each) for each in paths], before, strict=True))
+    assert min(before) > 2  # it counts
