@@ -130,7 +130,7 @@ def save(article: Article, locale: str, text: Text, by: Agent | None) -> Transla
     title, body = check(locale, text)
     with transaction() as current:
         kept = current.scalar(sa.select(Translation).where(
-            Translation.article_id == article.id, Translation.locale == locale).with_for_update())
+            Translation.article_id == article.id, Translation.locale == locale).with_for_update(of=Translation))
         if (kept.version if kept else 0) != text.based_on:
             raise Changed(kept.version if kept else 0)
         if kept is None:
@@ -189,7 +189,7 @@ def publish(kept: Translation, by: Agent | None) -> None:
     shown = markdown.render(newest.body)
     words = search.weigh(kept.article, kept.locale, newest.title, shown.html, shown.text)
     with transaction() as current:
-        current.refresh(kept, with_for_update=True)
+        current.refresh(kept, with_for_update={"of": Translation})
         if kept.version != newest.number:
             raise Changed(kept.version)
         kept.state, kept.live_version, kept.live_at = "published", newest.number, utcnow()
