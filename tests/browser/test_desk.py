@@ -223,7 +223,7 @@ def open_first(desk: Page) -> None:
 
 def test_a_panel_arrives_without_moving_anything_and_stays_when_the_ticket_changes(desk: Page) -> None:
     open_first(desk)
-    panel = desk.locator("#side .lazy-panel")
+    panel = desk.locator("#side [data-plugin='builtin.activity_log'] .lazy-panel")
     height = panel.bounding_box()["height"]  # type: ignore[index]
     expect(panel).to_contain_text("A ticket was opened.")
     assert panel.bounding_box()["height"] == height  # type: ignore[index]
@@ -239,7 +239,7 @@ def test_a_panel_arrives_without_moving_anything_and_stays_when_the_ticket_chang
 def test_a_panel_that_cannot_be_loaded_says_so_and_tries_again(desk: Page) -> None:
     desk.route("**/x/activity_log/tickets/*", lambda route: route.abort())
     open_first(desk)
-    panel = desk.locator("#side .lazy-panel")
+    panel = desk.locator("#side [data-plugin='builtin.activity_log'] .lazy-panel")
     expect(panel).to_contain_text("This could not be loaded now.")
     desk.unroute("**/x/activity_log/tickets/*")
     panel.get_by_role("button", name="Try again").click()
