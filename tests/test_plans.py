@@ -353,7 +353,7 @@ def test_nothing_walks_through_a_growing_table(desk: Flask, recorded: Recorder) 
 
 @pytest.mark.parametrize("path", [*PAGES[:9], "/tickets/200", "/tickets/200?in=mine", "/tickets/200?part=pane"])
 def test_pages_take_few_statements(desk: Flask, recorded: Recorder, path: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    for place in ("inbox.plugin_host.registry", "inbox.web.i18n"):  # asked for once in some seconds, not by each page
+    for place in ("inbox.plugin_host.registry", "inbox.web.i18n", "inbox.web.theming"):  # once in some seconds
         monkeypatch.setattr(f"{place}.FRESH_SECONDS", 3600.0)
     with work_context(desk):
         place = Place.find()

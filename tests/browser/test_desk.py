@@ -224,6 +224,7 @@ def open_first(desk: Page) -> None:
 def test_a_panel_arrives_without_moving_anything_and_stays_when_the_ticket_changes(desk: Page) -> None:
     open_first(desk)
     panel = desk.locator("#side [data-plugin='builtin.activity_log'] .lazy-panel")
+    panel.scroll_into_view_if_needed()  # it is loaded when it comes into sight
     height = panel.bounding_box()["height"]  # type: ignore[index]
     expect(panel).to_contain_text("A ticket was opened.")
     assert panel.bounding_box()["height"] == height  # type: ignore[index]
@@ -240,6 +241,7 @@ def test_a_panel_that_cannot_be_loaded_says_so_and_tries_again(desk: Page) -> No
     desk.route("**/x/activity_log/tickets/*", lambda route: route.abort())
     open_first(desk)
     panel = desk.locator("#side [data-plugin='builtin.activity_log'] .lazy-panel")
+    panel.scroll_into_view_if_needed()  # it is loaded when it comes into sight
     expect(panel).to_contain_text("This could not be loaded now.")
     desk.unroute("**/x/activity_log/tickets/*")
     panel.get_by_role("button", name="Try again").click()
