@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -9,7 +10,7 @@ from urllib.parse import urlsplit
 
 import sqlalchemy as sa
 from werkzeug.routing import Rule
-from werkzeug.routing.converters import NumberConverter
+from werkzeug.routing.converters import AnyConverter, BaseConverter, NumberConverter, UUIDConverter
 
 from inbox import http, http_client
 from inbox.core import messages, settings, tickets
@@ -107,9 +108,17 @@ def _rules(desk: Desk, name: str) -> list[Rule]:
             and rule.endpoint in desk.app.view_functions]
 
 
+def _sample(converter: BaseConverter) -> Any:
+    """Something that may stand in an address."""
+    if isinstance(converter, AnyConverter):
+        return sorted(converter.items)[0]
+    if isinstance(converter, UUIDConverter):
+        return uuid.UUID(int=1)
+    return 1 if isinstance(converter, NumberConverter) else "sample"
+
+
 def _path(desk: Desk, rule: Rule, **known: Any) -> str | None:
-    values = {argument: known.get(argument, 1 if isinstance(converter, NumberConverter) else "sample")
-              for argument, converter in rule._converters.items()}
+    values = {argument: known.get(argument, _sample(converter)) for argument, converter in rule._converters.items()}
     built = rule.build(values)
     return str(built[1]) if built is not None else None
 
