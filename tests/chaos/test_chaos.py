@@ -8,7 +8,7 @@ from tests.chaos.desk import UNLOADED, Desk
 from tests.chaos.run import NOT_ACTIVE, SAMPLES, Outcome, run
 from tests.support.program import inbox
 
-pytestmark = [pytest.mark.once, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.once, pytest.mark.timeout(600)]
 TOO_LONG = {"diesatwork", "slowimport"}  # wait for leases and imports
 BLAMED_LATER = {"holder"}  # it has sinned enough after half a minute
 
