@@ -6,6 +6,8 @@ Off until `auto_reply.on` is set, for the site or for one mailbox.
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
+from typing import Any
 
 from inbox.toolkit import (
     Agent,
@@ -13,6 +15,7 @@ from inbox.toolkit import (
     Link,
     Message,
     Setting,
+    SettingTest,
     Ticket,
     auto_reply_words,
     hookimpl,
@@ -45,6 +48,19 @@ def register_settings() -> list[Setting]:
 
 
 @hookimpl
+def register_setting_tests() -> list[SettingTest]:
+    return [SettingTest("auto_reply.example", "Show what a customer would get", _example)]
+
+
+def _example(values: Mapping[str, Any]) -> str:
+    """The words as typed, for a customer there might be. Sends nothing."""
+    text = _filled(str(values["auto_reply.text"]), "1042", "Where is my parcel?", "Kari Nordmo")
+    if not text:
+        raise ValueError("Write what they are told.")
+    return text
+
+
+@hookimpl
 def settings_menu_links(agent: Agent) -> list[Link]:
     if not may(agent, "manage_settings"):
         return []
@@ -70,7 +86,10 @@ def _text_for(ticket: Ticket) -> str:
     scope = f"mailbox:{ticket.mailbox_id}" if ticket.mailbox_id else settings.SITE
     chosen = settings.get_all(["auto_reply.on", "auto_reply.text"], scope)
     text = str(chosen["auto_reply.text"]).strip() if chosen["auto_reply.on"] else ""
-    known = {"{number}": str(ticket.number), "{subject}": ticket.subject, "{name}": ticket.customer.name}
-    for mark, value in known.items():
+    return _filled(text, str(ticket.number), ticket.subject, ticket.customer.name)
+
+
+def _filled(text: str, number: str, subject: str, name: str) -> str:
+    for mark, value in (("{number}", number), ("{subject}", subject), ("{name}", name)):
         text = text.replace(mark, value)
     return text.strip()

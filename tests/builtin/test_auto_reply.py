@@ -139,6 +139,13 @@ def test_it_cannot_be_switched_on_without_words(admin: Visitor) -> None:
     assert not settings.get("auto_reply.on")
 
 
+def test_register_setting_tests_shows_what_a_customer_would_get_and_sends_nothing(admin, session) -> None:
+    answer = admin.post(f"{PAGE}/test/auto_reply.example", {"auto_reply.text": "Dear {name}, #{number}: {subject}"},
+                        page=PAGE, headers={"HX-Request": "true"})
+    assert "Dear Kari Nordmo, #1042: Where is my parcel?" in answer.text
+    assert session.scalar(sa.select(sa.func.count()).select_from(Message)) == 0
+
+
 def test_settings_menu_links_lead_those_who_may_to_its_page(app: Flask, admin: Visitor) -> None:
     agent = Visitor(app).sign_in(make_agent("Kari"))
     assert PAGE in admin.get("/settings/tags").text

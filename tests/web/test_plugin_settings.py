@@ -50,7 +50,7 @@ def admin(app: Flask, session) -> Visitor:
     return Visitor(app).sign_in(make_agent("Ada", role="admin"))
 
 
-def test_every_type_is_typed_and_stored(admin: Visitor) -> None:
+def test_register_settings_draws_a_form_and_every_type_is_stored(admin: Visitor) -> None:
     assert "The settings are saved." in admin.post(PAGE, GOOD, follow_redirects=True).text
     assert settings.get_all(list(GOOD)) == {
         **GOOD, "shop.points": 5, "shop.on": True, "shop.greeting": "Hi\nyou"}
@@ -99,7 +99,7 @@ def test_a_mailbox_follows_the_site_where_nothing_else_was_typed(admin: Visitor)
 
 @pytest.mark.parametrize(("key", "words"), [
     ("sesam", "https://shop.example answers."), ("x", "The shop refuses the key.")])
-def test_a_test_button_tries_what_is_typed_and_stores_nothing(admin: Visitor, key: str, words: str) -> None:
+def test_register_setting_tests_gives_a_button_that_tries_what_is_typed_and_stores_nothing(admin: Visitor, key: str, words: str) -> None:
     answer = admin.post(f"{PAGE}/test/shop.connection", GOOD | {"shop.key": key}, page=PAGE,
                         headers={"HX-Request": "true"})
     assert words in answer.text and "<html" not in answer.text
