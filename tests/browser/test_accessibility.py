@@ -97,7 +97,7 @@ def test_a_bundled_theme(browser: Browser, desk: Desk, title: str, rules: list[s
     found = []
     with theme(browser, desk, title):
         for name, width, scheme in (("panes", 390, "light"), ("ticket", 1440, "dark"),
-                                    ("plugin-settings", 1440, "light")):
+                                    ("outbox", 1440, "light")):
             with view(browser, width, scheme, desk.state) as page:
                 page.goto(desk.program.url + desk.screens[name].path)
                 where = f"{title}: {name} at {width} px, {scheme}"
