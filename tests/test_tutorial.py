@@ -136,7 +136,7 @@ def test_the_panel_is_beside_a_ticket_on_the_running_desk(reader: Reader) -> Non
 def _newest(browser: httpx.Client) -> str:
     """The page of the newest ticket that the letters have opened; empty while there is none."""
     found = re.findall(r'href="([^"]*tickets/\d+[^"]*)"[^>]*>(?:(?!</a>).)*A loyal question',
-                       browser.get("/unassigned").text, re.S)
+                       browser.get("/views/unassigned").text, re.S)
     return browser.get(found[0]).text if found else ""
 
 

@@ -190,7 +190,7 @@ def _shows(desk: Desk, name: str, ticket: Ticket, agent: Agent, mode: str) -> It
         for slot, facts in slots(desk, sample_facts(desk, ticket, agent)).items():
             items = call.slot(slot, **facts)
             addresses += [each.load for each in items if each.plugin == name and getattr(each, "load", None)]
-    pages = [f"/tickets/{ticket.number}", "/unassigned", "/settings/desk"] if mode == "ok" else []
+    pages = [f"/tickets/{ticket.number}", "/views/unassigned", "/settings/desk"] if mode == "ok" else []
     for path in [*addresses, *_own_pages(desk, name, ticket), *pages]:
         status = browser.get(path, headers={"HX-Panel": "1"} if path in addresses else {}).status_code
         if status >= 500:
