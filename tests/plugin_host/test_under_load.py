@@ -170,7 +170,8 @@ def follows(program: Program, since: float, wanted: str, limit: float) -> float:
             pids.update(said.split()[1:])
         else:
             last_wrong, right = asked, 0
-            assert asked - since < limit * patience(), f"after {asked - since:.1f} s a process still says {said}, not {wanted}"
+            late = asked - since
+            assert late < limit * patience(), f"after {late:.1f} s a process still says {said}, not {wanted}"
         time.sleep(0.02)
     assert len(pids) != 1, "one process alone has answered"
     return last_wrong - since
