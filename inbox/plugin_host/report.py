@@ -108,7 +108,7 @@ def times(plugin: str | None = None) -> dict[str, list[HookTime]]:
     found: dict[str, list[HookTime]] = {}
     for name, hook, kind, calls, errors, milliseconds, slowest in session().execute(query):
         found.setdefault(name, []).append(
-            HookTime(hook, kind, int(calls), int(errors), milliseconds / calls, slowest))
+            HookTime(hook, kind, int(calls), int(errors), milliseconds / int(calls), slowest))
     return found
 
 
