@@ -75,34 +75,42 @@ def hookspec(kind: Kind, *, since: str, status: str = "provisional", answer: typ
 
 
 def check(**options: Any) -> Callable[[F], F]:
+    """Declare a hook that is asked just before a change: silence, or `Rejected`."""
     return hookspec(Kind.check, **options)
 
 
 def prepare(**options: Any) -> Callable[[F], F]:
+    """Declare a hook that sets fields of something new, just before it is stored."""
     return hookspec(Kind.prepare, **options)
 
 
 def choose(**options: Any) -> Callable[[F], F]:
+    """Declare a hook of which the first answer that is not None counts; `answer` is its type."""
     return hookspec(Kind.choose, **options)
 
 
 def filter(**options: Any) -> Callable[[F], F]:
+    """Declare a hook that hands a value on; `answer` is its type."""
     return hookspec(Kind.filter, **options)
 
 
 def event(**options: Any) -> Callable[[F], F]:
+    """Declare a hook that is told of a fact after the commit, in a job."""
     return hookspec(Kind.event, **options)
 
 
 def slot(**options: Any) -> Callable[[F], F]:
+    """Declare a hook that adds a list of items to a place on a page; `item` is their type."""
     return hookspec(Kind.slot, **options)
 
 
 def register(**options: Any) -> Callable[[F], F]:
+    """Declare a hook that is asked once, when a plugin is loaded; `item` is the type of what it returns."""
     return hookspec(Kind.register, **options)
 
 
 def lifecycle(**options: Any) -> Callable[[F], F]:
+    """Declare a hook that one plugin is told about itself."""
     return hookspec(Kind.lifecycle, **options)
 
 

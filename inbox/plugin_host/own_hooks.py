@@ -56,18 +56,18 @@ def _check(plugin: str, spec: HookSpec) -> None:
 
 def _drop_what_does_not_fit(host: PluginHost, spec: HookSpec) -> None:
     """Answers of plugins that were loaded before: one that takes what the hook does not give is not asked."""
-    caller = getattr(host.pm.hook, spec.name, None)
-    if caller is None:
-        return
-    for answer in caller.get_hookimpls():
-        strange = sorted(set(answer.argnames) - set(spec.args))
-        if strange:
-            problem = f"{spec.name} has no argument {', '.join(strange)}; there is {', '.join(spec.args)}."
-            faults.store(host, answer.plugin_name, spec.name, problem)
-            caller._remove_plugin(answer.plugin)
+    callers = {id(caller): caller for module in host.pm.get_plugins()
+               for caller in host.pm.get_hookcallers(module) or () if caller.name == spec.name}
+    for caller in callers.values():
+        for answer in caller.get_hookimpls():
+            strange = sorted(set(answer.argnames) - set(spec.args))
+            if strange:
+                problem = f"{spec.name} has no argument {', '.join(strange)}; there is {', '.join(spec.args)}."
+                faults.store(host, answer.plugin_name, spec.name, problem)
+                caller._remove_plugin(answer.plugin)
 
 
 def _add(host: PluginHost, module: ModuleType, specs: dict[str, HookSpec]) -> None:
-    if not all(getattr(getattr(host.pm.hook, name, None), "has_spec", bool)() for name in specs):
+    if not specs.keys() <= host.specs.keys():  # loading may have failed later, and been tried again
         host.pm.add_hookspecs(module)
     host.specs.update(specs)

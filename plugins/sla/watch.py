@@ -78,7 +78,11 @@ def _policy(row: SlaTarget) -> SlaPolicy | None:
 
 def renew_holidays() -> None:
     """The daily job: every calendar with a country knows the public holidays of this year and the next ones."""
+    chosen = session().execute(sa.select(SlaCalendar.id, SlaCalendar.country, SlaCalendar.own_days)).all()
+    known = {row.id: holidays.days_off(row.country, row.own_days) for row in chosen if row.country}  # takes its time
     with transaction() as current:
-        for each in current.scalars(sa.select(SlaCalendar).where(SlaCalendar.country != "")):
-            each.definition = {**each.definition, "holidays": holidays.days_off(each.country, each.own_days)}
+        for calendar_id, days in known.items():
+            calendar = current.get(SlaCalendar, calendar_id)
+            if calendar is not None and calendar.definition["holidays"] != days:
+                calendar.definition = {**calendar.definition, "holidays": days}
 

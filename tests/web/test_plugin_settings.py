@@ -99,7 +99,8 @@ def test_a_mailbox_follows_the_site_where_nothing_else_was_typed(admin: Visitor)
 
 @pytest.mark.parametrize(("key", "words"), [
     ("sesam", "https://shop.example answers."), ("x", "The shop refuses the key.")])
-def test_register_setting_tests_gives_a_button_that_tries_what_is_typed_and_stores_nothing(admin: Visitor, key: str, words: str) -> None:
+def test_register_setting_tests_gives_a_button_that_tries_what_is_typed_and_stores_nothing(
+        admin: Visitor, key: str, words: str) -> None:
     answer = admin.post(f"{PAGE}/test/shop.connection", GOOD | {"shop.key": key}, page=PAGE,
                         headers={"HX-Request": "true"})
     assert words in answer.text and "<html" not in answer.text
