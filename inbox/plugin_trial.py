@@ -13,9 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from inbox.config import Config
-from inbox.hookspecs import PROJECT
 from inbox.migrate import MigrationError
-from inbox.plugin_host import discover
+from inbox.plugin_host import discover, registrations
 from inbox.plugin_host.manifest import FILE, ManifestError, read
 
 
@@ -52,10 +51,9 @@ def _load(host: Any, place: dict[str, str]) -> discover.Found:
 
 def _deprecated(host: Any, found: Any) -> list[str]:
     """The deprecated hooks that a loaded plugin answers."""
-    module = sys.modules[found.module]
-    hooks = {options.get("specname") or function.__name__ for function in vars(module).values()
-             if isinstance(options := getattr(function, f"{PROJECT}_impl", None), dict)}
-    return sorted(hook for hook in hooks if host.specs[hook].status == "deprecated")
+    hooks = {options.get("specname") or function.__name__
+             for function, options in registrations.answers(sys.modules[found.module])}
+    return sorted(hook for hook in hooks if hook in host.specs and host.specs[hook].status == "deprecated")
 
 
 def main() -> int:
