@@ -65,7 +65,10 @@ class Response:
 
     @property
     def text(self) -> str:
-        return self.body.decode(self.charset, "replace")
+        try:
+            return self.body.decode(self.charset, "replace")
+        except (LookupError, UnicodeError):  # "hex" is a codec, and none of text: the other side says what it likes
+            return self.body.decode("utf-8", "replace")
 
     def json(self) -> Any:
         """The body as JSON. Raises BadAnswer."""

@@ -15,6 +15,7 @@ from typing import Any
 
 import httpcore
 import httpx
+import idna
 
 from inbox import __version__
 from inbox.db import current_config
@@ -41,7 +42,7 @@ def perform(method: str, url: str, *, timeout: float, redirects: int, max_bytes:
                     raise Unreachable(f"{host_of(url)} sends us on again and again.")
                 left -= 1
                 request = _follow(request, following)
-    except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
+    except (httpx.InvalidURL, httpx.UnsupportedProtocol, idna.IDNAError) as error:
         raise Refused(f"{url!r} is not an address of a web server; it begins with https:// or http://.") from error
     except httpx.TimeoutException as error:
         raise Unreachable(f"{host_of(url)} did not answer within {timeout:g} seconds.") from error

@@ -57,6 +57,17 @@ def test_json_a_form_and_bytes_are_sent(shop: Remote) -> None:
     assert [each.body for each in shop.requests[1:]] == [b"name=Kari", b"\x00raw"]
 
 
+@pytest.mark.parametrize("charset", ["hex", "rot13", "idna", "undefined", "nonsense"])
+def test_text_is_read_whatever_charset_the_other_side_names(charset: str) -> None:
+    assert http.Response("https://shop.example/", 200, {}, "blåbær".encode(), charset).text == "blåbær"
+
+
+@pytest.mark.parametrize("url", ["http://xn--/", "https://xn--a/orders"])
+def test_a_name_that_no_server_can_have_is_refused(url: str) -> None:
+    with pytest.raises(http.Refused, match="begins with https://"):
+        http.post(url, data=b"")
+
+
 @pytest.mark.parametrize(("mode", "says"), [
     ("401", "does not accept our key"), ("404", "nothing at that address"), ("429", "too often"),
     ("500", "wrong there")])

@@ -184,7 +184,7 @@ def _check_zip_file(path: Path) -> None:
             length = file.seek(0, io.SEEK_END)
             if length > MOST_BYTES:
                 raise ArchiveError(_too_big())
-            file.seek(max(0, length - 65_557))
+            file.seek(max(0, length - 65_577))
             tail = file.read()
     except OSError as error:
         raise ArchiveError(f"{path} cannot be read: {error.strerror}.") from error
@@ -194,6 +194,8 @@ def _check_zip_file(path: Path) -> None:
     _, _, count, list_bytes, offset = struct.unpack("<HHHII", tail[at + 6:at + 20])
     if count > MOST_FILES or list_bytes > DIRECTORY_BYTES or offset == 0xFFFFFFFF:
         raise ArchiveError(_too_many())
+    if tail[max(0, at - 20):at].startswith(b"PK\x06\x07"):  # a second, larger list: its numbers would count instead
+        raise ArchiveError("It is packed in an unusual way (zip64). Pack it anew with an ordinary zip program.")
 
 
 def _zip(source: zipfile.ZipFile, kind: str) -> _Content:

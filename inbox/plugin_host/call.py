@@ -224,6 +224,8 @@ def state_of(plugin: str) -> str:
         return "off"
     if plugin in host.active():
         return "active"
+    if host.config.safe_mode:
+        return "unloaded"  # nobody looks which of them are off: what waits for them goes on waiting
     return {"active": "unloaded", "paused": "paused"}.get(host.states().get(plugin, ""), "off")
 
 

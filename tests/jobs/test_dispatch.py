@@ -1,5 +1,6 @@
 """Events reach plugins after the commit: at least once, in order per ticket, nobody waiting for a slow one."""
 
+import dataclasses
 import datetime as dt
 import threading
 import time
@@ -11,6 +12,7 @@ import sqlalchemy as sa
 from flask import Flask
 from sqlalchemy.orm import Session
 
+from inbox.app import create_app
 from inbox.core import customers, events, messages, tickets
 from inbox.core.events import Actor
 from inbox.core.messages import Body
@@ -183,6 +185,21 @@ def test_a_failing_plugin_is_retried_later_and_hurts_no_other(app, host) -> None
     _let_time_pass()
     dispatch.deliver_due(app)
     assert told == ["good", "bad"] and rows() == []
+
+
+def test_safe_mode_keeps_what_waits_for_plugins(app, host) -> None:
+    def note_added(ticket):
+        raise ValueError("the shop is down")
+
+    host.raise_faults = False
+    plug(app, "bad", note_added)
+    add_note(make_ticket())
+    dispatch.deliver_due(app)
+    safe = create_app(dataclasses.replace(app.config["INBOX"], safe_mode=True))
+    with work_context(safe):
+        deliveries.settle_states()
+    db.session.expire_all()
+    assert [row[1:3] for row in rows()] == [("bad", "waiting")]
 
 
 def _let_time_pass() -> None:

@@ -146,6 +146,20 @@ def test_a_list_of_files_too_long_to_read_is_refused_unread(tmp_path: Path) -> N
     assert "more than 2000 files" in problem(path)
 
 
+def test_a_second_list_of_files_is_refused_unread(tmp_path: Path) -> None:
+    """The numbers of a zip64 record stand before those at the end, which say that all is small."""
+    path = make_zip(tmp_path / "x.zip", files_of())
+    data = path.read_bytes()
+    at = data.rfind(b"PK\x05\x06")
+    size, offset = struct.unpack("<II", data[at + 12:at + 20])
+    record = struct.pack("<4sQ2H2L4Q", b"PK\x06\x06", 44, 45, 45, 0, 0, 5_000_000, 5_000_000, size, offset)
+    locator = struct.pack("<4sLQL", b"PK\x06\x07", 0, at, 1)
+    for comment in (b"", b"x" * 65_535):
+        end = data[at:at + 20] + struct.pack("<H", len(comment)) + comment
+        path.write_bytes(data[:at] + record + locator + end)
+        assert "zip64" in problem(path)
+
+
 def test_an_encrypted_zip_is_refused(tmp_path: Path) -> None:
     path = make_zip(tmp_path / "x.zip", files_of())
     data = bytearray(path.read_bytes())
