@@ -157,8 +157,16 @@ def of_filters(agent: Agent, query: search.Query) -> Scope:
 def _of_plugin(name: str, value: str) -> Scope:
     """What a plugin's filter asks for. One that fails finds nothing."""
     plugin, item = search.plugin_filters()[name]
-    _, condition = call.guard(plugin, f"search filter {name}"[:60], item.find, value)
+    _, condition = call.guard(plugin, f"search filter {name}"[:60], _find, item.find, value)
     return Scope(where=(condition,), is_narrow=True) if isinstance(condition, sa.ColumnElement) else NOTHING
+
+
+def _find(find: Callable[[str], Any], value: str) -> Any:
+    """A filter's condition, tried: one that the database does not answer is the plugin's fault, not the page's."""
+    condition = find(value)
+    if isinstance(condition, sa.ColumnElement):
+        session().execute(sa.select(Ticket.id).where(condition).limit(1))
+    return condition
 
 
 def tagged(name: str) -> Scope:

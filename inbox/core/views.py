@@ -76,9 +76,13 @@ def every() -> dict[str, View]:
 
 def _of_plugin(plugin: str, name: str, where: Callable[[], Any], agent: Agent) -> Scope:
     """What a plugin's view holds; nothing when the plugin fails."""
-    good, condition = call.guard(plugin, f"view {name}"[:60], where)
+    good, condition = call.guard(plugin, _what(name), where)
     found = condition if good and isinstance(condition, sa.ColumnElement) else sa.false()
     return Scope(scope.LIVE, where=(found,), is_narrow=True)
+
+
+def _what(name: str) -> str:
+    return f"view {name}"[:60]
 
 
 @dataclass
@@ -171,10 +175,17 @@ def _scope(agent: Agent, view: str | None, department_id: int | None, q: str) ->
     if department_id is not None:
         found = found.within(Scope(departments=frozenset((department_id,))))
     if view is not None:
-        return found.within(known[view].scope(agent))
+        return found.within(_answered(known[view], known[view].scope(agent)))
     if not q and department_id is not None:
         return found.within(Scope(frozenset(("open",))))
     return found if scope.names_a_shelf(query) else found.within(Scope(scope.LIVE))
+
+
+def _answered(view: View, wanted: Scope) -> Scope:
+    """The scope of a view; nothing when the database does not answer a plugin's condition: that is its fault."""
+    asked = sa.select(Ticket.id).where(*wanted.conditions()).limit(1)
+    good = not view.plugin or call.guard(view.plugin, _what(view.slug), session().execute, asked)[0]
+    return wanted if good else scope.NOTHING
 
 
 def _walk(agent: Agent, wanted: Scope, after: str | None, before: str | None, limit: int, oldest_first: bool) -> Page:
@@ -275,16 +286,34 @@ class Counts:
 
 def counts(agent: Agent, departments: Sequence[Department]) -> Counts:
     """All of them in one query; each stops at the cap, so that they cost the same at any size."""
-    parts, reach = [], Scope(departments=permissions.reach(agent))
-    for view in every().values():
-        if view.counted:
-            parts.append(_capped(view.slug, view.scope(agent).within(reach)))
-    for department in departments:
-        parts.append(_capped(f"department:{department.id}", Scope(
-            frozenset(("open",)), frozenset((department.id,))).within(reach)))
-    found = {row[0]: row[1] for row in session().execute(sa.union_all(*parts))}
+    reach = Scope(departments=permissions.reach(agent))
+    counted = [view for view in every().values() if view.counted]
+    wanted = [(view, _capped(view.slug, view.scope(agent).within(reach))) for view in counted]
+    parts = [_capped(f"department:{each.id}", Scope(frozenset(("open",)), frozenset((each.id,))).within(reach))
+             for each in departments]
+    ours = [part for view, part in wanted if not view.plugin] + parts
+    theirs = [(view, part) for view, part in wanted if view.plugin]
+    try:
+        found = _numbers(*ours, *(part for _, part in theirs))
+    except sa.exc.SQLAlchemyError:
+        if not theirs:
+            raise
+        session().rollback()
+        found = _one_by_one(ours, theirs)
     return Counts({key: value for key, value in found.items() if not key.startswith("department:")},
                   {int(key.partition(":")[2]): value for key, value in found.items() if key.startswith("department:")})
+
+
+def _numbers(*parts: sa.Select[str, int]) -> dict[str, int]:
+    return {row[0]: row[1] for row in session().execute(sa.union_all(*parts))}
+
+
+def _one_by_one(ours: list[sa.Select[str, int]], theirs: list[tuple[View, sa.Select[str, int]]]) -> dict[str, int]:
+    """The same when the database has refused: ours together, then each plugin's alone, to find whose fault it is."""
+    found = _numbers(*ours)
+    for view, part in theirs:
+        found |= call.guard(view.plugin, _what(view.slug), _numbers, part)[1] or {view.slug: 0}
+    return found
 
 
 def _capped(name: str, wanted: Scope) -> sa.Select[str, int]:

@@ -7,10 +7,12 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from flask import Flask
 from sqlalchemy.orm import Session
 
-from inbox.plugin_host.items import ItemError, MessageLink, SearchFilter, TimelineEntry
+from inbox.plugin_host.items import ItemError, MessageLink, SearchFilter, TicketView, TimelineEntry
+from inbox.plugin_host.models import PluginFault
 from inbox.testing.factories import make_agent, make_customer, make_message, make_ticket
 from inbox.testing.plugins import host_of, plug
 from inbox.testing.visitor import Visitor
@@ -127,6 +129,40 @@ def test_a_search_filter_that_fails_finds_nothing_and_stops_nobody(
     with_filter(app, lambda value: 1 / 0)
     answer = visitor.get("/search", query_string={"q": "order:7"})
     assert answer.status_code == 200 and "The hat" not in answer.text
+
+
+def no_such_table() -> Any:
+    from inbox.core.models import Ticket
+
+    return Ticket.id.in_(sa.select(sa.column("ticket_id")).select_from(sa.table("shop_gone")))
+
+
+def test_a_search_filter_that_the_database_refuses_finds_nothing(
+        app: Flask, session: Session, visitor: Visitor) -> None:
+    host_of(app).raise_faults = False
+    make_ticket("The hat")
+    with_filter(app, lambda value: no_such_table())
+    answer = visitor.get("/search", query_string={"q": "order:7"})
+    assert answer.status_code == 200 and "The hat" not in answer.text
+    assert session.scalar(sa.select(PluginFault.hook)) == "search filter order"
+
+
+def test_a_view_that_the_database_refuses_is_its_plugins_fault_alone(
+        app: Flask, session: Session, visitor: Visitor) -> None:
+    """Its number stands beside every page: one wrong condition would take the whole desk down."""
+    def register_ticket_views() -> list[TicketView]:
+        return [TicketView("shop.late", "Late orders", no_such_table, empty="No order is late."),
+                TicketView("shop.good", "Good orders", lambda: sa.true())]
+
+    host_of(app).raise_faults = False
+    make_ticket("The hat")
+    plug(app, "shop", register_ticket_views)
+    page = visitor.get("/views/open")
+    assert page.status_code == 200 and "The hat" in page.text and "Late orders" in page.text
+    assert visitor.get("/views/shop.late").status_code == 200
+    assert "The hat" in visitor.get("/views/shop.good").text
+    found = session.execute(sa.select(PluginFault.plugin, PluginFault.hook).distinct()).all()
+    assert [tuple(each) for each in found] == [("shop", "view shop.late")]
 
 
 def test_the_desks_own_filters_come_first(app: Flask, session: Session, visitor: Visitor) -> None:
