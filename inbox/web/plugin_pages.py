@@ -19,6 +19,7 @@ from typing import Any
 from flask import Blueprint, Flask, Response, abort, current_app, render_template, request, send_from_directory
 from flask_babel import gettext
 from flask_login import current_user
+from sqlalchemy.exc import DataError
 from werkzeug.exceptions import HTTPException
 
 from inbox.core import permissions
@@ -33,6 +34,8 @@ from inbox.web.assets import FOR_EVER
 from inbox.web.plugin_parts import PREFIX, short
 
 PAGES = "inbox_plugin_pages"
+# Numbers and days that no database and no calendar can hold come out of an address: the visitor's doing, no fault.
+REFUSALS = (HTTPException, CoreError, Rejected, PluginFailure, OverflowError, DataError)
 # What a blueprint may bring besides its views; anything else would run outside of the caller's rules.
 _REFUSED = ("teardown_request_funcs", "url_value_preprocessors", "url_default_functions",
             "template_context_processors", "error_handler_spec", "after_request_funcs")
@@ -225,7 +228,7 @@ def _response(view: Callable[..., Any], values: dict[str, Any]) -> Response | _R
         if isinstance(answer, plugin_parts.Later):
             return answer
         response = current_app.make_response(answer)
-    except (HTTPException, CoreError, Rejected, PluginFailure) as refusal:
+    except REFUSALS as refusal:
         return _Refusal(refusal)
     if response.is_streamed and not response.direct_passthrough:
         response.make_sequence()
@@ -248,7 +251,7 @@ def _before(plugin: str, name: str, function: Callable[[], Any]) -> Callable[[],
 def _answer(function: Callable[[], Any]) -> Any:
     try:
         return current_app.ensure_sync(function)()
-    except (HTTPException, CoreError, Rejected, PluginFailure) as refusal:
+    except REFUSALS as refusal:
         return _Refusal(refusal)
 
 

@@ -32,8 +32,8 @@ def tag(locale: str) -> str:
 
 @blueprint.before_request
 def _open() -> Any:
-    if not settings.get("kb.public"):
-        abort(404)
+    if not settings.get("kb.public") and request.endpoint != f"{request.blueprint}.file":
+        abort(404)  # pictures say for themselves who sees them: agents still read and write articles
 
 
 @forms.before_request
@@ -185,7 +185,7 @@ def find(language: str) -> Any:
 @blueprint.get("/files/<token>/<filename>")
 def file(token: str, filename: str) -> Any:
     """A picture of an article."""
-    return images.send(token)
+    return images.send(token, is_open=bool(settings.get("kb.public")))
 
 
 @blueprint.get("/sitemap.xml")

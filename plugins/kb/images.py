@@ -61,10 +61,10 @@ def address(image: Image) -> str:
     return f"/help/files/{image.token}/{image.filename}"
 
 
-def send(token: str) -> Response:
-    """A picture: of a published article to everybody, any to agents."""
+def send(token: str, *, is_open: bool) -> Response:
+    """A picture: of a published article to everybody while the help centre is open, any to agents."""
     image = session().scalar(sa.select(Image).where(Image.token == token).options(undefer(Image.data)))
-    is_public = image is not None and _is_public(image)
+    is_public = is_open and image is not None and _is_public(image)
     if image is None or not (is_public or current_agent()):
         abort(404)
     response = Response(image.data, mimetype=image.content_type)

@@ -8,7 +8,7 @@ import logging
 import sqlalchemy as sa
 
 from inbox.toolkit import Agent, Ticket, may, me, record, session, tickets, transaction, utcnow
-from inbox_plugins.sla import holidays, letters
+from inbox_plugins.sla import holidays, letters, targets
 from inbox_plugins.sla.models import SlaCalendar, SlaPolicy, SlaTarget
 
 log = logging.getLogger(__name__)
@@ -20,18 +20,20 @@ LIVE = ("open", "pending", "snoozed")
 def watch() -> None:
     """The job. What was told once is not told again, however often it runs."""
     now = utcnow()
-    for target_id in _due(SlaTarget.warn_at, SlaTarget.warned_at, now):
-        _warn(target_id, now)
-    for target_id in _due(SlaTarget.due_at, SlaTarget.escalated_at, now):
-        _escalate(target_id, now)
+    for when, done, tell in ((SlaTarget.warn_at, SlaTarget.warned_at, _warn),
+                             (SlaTarget.due_at, SlaTarget.escalated_at, _escalate)):
+        for target_id, ticket_id in _due(when, done, now):
+            targets.recount(ticket_id)  # nobody told us of answers while the plugin was not active
+            tell(target_id, now)
 
 
 def _due(when: sa.orm.InstrumentedAttribute[dt.datetime | None], done: sa.orm.InstrumentedAttribute[dt.datetime | None],
-         now: dt.datetime) -> list[int]:
-    return list(session().scalars(
-        sa.select(SlaTarget.id).join(Ticket, Ticket.id == SlaTarget.ticket_id)
+         now: dt.datetime) -> list[tuple[int, int]]:
+    """What somebody is to be told of: the ids of the clock and of its ticket."""
+    return [(row[0], row[1]) for row in session().execute(
+        sa.select(SlaTarget.id, SlaTarget.ticket_id).join(Ticket, Ticket.id == SlaTarget.ticket_id)
         .where(when <= now, done.is_(None), SlaTarget.stopped_at.is_(None), Ticket.shelf.in_(LIVE))
-        .order_by(when).limit(BATCH)))
+        .order_by(when).limit(BATCH))]
 
 
 def _warn(target_id: int, now: dt.datetime) -> None:
@@ -66,10 +68,11 @@ def _act(ticket: Ticket, policy: SlaPolicy) -> None:
     agent = session().get(Agent, policy.assign_to) if policy.assign_to else None
     if agent is None or agent.id == ticket.assignee_id:
         return
-    if may(agent, "view", ticket):
+    if may(agent, "reply", ticket):  # what the core asks for, too: a refusal would end the whole job, every minute
         tickets.assign(ticket, agent, by=me())
     else:
-        log.warning("Policy %s would give ticket %s to %s, who cannot see it.", policy.name, ticket.number, agent.name)
+        log.warning("Policy %s would give ticket %s to %s, who cannot answer it.", policy.name, ticket.number,
+                    agent.name)
 
 
 def _policy(row: SlaTarget) -> SlaPolicy | None:

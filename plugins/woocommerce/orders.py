@@ -215,15 +215,15 @@ def _lookups(addresses: Sequence[str], shop: Shop | None = None) -> list[Lookup]
     return list(session().scalars(query if shop is None else query.where(Lookup.shop_id == shop.id)))
 
 
-def of_addresses(addresses: Sequence[str], lookups: Iterable[Lookup],
-                 numbers: Collection[str] | None = None) -> list[Order]:
+def of_addresses(addresses: Sequence[str], lookups: Iterable[Lookup], numbers: Collection[str] | None = None,
+                 limit: int | None = MOST * 2) -> list[Order]:
     """Kept orders that carry one of the addresses or belong to one of the accounts behind them, newest first."""
     theirs = [sa.and_(Order.shop_id == each.shop_id, Order.account.in_(each.accounts))
               for each in lookups if each.accounts]
     query = sa.select(Order).where(sa.or_(Order.email.in_(addresses), *theirs))
     if numbers is not None:
         query = query.where(Order.number.in_(numbers))
-    return list(session().scalars(query.order_by(Order.placed_at.desc(), Order.id.desc()).limit(MOST * 2)))
+    return list(session().scalars(query.order_by(Order.placed_at.desc(), Order.id.desc()).limit(limit)))
 
 
 def get(shop_id: int, remote_id: int) -> Order:

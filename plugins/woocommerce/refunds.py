@@ -77,13 +77,14 @@ def make(order: Order, wish: Wish, ticket: Ticket, *, by: Actor) -> Refund:
     require(by, ABILITY, ticket)
     if (known := of_token(wish.token)) is not None:
         return known
+    before = _standing(order.shop_id, order.remote_id)
     client = Client(shops.account_of(order.shop), orders.SECONDS)
     order = orders.refresh(order.shop, order.remote_id, client)
     amount = amount_of(wish.amount, order)
     if wish.seen != f"{order.refunded}":
         raise Invalid("amount", "Something was paid back since this form was opened. Look at the order again.")
     try:
-        refund_id = _write_down(order, wish, amount, ticket, by)
+        refund_id = _write_down(order, wish, amount, ticket, by, before)
     except IntegrityError:
         known = of_token(wish.token)
         if known is None:
@@ -98,7 +99,14 @@ def of_token(token: str) -> Refund | None:
     return session().scalars(sa.select(Refund).where(Refund.token == token)).one_or_none()
 
 
-def _write_down(order: Order, wish: Wish, amount: Decimal, ticket: Ticket, by: Actor) -> int:
+def _standing(shop_id: int, order_id: int, but: int = 0) -> list[tuple[int, str]]:
+    """The refunds of an order that were asked for from here, and what is known of each."""
+    return [(row.id, row.state) for row in session().execute(sa.select(Refund.id, Refund.state).where(
+        Refund.shop_id == shop_id, Refund.order_id == order_id, Refund.id != but).order_by(Refund.id))]
+
+
+def _write_down(order: Order, wish: Wish, amount: Decimal, ticket: Ticket, by: Actor,
+                before: list[tuple[int, str]]) -> int:
     values = {"shop_id": order.shop_id, "order_id": order.remote_id, "number": order.number,
               "currency": order.data["currency"]}
     with transaction() as current:
@@ -107,6 +115,9 @@ def _write_down(order: Order, wish: Wish, amount: Decimal, ticket: Ticket, by: A
                         agent_name=by.agent.name if by.agent else "", asked_at=utcnow(), **values)
         current.add(refund)
         current.flush()
+        if _standing(order.shop_id, order.remote_id, but=refund.id) != before:
+            # Another form was sent and settled while the shop told us how the order stood: what it told is old.
+            raise Invalid("amount", "Something was paid back since this form was opened. Look at the order again.")
         tickets.touch(ticket)
         return refund.id
 

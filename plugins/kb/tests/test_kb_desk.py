@@ -99,6 +99,16 @@ def test_a_picture_is_for_agents_until_its_article_is_published(client, desk, ed
     assert refused.status_code == 422 and "PNG" in refused.json["error"]
 
 
+def test_pictures_are_for_agents_while_the_help_centre_is_closed(client, desk, edit) -> None:
+    answer = client.post("/x/kb/images", {"image": (io.BytesIO(PNG), "label.png")}, page="/x/kb/articles/new")
+    address = re.search(r"\((/help/files/[^)]+)\)", answer.json["markdown"])[1]
+    edit(body=answer.json["markdown"], do="publish")
+    client.post("/settings/plugins/kb/settings", {"kb.title": ""})
+    seen = client.get(address)
+    assert seen.data == PNG and seen.cache_control.private
+    assert desk.visitor().get(address).status_code == 404
+
+
 def test_categories_are_named_and_moved(client) -> None:
     for title in ("Care", "Sizes"):
         client.post("/x/kb/categories/new", {"title-en": title, "title-nb": f"{title} (nb)", "icon": "wash"})

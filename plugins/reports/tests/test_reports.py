@@ -280,3 +280,10 @@ def test_other_plugins_stand_on_the_overview(reports, activate, receive_email, d
     deliver_events()
     reports.move(days=1)
     assert "100 % in time, of 1" in client.get("/x/reports/").text
+
+
+@pytest.mark.parametrize("path", ["?first=0001-01-01&last=0001-01-02", f"?department={10**30}",
+                                  f"tickets/opened?before={10**30}"])
+def test_what_no_calendar_and_no_database_can_hold_is_no_fault(reports, client, faults, path):
+    assert client.get(f"/x/reports/{path}").status_code == 422
+    assert faults() == []

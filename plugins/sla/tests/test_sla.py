@@ -130,6 +130,30 @@ def test_register_events_it_warns_once_and_escalates_once(
     assert (found.priority, found.assignee_id) == ("high", agent.id)
 
 
+def test_who_cannot_answer_is_not_given_a_late_ticket_and_holds_up_nobody(
+        sla, receive_email, deliver_events, frozen_time, desk):
+    ticket = receive_email("Where is it?")
+    light = make_agent("Lise", role="light", departments=[ticket.department])
+    with transaction():
+        session().get_one(SlaPolicy, sla.id).assign_to = light.id
+    deliver_events()
+    frozen_time.move(hours=5)
+    run(desk)
+    session().expire_all()
+    assert _kinds(ticket).count("sla.missed") == 1
+    assert session().get_one(Ticket, ticket.id).assignee_id is None
+
+
+def test_what_was_answered_while_nobody_told_us_is_not_late(
+        sla, receive_email, deliver_events, frozen_time, agent, desk):
+    ticket = receive_email("Where is it?")
+    deliver_events()
+    answer(ticket, agent)
+    frozen_time.move(hours=5)
+    run(desk)  # the event was not delivered, as when the plugin is not active
+    assert "sla.missed" not in _kinds(ticket) and clocks(ticket)["first_reply"].state == "met"
+
+
 def test_inbox_row_badges_register_ticket_views_and_the_panel_show_what_is_late(
         sla, receive_email, deliver_events, frozen_time, client):
     ticket = receive_email("Where is it?")

@@ -239,6 +239,14 @@ def test_the_time_line_of_a_customer_tells_of_orders(shop, ticket_of_maja, clien
     assert "Ordered #10482" in client.get(f"/customers/{ticket_of_maja.customer_id}").text
 
 
+def test_personal_data_is_handed_out_whole(shop, ticket_of_maja, monkeypatch) -> None:
+    from inbox_plugins.woocommerce import orders, personal
+
+    orders.look_up(shop, ["maja@haugen.example"])
+    monkeypatch.setattr(orders, "MAX_ADDRESSES", 0)  # of more addresses than a panel asks for
+    assert [each["number"] for each in personal.export(ticket_of_maja.customer_id)] == ["10482"]
+
+
 def test_personal_data_is_handed_out_and_erased(shop, ticket_of_maja, client) -> None:
     from inbox_plugins.woocommerce import beside, personal
 

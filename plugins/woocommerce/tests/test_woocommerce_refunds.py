@@ -279,6 +279,27 @@ def test_a_wrong_amount_is_refused_before_anything_is_asked(
     assert rows() == [] and in_the_shop(remote_shop) == []
 
 
+def test_what_the_shop_told_before_another_form_was_settled_is_old(
+        remote_shop, order, ticket_of_maja, agent, monkeypatch) -> None:
+    from inbox.toolkit import Actor, Invalid, transaction
+    from inbox_plugins.woocommerce import orders, refunds
+    from inbox_plugins.woocommerce.models import Refund
+
+    ask, mine = orders.refresh, wish(order)
+
+    def slow(*args):
+        told = ask(*args)
+        with transaction() as current:  # a colleague's form, from beginning to end, while our answer is on its way
+            current.add(Refund(token="0" * 32, shop_id=told.shop_id, order_id=told.remote_id, number=told.number,
+                               amount="149", currency="NOK", state="done"))
+        return told
+
+    monkeypatch.setattr(orders, "refresh", slow)
+    with pytest.raises(Invalid, match="since this form was opened"):
+        refunds.make(order, mine, ticket_of_maja, by=Actor.of(agent))
+    assert in_the_shop(remote_shop) == [] and [each.token for each in rows()] == ["0" * 32]
+
+
 def test_nothing_is_paid_back_while_the_shop_is_down(remote_shop, order, address, ticket_of_maja, client) -> None:
     form = fields(confirm(client, address, ticket_of_maja))
     remote_shop.die()
