@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from inbox.core import events, permissions, search
 from inbox.core.events import Actor
-from inbox.core.models import CaughtMail, Event, Ledger, Message, Ticket, Tombstone
+from inbox.core.models import CaughtMail, Event, Ledger, Message, Notification, Ticket, Tombstone
 from inbox.db import session, transaction, utcnow
 
 
@@ -33,6 +33,8 @@ def purge(ticket: Ticket, *, by: Actor) -> None:
             current.merge(Tombstone(digest=digest(message_id), at=utcnow()))
         search.remove([row.id for row in rows])
         events.record("ticket_deleted", by=by, ticket=None, number=ticket.number)
+        current.execute(sa.delete(Notification).where(  # they repeat its subject
+            Notification.event_id.in_(sa.select(Event.id).where(Event.ticket_id == ticket.id))))
         current.execute(sa.update(Event).where(Event.ticket_id == ticket.id).values(data=None))
         current.execute(sa.update(Ledger).where(Ledger.ticket_id == ticket.id).values(
             raw_purged_at=utcnow(), subject="", from_address="", envelope_from=None, envelope_to=[], error=None))

@@ -36,6 +36,10 @@ class Item:
     plugin: str = field(default="", init=False, compare=False)  # whose it is; set by the caller
 
     def __post_init__(self) -> None:
+        for name in ("order", "ticket_id", "message_id", "count"):  # sorted and looked up by us, outside of the call
+            value = getattr(self, name, 0)
+            if not isinstance(value, int) and not (name == "count" and value is None):
+                raise ItemError(f"{type(self).__name__}.{name} must be a whole number.")
         for name in ("title", "text"):
             value = getattr(self, name, None)
             if value is not None and (not isinstance(value, str) or not value.strip() or len(value) > 300):

@@ -18,7 +18,7 @@ from inbox.migrate import MigrationError
 from inbox.plugin_host import discover, faults, migrate, requirements, store, trial
 from inbox.plugin_host.discover import Found
 from inbox.plugin_host.manifest import Manifest
-from inbox.plugin_host.models import Plugin, PluginFault
+from inbox.plugin_host.models import Plugin, PluginFault, PluginTiming
 from inbox.plugin_host.registry import EXTENSION, LoadError, PluginHost
 from inbox.plugin_host.requirements import RequirementsError
 from inbox.plugin_host.trial import TrialError
@@ -207,7 +207,8 @@ def uninstall(name: str, typed_name: str, *, force: bool = False, tell: Tell = n
             _set_state(name, before, nobody, "")
         raise PluginError(f"{error} Nothing was deleted.") from error
     with transaction() as current:
-        current.execute(sa.delete(PluginFault).where(PluginFault.plugin == name))
+        for table in (PluginFault, PluginTiming):
+            current.execute(sa.delete(table).where(table.plugin == name))
         current.execute(sa.delete(Plugin).where(Plugin.name == name))
         faults.move_revision(code=True)
         tell("uninstalled", name, version)

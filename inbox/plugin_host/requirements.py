@@ -58,6 +58,9 @@ def missing(config: Config, name: str, requires: Iterable[str], folder: Path | N
             raise RequirementsError(f"It requires {line!r}, which pip would not understand.") from error
         if requirement.marker is not None and not requirement.marker.evaluate({"extra": ""}):
             continue
+        if requirement.url:  # pip would build it, whatever it is told about wheels
+            raise RequirementsError(f"It requires {line!r}, an address: only packages of the index are fetched, as "
+                                    "wheels. Ask the author to name a version instead.")
         number = there.get(canonicalize_name(requirement.name))
         if canonicalize_name(requirement.name) == OURS:
             if not requirement.specifier.contains(inbox.__version__, prereleases=True):

@@ -12,14 +12,14 @@ from sqlalchemy.orm import Session
 from inbox import signatures
 from inbox.builtin.webhooks import health, hooks, sending
 from inbox.builtin.webhooks.models import Webhook, WebhookDelivery
-from inbox.core import agents, events, tickets
+from inbox.core import agents, events, personal_data, tickets
 from inbox.core.events import Actor
 from inbox.core.models import Job
 from inbox.db import at_time, transaction, utcnow
 from inbox.jobs import dispatch, engine, plugin_jobs
 from inbox.jobs.worker import load_handlers
 from inbox.plugin_host import call
-from inbox.testing.factories import make_agent, make_ticket
+from inbox.testing.factories import make_agent, make_customer, make_ticket
 from inbox.testing.remote import Remote
 from tests.web.browse import Visitor
 
@@ -174,6 +174,21 @@ def test_the_log_is_kept_for_ninety_days(app: Flask, session: Session, remote: R
         assert session.scalar(sa.select(sa.func.count()).select_from(WebhookDelivery)) == 1
     make_ticket()
     assert [each.event_id > 1 for each in run(app, session)] == [True]  # its own job has taken the old one away
+
+
+def test_register_personal_data_tells_and_erases_what_the_log_holds_of_a_customer(
+        app: Flask, session: Session, remote: Remote) -> None:
+    make(remote.url)
+    kari, per = make_customer("Kari", "kari@a.example"), make_customer("Per", "per@a.example")
+    first, _second = make_ticket("Hello", customer=kari), make_ticket("Hei", customer=per)
+    tickets.tag(first, "vip", by=Actor.system("test"))
+    log = run(app, session)
+    assert {each["told"] for each in personal_data.export(kari, by=Actor.system("test"))["webhooks"]} == {"Shop"}
+    assert any("kari@a.example" in each.body for each in log) and any("per@a.example" in each.body for each in log)
+    for _ in range(2):
+        as_plugin(hooks.erase, kari.id, ["kari@a.example"])
+    left = list(session.scalars(sa.select(WebhookDelivery.body)))
+    assert left and not any("kari" in each.lower() for each in left) and any("per@a.example" in each for each in left)
 
 
 def test_health_names_the_webhook_that_fails(app: Flask, session: Session, remote: Remote) -> None:

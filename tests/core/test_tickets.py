@@ -9,7 +9,7 @@ from inbox.core import drafts, events, intake, messages, purge, sending, tickets
 from inbox.core.errors import Invalid, NotFound, Stale
 from inbox.core.events import Actor
 from inbox.core.messages import Address, Body
-from inbox.core.models import Event, Job, Message, Recipient, Ticket, Tombstone
+from inbox.core.models import Event, Job, Message, Notification, Recipient, Ticket, Tombstone
 from inbox.db import transaction, utcnow
 from inbox.testing.factories import (
     make_agent,
@@ -280,6 +280,19 @@ def test_purging_leaves_a_tombstone_and_nothing_to_find(session, ticket, by):
     assert views.page(by.agent, q="zebra").rows == []
     with pytest.raises(NotFound):
         tickets.get(number, by.agent)
+
+
+def test_purging_forgets_notifications_that_repeat_the_subject(session, ticket, by):
+    other = make_ticket()
+    with transaction():
+        event = events.record("ticket_tagged", by=by, ticket=ticket)
+        elsewhere = events.record("ticket_tagged", by=by, ticket=other)
+        session.add_all([Notification(event_id=each.id, agent_id=by.agent.id, way="app", kind="x", title="My knee",
+                                      ticket_id=each.ticket_id) for each in (event, elsewhere)])
+    kept = elsewhere.ticket_id
+    tickets.trash(ticket, by=by)
+    purge.purge(ticket, by=by)
+    assert list(session.scalars(sa.select(Notification.ticket_id))) == [kept]
 
 
 def test_the_trash_is_purged_only_after_its_time(session, ticket, by, monkeypatch):

@@ -404,6 +404,7 @@ def test_a_dropped_folder_gets_its_packages_too(config: Config, index: Path, tru
     ("wantsold", "pip refused: .*onflict|pip refused: .*Cannot install|pip refused: .*ResolutionImpossible"),
     ("not a requirement!", "pip would not understand"),
     ("pluginbox>=99", "this is Pluginbox"),
+    ("stampcolours @ https://a.example/stampcolours-2.0.tar.gz", "only packages of the index"),
 ])
 def test_requirements_that_do_not_fit_leave_nothing(config, tmp_path, index, line: str, says: str, trusting) -> None:
     make_wheel(index, "x", "2.0", package="stampcolours", plugin=False)

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from flask import Flask
 from sqlalchemy.orm import Session
 
-from inbox.plugin_host.items import ItemError, MessageLink, SearchFilter, TicketView, TimelineEntry
+from inbox.plugin_host.items import ItemError, Link, MessageLink, RowBadge, SearchFilter, TicketView, TimelineEntry
 from inbox.plugin_host.models import PluginFault
 from inbox.testing.factories import make_agent, make_customer, make_message, make_ticket
 from inbox.testing.plugins import host_of, plug
@@ -87,6 +87,8 @@ def test_timeline_entries_stand_between_the_messages(app: Flask, session: Sessio
 
 @pytest.mark.parametrize("make", [
     lambda: TimelineEntry(dt.datetime(2026, 1, 1), "no zone"), lambda: TimelineEntry(dt.datetime.now(dt.UTC), ""),
+    lambda: Link("Orders", PAGE, order="10"), lambda: Link("Orders", PAGE, order=None),  # type: ignore[arg-type]
+    lambda: Link("Orders", PAGE, count="many"), lambda: RowBadge([], "late"),  # type: ignore[arg-type]
     lambda: MessageLink(1, "x", PAGE), lambda: MessageLink(1, "word", "javascript:alert(1)"),
     lambda: SearchFilter("shop.order", "Order:", "Orders", str)])
 def test_items_that_cannot_be_used_are_refused(make: Callable[[], Any]) -> None:

@@ -20,6 +20,7 @@ from inbox.toolkit import (
     Job,
     Link,
     Pages,
+    PersonalData,
     gettext,
     hookimpl,
     may,
@@ -48,6 +49,11 @@ def register_blueprints() -> list[Pages]:
 @hookimpl
 def settings_menu_links(agent: Agent) -> list[Link]:
     return [Link(gettext("API and webhooks"), plugin_url("index"), "link")] if may(agent, ABILITY) else []
+
+
+@hookimpl
+def register_personal_data() -> list[PersonalData]:
+    return [PersonalData("webhooks.log", hooks.export, hooks.erase)]
 
 
 # --- health -----------------------------------------------------------------------------------------------------

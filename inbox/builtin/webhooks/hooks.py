@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 from collections.abc import Iterable
 from urllib.parse import urlsplit
@@ -131,3 +132,32 @@ def test(webhook: Webhook) -> WebhookDelivery:
         current.add(made)
         current.flush()
         return made
+
+
+# --- personal data ----------------------------------------------------------------------------------------------
+
+ERASED_AT_ONCE = 500
+
+
+def _about(customer_id: int, addresses: Iterable[str] = ()) -> sa.ColumnElement[bool]:
+    """Deliveries that name a customer: by id, as `payload` writes it, or by an address, also of one merged since."""
+    marks = [f'"customer":{{"id":{customer_id},', f'"actor":{{"kind":"customer","id":{customer_id},',
+             *(f'"email":{json.dumps(each, ensure_ascii=False)}' for each in addresses)]
+    return sa.or_(*(WebhookDelivery.body.contains(each, autoescape=True) for each in marks))
+
+
+def export(customer_id: int) -> list[dict[str, str]]:
+    """Which programs were told what about a customer, and when."""
+    rows = session().execute(sa.select(WebhookDelivery.at, WebhookDelivery.kind, Webhook.title)
+                             .join(Webhook, Webhook.id == WebhookDelivery.endpoint_id)
+                             .where(_about(customer_id)).order_by(WebhookDelivery.id))
+    return [{"at": row.at.isoformat(), "event": row.kind, "told": row.title} for row in rows]
+
+
+def erase(customer_id: int, addresses: list[str]) -> None:
+    """Forget what the log holds of a customer, a few deliveries in one transaction. Twice does no harm."""
+    ids = list(session().scalars(sa.select(WebhookDelivery.id).where(_about(customer_id, addresses))))
+    for start in range(0, len(ids), ERASED_AT_ONCE):
+        with transaction() as current:
+            current.execute(sa.delete(WebhookDelivery).where(
+                WebhookDelivery.id.in_(ids[start:start + ERASED_AT_ONCE])).execution_options(synchronize_session=False))
