@@ -6,9 +6,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from inbox.toolkit import Ticket, session, transaction
+from inbox.toolkit import Customer, Ticket, customers, session, transaction
 from inbox_plugins.crm import organisations, segments
-from inbox_plugins.crm.models import ImportProblem, InSegment, Member, Note, Task
+from inbox_plugins.crm.models import Apart, Import, ImportPart, ImportProblem, InSegment, Member, Note, Task
 
 
 def export(customer_id: int) -> dict[str, Any]:
@@ -27,13 +27,34 @@ def export(customer_id: int) -> dict[str, Any]:
 
 
 def erase(customer_id: int, addresses: list[str]) -> None:
-    """Forget a customer; rows of imports that were broken may hold the address, too. Twice does no harm."""
+    """Forget a customer, also in rows of imports that were broken, or wait: they would bring the customer back.
+    Twice does no harm.
+    """
+    _forget_waiting({customers.normalise_address(each) for each in addresses})
     with transaction() as current:
+        name = current.scalar(sa.select(Customer.name).where(Customer.id == customer_id))
+        if name:
+            current.execute(sa.delete(Apart).where(Apart.name == sa.func.lower(name[:200])))
         for table in (Note, Task, Member, InSegment):
             current.execute(sa.delete(table).where(table.customer_id == customer_id))
         for address in addresses:
             current.execute(sa.delete(ImportProblem).where(
                 sa.cast(ImportProblem.cells, sa.Text).icontains(address, autoescape=True)))
+
+
+def _forget_waiting(addresses: set[str]) -> None:
+    """Take the rows with one of these addresses out of imports that are not through."""
+    holds = [sa.cast(ImportPart.rows, sa.Text).icontains(each, autoescape=True) for each in addresses]
+    found = session().execute(sa.select(ImportPart.import_id, ImportPart.position).where(sa.or_(sa.false(), *holds)))
+    for import_id, position in found.all():
+        with transaction() as current:
+            whole = current.get(Import, import_id, with_for_update=True)  # the job waits, or is through with it
+            part = current.get(ImportPart, (import_id, position))
+            if whole is None or part is None:
+                continue
+            kept = [row for row in part.rows if addresses.isdisjoint(map(customers.normalise_address, row[1]))]
+            whole.total -= len(part.rows) - len(kept)
+            part.rows = kept
 
 
 def organisation_name(ticket: Ticket) -> str:

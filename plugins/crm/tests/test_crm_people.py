@@ -224,6 +224,23 @@ def test_what_is_known_of_a_person_is_told_and_erased(client, agent, acme, kari)
     assert organisations.of_customer(kari.id) is None and len(notes.latest(customer_id=per.id)) == 1
 
 
+def test_erasing_reaches_rows_that_wait_and_names_that_were_kept_apart(agent, kari) -> None:
+    import io
+
+    from inbox.toolkit import session
+    from inbox_plugins.crm import duplicates, imports, personal
+    from inbox_plugins.crm.models import Apart
+
+    duplicates.keep_apart(kari.name.lower())
+    rows = b"mail,name\nKari@Acme.example,Kari\nokari@acme.example,Ola\n"
+    made = imports.take(io.BytesIO(rows), "x.csv", agent)
+    for _ in range(2):
+        personal.erase(kari.id, ["kari@acme.example"])
+    session().refresh(made)
+    assert [row[1] for row in imports.first_rows(made)] == [["okari@acme.example", "Ola"]] and made.total == 1
+    assert session().query(Apart).count() == 0
+
+
 def test_saved_replies_name_the_organisation_and_its_owner(client, agent, acme, kari) -> None:
     from inbox_plugins.crm import organisations
 
