@@ -7,10 +7,7 @@ then two renames.
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable
 from pathlib import Path
-from typing import ParamSpec, TypeVar
 
 from packaging.version import Version
 
@@ -20,32 +17,15 @@ from inbox.migrate import MigrationError
 from inbox.plugin_host import archive, discover, faults, lifecycle, migrate, requirements, store, trial
 from inbox.plugin_host.archive import ArchiveError, Inspection
 from inbox.plugin_host.discover import Found
-from inbox.plugin_host.lifecycle import PluginError, Tell, nobody
+from inbox.plugin_host.lifecycle import PluginError, Tell, alone, nobody
 from inbox.plugin_host.manifest import FILE, ManifestError, read
 from inbox.plugin_host.models import Plugin
 from inbox.plugin_host.requirements import RequirementsError
 from inbox.plugin_host.store import Staged
 from inbox.plugin_host.trial import TrialError
 
-P = ParamSpec("P")
-R = TypeVar("R")
 
-
-def _alone(verb: Callable[P, R]) -> Callable[P, R]:
-    """One at a time: two people's changes would mix their files."""
-
-    @functools.wraps(verb)
-    def call(*words: P.args, **options: P.kwargs) -> R:
-        try:
-            with store.one_at_a_time(current_config()):
-                return verb(*words, **options)
-        except store.Busy as error:
-            raise PluginError(str(error)) from error
-
-    return call
-
-
-@_alone
+@alone
 def add_files(path: Path, *, tell: Tell = nobody) -> str:
     """Copy a plugin from a folder, zip or wheel to where this site keeps its own. Returns its name.
 
@@ -70,7 +50,7 @@ def add_files(path: Path, *, tell: Tell = nobody) -> str:
     return seen.name
 
 
-@_alone
+@alone
 def install_from(path: Path, *, tell: Tell = nobody) -> str:
     """Install a plugin from a folder, zip or wheel, all or nothing; it is not active yet. Returns its name.
 
@@ -91,7 +71,7 @@ def install_from(path: Path, *, tell: Tell = nobody) -> str:
     return seen.name
 
 
-@_alone
+@alone
 def upgrade(name: str, path: Path | None = None, *, tell: Tell = nobody) -> str:
     """Replace an installed plugin by what lies at `path`; without one, take up what was put into its folder by hand.
 
@@ -115,7 +95,7 @@ def upgrade(name: str, path: Path | None = None, *, tell: Tell = nobody) -> str:
         store.discard(staged)
 
 
-@_alone
+@alone
 def remove(name: str, *, tell: Tell = nobody) -> None:
     """Delete the files of a plugin that is not installed (any more). Raises PluginError."""
     config = current_config()

@@ -6,9 +6,11 @@ effect in every process within two seconds, new code as soon as the processes ha
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ParamSpec, TypeVar
 
 import sqlalchemy as sa
 from flask import current_app
@@ -30,6 +32,24 @@ class PluginError(Exception):
 
 Tell = Callable[[str, str, str], None]
 """Called with (what was done, plugin, version) inside the transaction that makes it so: see `core.plugins.teller`."""
+
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def alone(verb: Callable[P, R]) -> Callable[P, R]:
+    """One at a time: two people's changes would mix their files and tables, as would a button pressed twice."""
+
+    @functools.wraps(verb)
+    def call(*words: P.args, **options: P.kwargs) -> R:
+        try:
+            with store.one_at_a_time(current_config()):
+                return verb(*words, **options)
+        except store.Busy as error:
+            raise PluginError(str(error)) from error
+
+    return call
 
 
 def nobody(did: str, name: str, version: str) -> None:
@@ -99,6 +119,7 @@ def _info(name: str, found: Found | None, row: Plugin | None) -> PluginInfo:
                       found.source if found else "", manifest, row is not None)
 
 
+@alone
 def install(name: str, *, tell: Tell = nobody, try_first: bool = False) -> None:
     """Trust a plugin that lies here, fetch what it requires, make its tables; it is not active yet.
 
@@ -185,6 +206,7 @@ def deactivate(name: str, *, tell: Tell = nobody) -> None:
     _set_state(name, "installed", tell, "deactivated")
 
 
+@alone
 def uninstall(name: str, typed_name: str, *, force: bool = False, tell: Tell = nobody) -> None:
     """Delete what a plugin has kept: its tables, its settings (by `tell`), its faults; its files stay.
 

@@ -165,6 +165,11 @@ def test_one_change_at_a_time(config: Config, tmp_path: Path, trusting) -> None:
     with store.one_at_a_time(config), pytest.raises(PluginError, match="Somebody else is changing plugins"):
         bring.install_from(zipped(tmp_path))
     assert bring.install_from(zipped(tmp_path)) == "loyalty"
+    with store.one_at_a_time(config):
+        for change in (lambda: lifecycle.install("loyalty"), lambda: lifecycle.uninstall("loyalty", "loyalty")):
+            with pytest.raises(PluginError, match="Somebody else is changing plugins"):
+                change()
+    lifecycle.uninstall("loyalty", "loyalty")
 
 
 # --- upgrade ----------------------------------------------------------------------------------------------------
