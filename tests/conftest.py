@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
     from tests.support.dovecot import Dovecot
-    from tests.support.postgres import Postgres
     from tests.support.program import Program
     from tests.support.redis import Redis
     from tests.support.smtp_sink import SmtpSink
@@ -113,31 +112,6 @@ def network_guard() -> Iterator[list[str]]:
 
 
 # --- database and application ---------------------------------------------------------------------
-
-
-@pytest.fixture(scope="session")
-def postgres() -> Iterator["Postgres"]:
-    """A throw-away PostgreSQL for the whole session."""
-    from tests.support import postgres
-
-    if postgres.find_binaries() is None:
-        pytest.skip(postgres.WHY_NOT)
-    server = postgres.Postgres()
-    yield server
-    server.stop()
-
-
-@pytest.fixture(scope="session")
-def databases(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """Migrated databases: SQLite, or of a throw-away PostgreSQL."""
-    from inbox.testing.databases import Postgresql, Sqlite
-
-    if TEST_DB == "sqlite":
-        made: Any = Sqlite(tmp_path_factory.mktemp("template"))
-    else:
-        made = Postgresql(request.getfixturevalue("postgres").url("postgres"))
-    yield made
-    made.stop()
 
 
 @pytest.fixture(scope="session")

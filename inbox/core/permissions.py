@@ -52,10 +52,12 @@ def reach(agent: Agent) -> frozenset[int] | None:
     return None if "reach_all" in agent.role.abilities else agent.department_ids
 
 
-def may(agent: Agent, ability: str, subject: object | None = None) -> bool:
+def may(agent: Agent | None, ability: str, subject: object | None = None) -> bool:
     """True when the agent's role has the ability and the subject is within the agent's reach."""
     if ability not in ABILITIES and "." not in ability:
         raise RuntimeError(f"There is no ability called {ability}.")
+    if agent is None:  # a place on a page that nobody has signed in for
+        return False
     has = ability in agent.role.abilities if ability in ABILITIES else may_of_plugin(agent.role, ability)
     return agent.is_active and has and (subject is None or sees(agent, subject))
 
