@@ -35,6 +35,7 @@ def register_blueprints():
 @hookimpl
 def register_jobs():
     return [Job("woocommerce.settle", dt.timedelta(minutes=1), refunds.settle_all),
+            Job("woocommerce.settle_old", dt.timedelta(days=1), refunds.settle_old),
             Job("woocommerce.catch_up", dt.timedelta(minutes=1), beside.catch_up),
             Job("woocommerce.tidy", dt.timedelta(days=1), orders.forget_old)]
 

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from inbox.toolkit import Model, UtcDateTime, utcnow
 
 UNSETTLED = ("asked", "unknown")
+LOOKS_BACK = dt.timedelta(days=7)  # the shop is asked every minute; after that once a day, and a person has to look
 Big = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 
 

@@ -26,7 +26,7 @@ from sqlalchemy.exc import IntegrityError
 from inbox.toolkit import Actor, Agent, Invalid, Ticket, may, require, session, tickets, transaction, utcnow
 from inbox_plugins.woocommerce import orders, shops
 from inbox_plugins.woocommerce.client import Client, Ill, Refused, ShopError
-from inbox_plugins.woocommerce.models import UNSETTLED, Order, Refund
+from inbox_plugins.woocommerce.models import LOOKS_BACK, UNSETTLED, Order, Refund
 from inbox_plugins.woocommerce.reading import FIELDS, read_order
 
 log = logging.getLogger(__name__)
@@ -34,7 +34,6 @@ ABILITY = "woocommerce.refund"
 SECONDS = 6.0  # for the request itself: the shop may have to ask the payment provider; a page of ours takes ten at most
 LOST = dt.timedelta(seconds=60)  # longer than a request lasts: who asked is no more
 GIVEN_UP = dt.timedelta(minutes=15)  # longer than any shop works on a request that it has taken
-LOOKS_BACK = dt.timedelta(days=7)  # after that a person has to look into the shop
 FINAL_STATUS = (400, 404, 409, 422)  # answers to a refund after which nothing of it is left in the shop
 
 
@@ -192,6 +191,15 @@ def settle_all() -> None:
     waiting = session().scalars(sa.select(Refund.id).where(
         Refund.state.in_(UNSETTLED), Refund.asked_at < now - LOST, Refund.asked_at > now - LOOKS_BACK)
         .order_by(Refund.asked_at).limit(20)).all()
+    for refund_id in waiting:
+        look_again(refund_id)
+
+
+def settle_old() -> None:
+    """Job: once a day those of shops that have been silent for longer than a week; they may speak again."""
+    waiting = session().scalars(sa.select(Refund.id).where(
+        Refund.state.in_(UNSETTLED), Refund.asked_at <= utcnow() - LOOKS_BACK)
+        .order_by(Refund.id.desc()).limit(50)).all()
     for refund_id in waiting:
         look_again(refund_id)
 

@@ -23,7 +23,7 @@ from inbox.toolkit import (
     utcnow,
 )
 from inbox_plugins.woocommerce.client import Account, Client, Ill, Refused, ShopError, Unreachable, wrong_address
-from inbox_plugins.woocommerce.models import UNSETTLED, Refund, Shop
+from inbox_plugins.woocommerce.models import LOOKS_BACK, UNSETTLED, Refund, Shop
 
 QUIET = dt.timedelta(seconds=30)  # after a failure nobody waits for the shop again for so long
 LONGEST = {"name": 100, "url": 300, "key": 200, "secret": 200}
@@ -98,7 +98,9 @@ def remove(shop: Shop, *, by: Actor) -> None:
     """Forget a shop, its orders and its refunds here; the shop itself is not touched. Raises Invalid, NotAllowed."""
     require(by, "manage_settings")
     with transaction() as current:
-        if current.scalar(sa.select(Refund.id).where(Refund.shop_id == shop.id, Refund.state.in_(UNSETTLED)).limit(1)):
+        if current.scalar(sa.select(Refund.id).where(
+                Refund.shop_id == shop.id, Refund.state.in_(UNSETTLED),
+                Refund.asked_at > utcnow() - LOOKS_BACK).limit(1)):  # a shop that is no more can go a week later
             raise Invalid("shop", "Nobody knows yet what became of a refund in this shop. Wait until that is settled.")
         current.delete(shop)
 

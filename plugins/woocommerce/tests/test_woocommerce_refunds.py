@@ -324,6 +324,24 @@ def test_a_shop_with_an_unsettled_refund_is_not_forgotten(order, shop, ticket_of
     refunds.make(order, wish(order), ticket_of_maja, by=Actor.of(agent))
     with pytest.raises(Invalid, match="Nobody knows yet"):
         shops.remove(shop, by=Actor.of(agent))
+    later(days=8)  # it has been silent for so long that it may be no more
+    shops.remove(shop, by=Actor.of(agent))
+    assert shops.all_shops() == []
+
+
+def test_a_shop_that_was_silent_for_long_is_still_asked(
+        remote_shop, order, ticket_of_maja, agent, monkeypatch) -> None:
+    from inbox.toolkit import Actor
+    from inbox_plugins.woocommerce import refunds
+
+    monkeypatch.setattr(refunds, "_ask", lambda refund_id: None)
+    refunds.make(order, wish(order), ticket_of_maja, by=Actor.of(agent))
+    remote_shop.shop.refund(10482, "149", rows()[0].mark)["refunded_payment"] = True
+    later(days=8)
+    refunds.settle_all()
+    assert rows()[0].state == "asked"
+    refunds.settle_old()
+    assert rows()[0].state == "done" and len(in_the_shop(remote_shop)) == 1
 
 
 def test_a_refund_that_the_shop_is_still_paying_is_not_called_done(
