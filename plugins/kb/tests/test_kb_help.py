@@ -85,6 +85,17 @@ def test_drafts_archived_and_internal_texts_are_hidden(reader, write) -> None:
     assert reader.get("/help/en/wash-wool").status_code == 404
 
 
+def test_the_name_of_a_shelf_of_internal_articles_is_hidden(reader, write) -> None:
+    from inbox_plugins.kb import categories
+
+    shelf = categories.save(None, {"en": ("Fraud cases", "")}, by=None)
+    write("How we look", audience="internal", category=shelf.id)
+    hidden = reader.get("/help/en/topics/fraud-cases")
+    assert hidden.status_code == 404 and "Fraud" not in hidden.text
+    write("What we ask", category=shelf.id)
+    assert reader.get("/help/en/topics/fraud-cases").status_code == 200
+
+
 def test_a_changed_address_leads_on(reader, write) -> None:
     from inbox_plugins.kb import articles
 
