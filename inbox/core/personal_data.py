@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from typing import Any
 
 import sqlalchemy as sa
@@ -26,11 +28,16 @@ def export(customer: Customer, *, by: Actor) -> dict[str, Any]:
         "tickets": [_ticket(each) for each in session().scalars(
             sa.select(Ticket).where(Ticket.customer_id == customer.id).order_by(Ticket.id))]}
     for plugin, item in call.register("register_personal_data"):
-        good, answer = call.guard(plugin, "personal data", item.export, customer.id)
+        good, answer = call.guard(plugin, "personal data", _as_plain, item.export, customer.id)
         if not good:
             raise CoreError(f"The plugin {plugin} could not say what it knows. Its fault was written down.")
         found[plugin.removeprefix("builtin.")] = answer
     return found
+
+
+def _as_plain(tell: Callable[[int], Any], customer_id: int) -> Any:
+    """What a plugin tells, as JSON holds it: what cannot become JSON is its fault, and found out in its call."""
+    return json.loads(json.dumps(tell(customer_id), default=str))
 
 
 def _ticket(ticket: Ticket) -> dict[str, Any]:

@@ -63,6 +63,13 @@ def test_when_a_plugin_fails_nothing_of_ours_is_erased(app: Flask, session: Sess
     assert session.get(Ticket, ticket.id) is not None and ticket.customer.name == "Kari"
 
 
+def test_what_cannot_become_a_file_is_the_plugins_fault(app: Flask, session: Session) -> None:
+    data_of(app, lambda customer_id: {("a", "pair"): customer_id}, lambda *_: None)
+    host_of(app).raise_faults = False
+    with pytest.raises(CoreError, match="loyalty"):
+        personal_data.export(make_customer("Kari"), by=BY)
+
+
 def test_only_those_who_may_delete_for_good(app: Flask, session: Session) -> None:
     kari = make_customer("Kari")
     for what in (personal_data.erase, personal_data.export):
