@@ -92,7 +92,8 @@ def _try(stored: Shop | None, typed: Typed) -> list[Line]:
     if wrong := wrong_address(typed.url.strip()):
         return [Line(wrong, False)]
     try:
-        kept = shops.account_of(stored) if stored is not None else Account("", "", "")
+        is_known = stored is not None and not shops.has_moved(stored, typed)
+        kept = shops.account_of(stored) if stored is not None and is_known else Account("", "", "")
     except ShopError as error:
         return [Line("The key cannot be read", False, str(error))]
     return shops.test(Account(typed.url.strip().rstrip("/"), typed.key.strip() or kept.key,

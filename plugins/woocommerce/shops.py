@@ -6,6 +6,7 @@ import datetime as dt
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from urllib.parse import urlsplit
 
 import sqlalchemy as sa
 
@@ -61,7 +62,7 @@ class Typed:
 def save(shop: Shop | None, typed: Typed, *, by: Actor) -> Shop:
     """Store a new or a changed shop. Raises Invalid, NotAllowed."""
     require(by, "manage_settings")
-    check(typed, is_new=shop is None)
+    check(typed, is_new=shop is None or has_moved(shop, typed))
     url = typed.url.strip().rstrip("/")
     sealed = {f"{name}_sealed": encrypt(value.strip()) for name, value in (("key", typed.key), ("secret", typed.secret))
               if value.strip()}
@@ -76,6 +77,19 @@ def save(shop: Shop | None, typed: Typed, *, by: Actor) -> Shop:
             setattr(shop, column, value)
         current.flush()
         return shop
+
+
+def has_moved(shop: Shop, typed: Typed) -> bool:
+    """True when another server is typed: the stored key, which can pay back money, is for the old one alone."""
+    return _server(shop.url) != _server(typed.url)
+
+
+def _server(url: str) -> tuple[str, str | None, int | None]:
+    try:
+        parts = urlsplit(url.strip())
+        return parts.scheme, parts.hostname, parts.port
+    except ValueError:
+        return "", url, None
 
 
 def check(typed: Typed, *, is_new: bool) -> None:

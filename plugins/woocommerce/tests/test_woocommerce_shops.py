@@ -64,6 +64,20 @@ def test_an_empty_key_stays_as_it_is(shop, form, client) -> None:
     assert (shops.get(shop.id).name, account.key, account.secret) == ("New", form["key"], form["secret"])
 
 
+def test_a_stored_key_is_sent_to_no_other_server(shop, form, client, remote) -> None:
+    from inbox_plugins.woocommerce import shops
+
+    other = remote()
+    moved = form | {"url": other.url, "key": "", "secret": ""}
+    client.post(f"/x/woocommerce/shops/{shop.id}/test", moved)
+    assert form["secret"] not in str([(each.path, each.headers) for each in other.requests])
+    assert base64.b64encode(f"{form['key']}:{form['secret']}".encode()).decode() not in str(
+        [each.headers for each in other.requests])
+    assert client.post(f"/x/woocommerce/shops/{shop.id}", moved).status_code == 422
+    assert shops.get(shop.id).url == form["url"]
+    assert client.post(f"/x/woocommerce/shops/{shop.id}", form | {"url": other.url}).status_code == 303
+
+
 def test_a_new_secret_key_of_the_desk_keeps_the_keys_readable(shop, form, config, session) -> None:
     from inbox_plugins.woocommerce import shops
 
