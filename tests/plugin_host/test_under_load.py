@@ -155,8 +155,8 @@ def answer_of(program: Program) -> str:
 
 
 def patience() -> float:
-    """1 on a machine that keeps up with its work; more where others take the processor from us."""
-    return max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1) / 2)
+    """How much longer than on a quiet machine it may take: the other half of the suite runs beside us."""
+    return max(4.0, os.getloadavg()[0] / (os.cpu_count() or 1) * 2)
 
 
 def follows(program: Program, since: float, wanted: str, limit: float) -> float:
@@ -220,7 +220,7 @@ def test_web_processes_that_die_are_replaced_while_others_wait_for_an_answer(
     for each in before:
         os.kill(each, signal.SIGKILL)
     assert answer_of(program) == "404"  # the socket was never closed: the question waited for a new process
-    _wait_for(lambda: len(web_processes(program)) == 2 and not before & web_processes(program), 20)
+    _wait_for(lambda: len(web_processes(program)) == 2 and not before & web_processes(program), 60)
     assert "ended with code -9" in program.output()
 
 
@@ -236,8 +236,8 @@ def test_code_that_ends_every_process_does_not_take_the_desk_down(start_program:
     with Load(program.port) as load, _core(desk):
         with transaction():
             faults.move_revision(code=True)
-        program.wait_for_output("A new web process could not be started", 60)
-        _wait_for(lambda: state_of("stamp") == "paused", 60)
+        program.wait_for_output("A new web process could not be started", 150)
+        _wait_for(lambda: state_of("stamp") == "paused", 150)
         time.sleep(1)
     assert load.failures == {}
 
