@@ -10,7 +10,6 @@ import sqlalchemy as sa
 
 from inbox.core.models import Agent, Customer, Event, Message, Ticket
 from inbox.db import fixed, in_transaction, session
-from inbox.plugin_host import call
 
 MAX_DEPTH = 5  # answers of plugins to answers of plugins
 OWN_DEPTH = 2  # answers of a plugin to its own
@@ -57,6 +56,8 @@ KINDS: dict[str, str] = {
 
 def kinds() -> dict[str, str]:
     """Every kind of event there can be now, and what it says: ours, and those of active plugins."""
+    from inbox.plugin_host import call  # the arrival process records events, and does without plugins
+
     return KINDS | {item.name: item.title for _plugin, item in call.register("register_events")}
 
 

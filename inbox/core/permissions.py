@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import sqlalchemy as sa
 
@@ -14,8 +14,9 @@ from inbox.core.errors import Invalid, NotAllowed, NotFound
 from inbox.core.events import Actor
 from inbox.core.models import Agent, Attachment, Customer, Department, Mailbox, Message, Role, Ticket
 from inbox.db import session, transaction
-from inbox.plugin_host import call
-from inbox.plugin_host.items import Permission
+
+if TYPE_CHECKING:
+    from inbox.plugin_host.items import Permission
 
 ABILITIES: dict[str, str] = {
     "view": "See tickets of one's departments.",
@@ -68,6 +69,8 @@ def may(agent: Agent | None, ability: str, subject: object | None = None) -> boo
 
 def of_plugins() -> dict[str, Permission]:
     """The abilities that active plugins have declared, by name."""
+    from inbox.plugin_host import call  # the arrival process does without plugins
+
     return {item.name: item for _plugin, item in call.register("register_permissions")}
 
 
