@@ -31,7 +31,7 @@ EXPECTED = {
     "looper": ("hooks", "times in a row"),
 }
 # These hurt only after a while, or end the process: the chaos test names them.
-ELSEWHERE = {"sleeper", "slowimport", "holder", "hungry", "dies", "diesatwork"}
+ELSEWHERE = {"slowintake", "sleeper", "slowimport", "holder", "hungry", "dies", "diesatwork"}
 
 
 def said(desk: Desk, name: str) -> list[tuple[str, str]]:
