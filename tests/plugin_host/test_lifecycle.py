@@ -39,8 +39,9 @@ def prepare_ticket(ticket):
 
 @pytest.fixture(autouse=True)
 def _clean_imports() -> Iterator[None]:
+    before = set(sys.modules)
     yield
-    for name in [each for each in sys.modules if each.startswith("inbox_plugins.")]:
+    for name in [each for each in sys.modules if each.startswith("inbox_plugins.") and each not in before]:
         del sys.modules[name]
 
 

@@ -38,8 +38,9 @@ def host(app: Flask, session: Session) -> Iterator[PluginHost]:
     """Faults are stored, not raised; the always-active features are out of the way."""
     host = without_builtins(app)
     host.raise_faults = False
+    before = set(sys.modules)
     yield host
-    for name in [each for each in sys.modules if each.startswith("inbox_plugins.")]:
+    for name in [each for each in sys.modules if each.startswith("inbox_plugins.") and each not in before]:
         del sys.modules[name]
 
 
