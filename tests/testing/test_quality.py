@@ -12,6 +12,14 @@ from inbox.testing.desk import Desk
 from inbox.testing.quality import judge
 
 SAMPLES = Path(__file__).parents[1] / "sample_plugins"
+PERSONAL = """
+
+@hookimpl
+def register_personal_data():
+    from inbox.toolkit import PersonalData
+
+    return [PersonalData("medals2.data", lambda customer_id: {}, lambda customer_id, addresses: None)]
+"""
 HEAD = 'msgid ""\nmsgstr "Content-Type: text/plain; charset=utf-8\\n"\n\n'
 
 
@@ -26,7 +34,8 @@ def test_a_new_plugin_is_bronze_and_told_what_silver_wants(desk: Desk) -> None:
     result = judge(desk, "medals1")
     assert result.tier == "bronze"
     assert result.missing["silver"] == [
-        "No test shows what happens when something fails (the fixtures faults and remote)."]
+        "No test shows what happens when something fails (the fixtures faults and remote).",
+        "It keeps personal data and neither exports nor erases it (register_personal_data)."]
     assert len(result.missing["gold"]) == 3
 
 
@@ -34,6 +43,8 @@ def test_silver_and_gold_can_be_reached(desk: Desk) -> None:
     place = plugin(desk, "medals2")
     tests = place / "tests" / "test_medals2.py"
     tests.write_text(tests.read_text() + "\n\ndef test_upgrade(faults):\n    assert not faults()\n")
+    source = place / "__init__.py"
+    source.write_text(source.read_text() + PERSONAL)
     assert judge(desk, "medals2").tier == "silver"
     (place / "README.md").write_text((place / "README.md").read_text() + "\n## Limits\n\nNone is known.\n")
     catalogue = place / "translations" / "nb" / "LC_MESSAGES" / "messages.po"

@@ -501,7 +501,9 @@ def test_the_description_is_valid_and_complete(client: FlaskClient, session: Ses
     assert operations(spec) == {
         "GET /tickets", "POST /tickets", "GET /tickets/{ticket_id}", "PATCH /tickets/{ticket_id}",
         "GET /tickets/{ticket_id}/messages", "POST /tickets/{ticket_id}/messages", "GET /customers",
-        "GET /ledger", "GET /ledger/{ledger_id}", "GET /ledger/{ledger_id}/raw"}
+        "GET /ledger", "GET /ledger/{ledger_id}", "GET /ledger/{ledger_id}/raw",
+        "GET /x/webhooks", "POST /x/webhooks", "DELETE /x/webhooks/{webhook_id}",
+        "GET /x/webhooks/{webhook_id}/deliveries"}
 
 
 def test_the_page_about_the_api_names_what_there_is(app: Flask) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import flask_smorest
 from flask import Flask, Response, json
 
+from inbox.db import work_context
 from inbox.web.api import base, customers, idempotency, ledger, messages, plugins, problems, tickets
 
 OPENAPI = "3.1.0"
@@ -53,7 +54,8 @@ def _spare_csrf(app: Flask, blueprint: flask_smorest.Blueprint) -> None:
 def export_openapi(app: Flask) -> dict[str, Any]:
     """The description of the API, as OpenAPI 3.1."""
     api = app.extensions["flask-smorest"]["apis"][""]["ext_obj"]
-    return described(api.spec)
+    with work_context(app):
+        return described(api.spec)
 
 
 def described(spec: Any) -> dict[str, Any]:
