@@ -135,7 +135,7 @@ def test_pressed_at_the_same_moment_is_one_refund(remote_shop, order, address, t
         each.start()
     for each in threads:
         each.join()
-    assert set(answers) == {303}
+    assert 303 in answers and set(answers) <= {303, 422}  # whoever comes after is shown that it is under way
     assert len(in_the_shop(remote_shop)) == len(rows()) == 1
 
 
