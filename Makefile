@@ -11,7 +11,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 p
 PIP     = $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-sqlite test-postgresql check docs bench soak screenshots corpus translations wheel clean
+.PHONY: load help run test test-sqlite test-postgresql check docs bench soak screenshots corpus translations wheel clean
 
 help: ## list what can be done here
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,6 +34,9 @@ check: $(VENV)/.dev ## style, types, import walls, hook contract, documents in s
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/mypy
 	$(VENV)/bin/python -m pytest -q tests/test_architecture.py tests/test_hookspecs.py tests/test_docs.py
+
+load: $(VENV)/.dev ## plugins come, are upgraded and go under a constant load of page views (minutes, on a quiet machine)
+	$(VENV)/bin/python -m pytest -q -s tests/plugin_host/under_load.py $(ARGS)
 
 docs: $(VENV)/.dev ## write docs/reference/commands.md, hooks.md, events.md and toolkit.md anew
 	$(VENV)/bin/python -m tests.support.commands_page
