@@ -209,11 +209,6 @@ def hash_password(password: str) -> str:
     return _hasher.hash(password)
 
 
-def check_password(agent: Agent, password: str) -> bool:
-    """True when it is the agent's password (for pages that ask again)."""
-    return _verify(agent.password_hash, password)
-
-
 def _verify(hashed: str | None, password: str) -> bool:
     try:
         return _hasher.verify(hashed or _nobody(), password[:MAX_PASSWORD]) and hashed is not None
@@ -239,8 +234,27 @@ def authenticate(email: str, password: str, remote: str = "") -> Agent | None:
     Takes as long for an unknown address as for a known one, and counts tries in the database, so that the limit
     holds for several processes.
     """
+    agent = _known(email, password, remote)
+    if agent is None:
+        return None
+    with transaction() as current:
+        current.execute(sa.delete(Attempt).where(Attempt.key == _try_of(agent.email)))
+        agent.last_seen_at = utcnow()
+        if _hasher.check_needs_rehash(agent.password_hash or ""):
+            agent.password_hash = _hasher.hash(password)
+        events.record("agent_signed_in", by=Actor.of(agent), agent=agent.id)
+    return agent
+
+
+def confirm_password(agent: Agent, password: str, remote: str = "") -> bool:
+    """True when it is the agent's password, for pages that ask a signed-in agent again. It is no sign-in, but wrong
+    tries count as if it were one. Raises RateLimited."""
+    return _known(agent.email, password, remote) is not None
+
+
+def _known(email: str, password: str, remote: str) -> Agent | None:
     address = normalise_address(email)[:200]
-    keys = {f"sign-in:{address}"[:120]: TRIES_A_PERSON}
+    keys = {_try_of(address): TRIES_A_PERSON}
     if remote:
         keys[f"remote:{remote}"[:120]] = TRIES_A_REMOTE
     _check_limits(keys)
@@ -249,13 +263,11 @@ def authenticate(email: str, password: str, remote: str = "") -> Agent | None:
     if agent is None or not good or not agent.is_active:
         _note_attempt(keys)
         return None
-    with transaction() as current:
-        current.execute(sa.delete(Attempt).where(Attempt.key == f"sign-in:{address}"[:120]))
-        agent.last_seen_at = utcnow()
-        if _hasher.check_needs_rehash(agent.password_hash or ""):
-            agent.password_hash = _hasher.hash(password)
-        events.record("agent_signed_in", by=Actor.of(agent), agent=agent.id)
     return agent
+
+
+def _try_of(address: str) -> str:
+    return f"sign-in:{address}"[:120]
 
 
 def _check_limits(keys: dict[str, int]) -> None:

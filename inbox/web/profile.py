@@ -68,7 +68,7 @@ def password() -> Any:
     """A new password; every other session of the agent ends."""
     form = request.form
     try:
-        if agents.authenticate(me().email, form.get("current", ""), request.remote_addr or "") is None:
+        if not agents.confirm_password(me(), form.get("current", ""), request.remote_addr or ""):
             raise Invalid("current", "This is not your password.")
         if form.get("password") != form.get("again"):
             raise Invalid("again", "The two passwords are not the same.")

@@ -160,7 +160,7 @@ def require_uploader() -> None:
 
 def ask_password() -> None:
     """Raises Invalid, RateLimited: somebody else may sit at an owner's open desk."""
-    if agents.authenticate(me().email, request.form.get("password", ""), request.remote_addr or "") is None:
+    if not agents.confirm_password(me(), request.form.get("password", ""), request.remote_addr or ""):
         raise Invalid("password", "This is not your password.")
 
 

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from inbox.core import agents
 from inbox.core.errors import Invalid, NotAllowed, NotFound, RateLimited
 from inbox.core.events import Actor
-from inbox.core.models import Job
+from inbox.core.models import Event, Job
 from inbox.db import utcnow
 from inbox.testing.factories import make_agent, make_department
 
@@ -61,6 +61,17 @@ def test_tries_are_limited_and_the_limit_ends(session, ola, monkeypatch):
     later = utcnow() + agents.WINDOW + dt.timedelta(seconds=1)
     monkeypatch.setattr(agents, "utcnow", lambda: later)
     assert agents.authenticate("ola@desk.example", GOOD) is not None
+
+
+def test_a_password_asked_again_is_no_sign_in_and_its_tries_are_limited(session, ola):
+    assert agents.confirm_password(ola, GOOD)
+    assert session.scalar(sa.select(Event.id).where(Event.kind == "agent_signed_in")) is None
+    for _ in range(agents.TRIES_A_PERSON):
+        assert not agents.confirm_password(ola, "wrong horse")
+    with pytest.raises(RateLimited):
+        agents.confirm_password(ola, GOOD)
+    with pytest.raises(RateLimited):
+        agents.authenticate("ola@desk.example", GOOD)
 
 
 def test_one_remote_address_cannot_try_everybody(session, ola, monkeypatch):

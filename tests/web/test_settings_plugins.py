@@ -232,12 +232,20 @@ def test_the_password_is_asked_again(owner, zipped, session, config) -> None:
     assert not (config.home / "uploads").exists()
 
 
+def test_the_password_asked_again_is_no_sign_in(owner, zipped, session) -> None:
+    count = sa.select(sa.func.count()).select_from(Event).where(Event.kind == "agent_signed_in")
+    before = session.scalar(count)
+    assert upload(owner, zipped).status_code == 200
+    session.rollback()
+    assert session.scalar(count) == before
+
+
 def test_guessing_the_password_ends_soon(owner, zipped, session, monkeypatch) -> None:
     """The tries are counted by the core, as at the sign-in page; here it says that it has been enough."""
-    def enough(email: str, password: str, address: str):
+    def enough(agent, password: str, address: str):
         raise RateLimited(120)
 
-    monkeypatch.setattr(agents, "authenticate", enough)
+    monkeypatch.setattr(agents, "confirm_password", enough)
     answer = upload(owner, zipped)
     assert answer.status_code == 429 and "Too many tries." in answer.text
 

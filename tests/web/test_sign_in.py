@@ -92,7 +92,7 @@ def test_a_wrong_current_password_changes_nothing(visitor: Visitor, kari: Agent)
     sign_in(visitor)
     answer = visitor.post("/profile/password", {"current": "guess guess guess", "password": "another long one",
                                                 "again": "another long one"}, page="/profile")
-    assert answer.status_code == 422 and agents.check_password(kari, PASSWORD)
+    assert answer.status_code == 422 and agents.confirm_password(kari, PASSWORD)
 
 
 def test_deactivation_ends_sessions_at_once(visitor: Visitor, kari: Agent) -> None:
@@ -119,7 +119,7 @@ def test_a_forgotten_password_is_set_by_a_mailed_link_that_works_once(
     assert visitor.post(link[0], {"password": "short", "again": "short"}).status_code == 422
     fresh = {"password": "brand new password", "again": "brand new password"}
     assert visitor.post(link[0], fresh).status_code == 303
-    assert is_in(visitor) and agents.check_password(kari, "brand new password")
+    assert is_in(visitor) and agents.confirm_password(kari, "brand new password")
     assert Visitor(app).get(link[0]).status_code == 410
 
 
