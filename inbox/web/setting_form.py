@@ -14,6 +14,7 @@ from inbox.plugin_host import call
 from inbox.plugin_host.items import SettingTest
 
 AGAIN = "The server has changed, so type this again."
+ELSEWHERE = "A secret of this plugin is kept for the whole desk, and goes to no other server than the desk’s."
 
 
 @dataclass(frozen=True)
@@ -58,19 +59,30 @@ def changed(fields: list[Field], values: Mapping[str, Any], scope: str) -> dict[
 def problems(fields: list[Field], values: Mapping[str, Any], scope: str) -> dict[str, str]:
     """What is wrong, by name. A stored secret is used only for the server it was given for."""
     found = settings.problems(values, scope)
+    moved = _moved(fields, values)
     for field in fields:
         if not field.item.secret or field.item.name in values:
             continue
-        if field.is_set and _moved(fields, values):
+        if field.is_set and moved:
             found[field.item.name] = AGAIN
         elif field.item.required and not field.is_set:
             found[field.item.name] = "This has to be filled in."
+    if moved and scope != settings.SITE and _keeps_others(fields):
+        found.update({name: ELSEWHERE for name in moved if name not in found})
     return found
 
 
-def _moved(fields: list[Field], values: Mapping[str, Any]) -> bool:
-    return any(field.item.type == "url" and field.value and _server(field.value) != _server(values[field.item.name])
-               for field in fields if not field.item.secret and field.item.name in values)
+def _moved(fields: list[Field], values: Mapping[str, Any]) -> list[str]:
+    """The addresses that lead to another server now, or to one where there was none: a secret can outlive it."""
+    return [field.item.name for field in fields
+            if field.item.type == "url" and not field.item.secret and values.get(field.item.name)
+            and _server(field.value) != _server(values[field.item.name])]
+
+
+def _keeps_others(fields: list[Field]) -> bool:
+    """True when the plugin has secrets that this form does not show, so that nobody can type them again here."""
+    shown = {field.item.name for field in fields}
+    return any(each.is_set for each in settings.fields(fields[0].item.plugin) if each.item.name not in shown)
 
 
 def _server(address: str) -> tuple[str, str | None, int | None]:

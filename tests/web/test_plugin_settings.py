@@ -83,6 +83,39 @@ def test_a_stored_secret_is_not_sent_to_another_server(admin: Visitor) -> None:
     assert settings.get("shop.address") == "https://shop.example"
 
 
+def test_a_stored_secret_is_not_sent_to_a_server_named_after_the_old_one_was_cleared(admin: Visitor) -> None:
+    admin.post(PAGE, GOOD)
+    admin.post(f"{PAGE}/clear", {"key": "shop.address"}, page=PAGE)
+    moved = GOOD | {"shop.address": "https://evil.example", "shop.key": ""}
+    assert "type this again" in admin.post(f"{PAGE}/test/shop.connection", moved, page=PAGE).text
+    assert admin.post(PAGE, moved).status_code == 422
+
+
+@pytest.mark.parametrize("own_key", [True, False])
+def test_a_mailbox_sends_the_desk_s_secret_to_no_server_of_its_own(app: Flask, session, own_key: bool) -> None:
+    seen = []
+
+    def register_settings() -> list[Setting]:
+        return [Setting("shop.address", "url", "Shop address", per_mailbox=True),
+                Setting("shop.key", "text", "Key", secret=True, per_mailbox=own_key)]
+
+    def register_setting_tests() -> list[SettingTest]:
+        return [SettingTest("shop.connection", "Test the connection", lambda values: seen.append(values) or "Fine.")]
+
+    plug(app, "shop", register_settings, register_setting_tests)
+    admin, box = Visitor(app).sign_in(make_agent("Ada", role="admin")), make_mailbox()
+    make_mailbox()
+    admin.post(PAGE, {"shop.address": "https://shop.example", "shop.key": "sesam"})
+    moved = {"mailbox": box.id, "shop.address": "https://evil.example", "shop.key": ""}
+    says = "type this again" if own_key else "kept for the whole desk"
+    assert says in admin.post(f"{PAGE}/test/shop.connection", moved, page=PAGE).text
+    assert admin.post(PAGE, moved).status_code == 422
+    assert seen == []
+    same = moved | {"shop.address": "https://shop.example/here"}
+    assert "Fine." in admin.post(f"{PAGE}/test/shop.connection", same, page=PAGE).text
+    assert seen == [{"shop.address": "https://shop.example/here", "shop.key": "sesam"}]
+
+
 def test_a_mailbox_follows_the_site_where_nothing_else_was_typed(admin: Visitor) -> None:
     box = make_mailbox()
     scope = settings.mailbox_scope(box)
