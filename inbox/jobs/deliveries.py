@@ -82,14 +82,18 @@ def claim(owner: str, done: Collection[int] = (), *, limit: int = 100, busy: Col
         return tasks
 
 
-_Names = tuple[tuple[str, ...], tuple[str, ...]]  # active and paused plugins
+_Names = tuple[tuple[str, ...], tuple[str, ...]]  # plugins that are told, and those whose events wait
 
 
 def _listeners() -> dict[str, _Names]:
-    """By kind of event: the active and the paused plugins that answer it."""
+    """By kind of event: the active plugins that answer it, and those that would, were they not paused or broken."""
     host = call.current()
-    names = host.specs if host is not None else ()
-    return {name: (tuple(call.listeners(name)), tuple(call.waiting_listeners(name))) for name in names}
+    found = {name: (call.listeners(name), call.waiting_listeners(name)) for name in (host.specs if host else ())}
+    for plugin, names in call.missing_listeners().items():
+        for name in (EVERY,) if names is None else names:  # who knows: it takes what is its own once it is mended
+            if name in found:
+                found[name][1].append(plugin)
+    return {name: (tuple(told), tuple(waiting)) for name, (told, waiting) in found.items()}
 
 
 def _both(these: _Names, those: _Names) -> Iterator[tuple[str, ...]]:

@@ -217,6 +217,13 @@ def waiting_listeners(name: str) -> list[str]:
     return [who.plugin for who in _answerers(host, name, paused)]
 
 
+def missing_listeners() -> dict[str, list[str] | None]:
+    """Active and paused plugins whose code is not here, with the event hooks they answered when it was (None: nobody
+    knows): their events are kept for them, too."""
+    host = current()
+    return host.not_loaded() if host is not None else {}
+
+
 def state_of(plugin: str) -> str:
     """active, paused, unloaded (it should be active, but its code is not here) or off."""
     host = current()

@@ -194,7 +194,7 @@ def activate(name: str, *, tell: Tell = nobody) -> None:
             host.load(name, found)
         except LoadError as error:
             raise PluginError(str(error)) from error
-    _set_state(name, "active", tell, "activated")
+    _set_state(name, "active", tell, "activated", host.hears(name) if host is not None else None)
 
 
 def deactivate(name: str, *, tell: Tell = nobody) -> None:
@@ -237,12 +237,14 @@ def uninstall(name: str, typed_name: str, *, force: bool = False, tell: Tell = n
     look_again()
 
 
-def _set_state(name: str, state: str, tell: Tell, did: str) -> None:
+def _set_state(name: str, state: str, tell: Tell, did: str, hears: list[str] | None = None) -> None:
     with transaction() as current:
         row = current.get_one(Plugin, name)
         row.state, row.reason, row.changed_at = state, "", utcnow()
         if state == "active":
             row.error = None
+        if hears is not None:
+            row.hears = hears
         current.flush()
         faults.move_revision()
         tell(did, name, row.version)

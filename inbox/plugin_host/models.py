@@ -23,6 +23,8 @@ class Plugin(Model):
     state: Mapped[str] = mapped_column(sa.String(10), default="installed")
     reason: Mapped[str] = mapped_column(sa.Text, default="")  # why it is paused
     error: Mapped[str | None] = mapped_column(sa.Text)  # why it could not be loaded; None: it could
+    # The event hooks it answered when it was loaded last; None: nobody has loaded it since this is written down.
+    hears: Mapped[list[str] | None] = mapped_column(sa.JSON(none_as_null=True))
     changed_at: Mapped[dt.datetime] = mapped_column(UtcDateTime, default=utcnow, onupdate=utcnow)
 
 

@@ -21,7 +21,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from inbox import hookspecs
 from inbox.config import Config
 from inbox.db import Base, db, in_transaction, session, transaction, work_context
-from inbox.hookspecs import PROJECT, HookSpec
+from inbox.hookspecs import PROJECT, HookSpec, Kind
 from inbox.plugin_host import discover, faults, guards, loading, own_hooks, registrations
 from inbox.plugin_host.discover import Found
 from inbox.plugin_host.loading import LoadError
@@ -104,6 +104,16 @@ class PluginHost:
         if time.monotonic() - self._looked_at >= FRESH_SECONDS and not in_transaction():
             self._refresh()
         return self._states
+
+    def not_loaded(self) -> dict[str, list[str] | None]:
+        """Active and paused plugins whose code is not in this process, with the event hooks they answered when they
+        were loaded last (None: nobody knows). In safe mode that is all of them."""
+        if not self.config.safe_mode and all(
+                state == "installed" or name in self._loaded for name, state in self.states().items()):
+            return {}
+        rows = session().execute(sa.select(Plugin.name, Plugin.hears).where(Plugin.state != "installed")
+                                 .order_by(Plugin.name)).all()
+        return {row.name: row.hears for row in rows if row.name not in self._loaded}
 
     def registered(self, hook: str) -> list[tuple[str, Any]]:
         """What loaded plugins registered under a hook, active or not, always-active features first, then by name."""
@@ -268,15 +278,23 @@ class PluginHost:
             if parameter.kind is not parameter.POSITIONAL_OR_KEYWORD or name not in spec.args:
                 raise LoadError(f"{where}: {hook} has no argument {parameter}; there is {', '.join(spec.args)}.")
 
+    def hears(self, name: str) -> list[str]:
+        """The event hooks that a loaded plugin answers."""
+        callers = self.pm.get_hookcallers(self.pm.get_plugin(name)) or []
+        return sorted(each.name for each in callers
+                      if each.name in self.specs and self.specs[each.name].kind is Kind.event)
+
     def _note(self, name: str, problem: str | None) -> None:
-        """Keep on the plugin's row why it could not be loaded, for processes that do not import plugins."""
+        """Keep on the plugin's row why it could not be loaded, or what it is to hear: for processes that do not
+        import plugins, and for the time when this one cannot be imported."""
+        values: dict[str, Any] = {"error": problem} | ({} if problem else {"hears": self.hears(name)})
         try:
             with work_context(self.app) as current:
-                stored = current.scalar(sa.select(Plugin.error).where(Plugin.name == name))
-                if stored != problem:
+                row = current.get(Plugin, name)
+                if row is not None and any(getattr(row, key) != value for key, value in values.items()):
                     with transaction():
                         current.execute(sa.update(Plugin).where(Plugin.name == name)
-                                        .values(error=problem, changed_at=Plugin.changed_at))
+                                        .values(**values, changed_at=Plugin.changed_at))
         except SQLAlchemyError:
             log.exception("The state of plugin %s could not be stored.", name)
 
