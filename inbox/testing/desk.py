@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import itertools
-from collections.abc import Mapping
+import threading
+from collections.abc import Callable, Mapping
 from email.message import EmailMessage, MIMEPart
 from email.parser import BytesParser
 from email.policy import SMTP, default
@@ -16,7 +17,7 @@ from flask import Flask
 from inbox.config import Config
 from inbox.core import arrivals, attachments
 from inbox.core.models import Agent, CaughtMail, Event, Ledger, Mailbox, Message, Ticket
-from inbox.db import session, transaction, utcnow
+from inbox.db import session, transaction, utcnow, work_context
 from inbox.jobs import dispatch, engine, worker
 from inbox.mail import pipe
 from inbox.plugin_host import call, discover, lifecycle
@@ -99,6 +100,33 @@ class Desk:
         call.guard(plugin, f"job {name}", job.run, may_write=True)
         session().rollback()
         session().expire_all()
+
+    def at_once(self, *acts: Callable[[], object]) -> None:
+        """Do several things at the same moment, each in a thread and a work context of its own, as several workers do.
+
+        Hand them numbers, no rows: a row belongs to one session. Raises what went wrong in the first that failed. On
+        SQLite one write waits for the other; PostgreSQL tells more.
+        """
+        together, wrong = threading.Barrier(len(acts)), []
+
+        def work(act: Callable[[], object]) -> None:
+            with work_context(self.app):
+                session().connection()  # a first connection takes its time
+                together.wait(20)
+                try:
+                    act()
+                except Exception as error:
+                    wrong.append(error)
+
+        workers = [threading.Thread(target=work, args=(act,)) for act in acts]
+        for each in workers:
+            each.start()
+        for each in workers:
+            each.join()
+        session().rollback()
+        session().expire_all()
+        if wrong:
+            raise wrong[0]
 
     # --- mail ---------------------------------------------------------------------------------------------------
 

@@ -55,6 +55,13 @@ class Choice:
         return ReportsLine.work_seconds if self.in_work_hours else ReportsLine.seconds
 
 
+def narrowed(within: frozenset[int] | None, department_id: int | None) -> frozenset[int] | None:
+    """An agent's reach, narrowed to one department (None: to none); one out of reach leaves nothing."""
+    if department_id is None:
+        return within
+    return frozenset({department_id}) if within is None or department_id in within else frozenset()
+
+
 @dataclass
 class Figures:
     """The figures of one group. Times in seconds, by percentile; None: nothing to measure."""

@@ -32,11 +32,13 @@ class ReportsLine(Model):
 
 
 class ReportsRebuild(Model):
-    """The one row that says how far the lines have been made anew: up to ticket `done_id` of `last_id`."""
+    """The one row that says how far the lines have been made anew: up to ticket `done_id` of `last_id`.
+    `turn` counts how often it was begun."""
 
     __tablename__ = "reports_rebuild"
 
     id: Mapped[int] = mapped_column(primary_key=True, default=1)
+    turn: Mapped[int] = mapped_column(default=0)
     done_id: Mapped[int] = mapped_column(sa.BigInteger, default=0)
     last_id: Mapped[int] = mapped_column(sa.BigInteger, default=0)
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from inbox.toolkit import Agent, Department, Tag, Ticket, gettext, session
+from inbox.toolkit import Agent, Department, Tag, Ticket, gettext, session, visible
 from inbox_plugins.reports import words
 from inbox_plugins.reports.figures import Choice, Figures, figures
 from inbox_plugins.reports.models import ReportsLine
@@ -60,13 +60,13 @@ def by_agent(choice: Choice) -> Table:
                  [row.id for row in names], KINDS)
 
 
-def by_tag(choice: Choice) -> Table:
-    """How many tickets of the period bear each tag, most first."""
+def by_tag(choice: Choice, agent: Agent) -> Table:
+    """How many tickets of the period bear each tag, most first; of tickets that have left the agent's reach, none."""
     count = sa.func.count(sa.distinct(ReportsLine.ticket_id))
-    rows = session().execute(
+    rows = session().execute(visible(
         sa.select(Tag.name, count).select_from(ReportsLine).join(Ticket, Ticket.id == ReportsLine.ticket_id)
         .join(Ticket.tags).where(*choice.where("opened")).group_by(Tag.name).order_by(count.desc(), Tag.name)
-        .limit(200))
+        .limit(200), agent))
     return Table([gettext("Tag"), gettext("New tickets")], [[name, str(number)] for name, number in rows])
 
 

@@ -48,10 +48,7 @@ def _only_those_who_may() -> None:
 
 def _choice() -> Choice:
     """The period, department and clock that the address names."""
-    within = reach(_me())
-    wanted = request.args.get("department", type=int)
-    if wanted is not None:
-        within = frozenset({wanted}) if within is None or wanted in within else frozenset()
+    within = figures.narrowed(reach(_me()), request.args.get("department", type=int))
     return Choice(_period(), within, request.args.get("clock") == "work")
 
 
@@ -74,7 +71,7 @@ def _kept(**more: Any) -> dict[str, Any]:
 def _page(template: str, choice: Choice, here: str, **values: Any) -> str:
     departments = session().execute(visible_departments(_me())).all()
     return render(template, choice=choice, here=here, kept=_kept(), departments=departments, periods=words.PERIODS,
-                  is_reader=monday.is_reader(_me()), progress=keep.progress(), days_of=_days_of,
+                  subscription=monday.subscription(_me()), progress=keep.progress(), days_of=_days_of,
                   may_rebuild=may(_me(), "reports.manage"), **values)
 
 
@@ -129,7 +126,7 @@ def agents() -> Any:
 @pages.get("/tags")
 def tags() -> Any:
     """A row a tag."""
-    return _table(tables.by_tag(_choice()), "tags", "")
+    return _table(tables.by_tag(_choice(), _me()), "tags", "")
 
 
 def _table(table: tables.Table, here: str, key: str) -> Any:
@@ -191,8 +188,11 @@ def _csv(table: tables.Table, name: str) -> Response:
 @pages.post("/monday")
 def every_monday() -> Any:
     """Send me the report every Monday, or no longer."""
-    wanted = request.form.get("wanted") == "1"
-    monday.subscribe(_me(), wanted)
+    wanted, department = request.form.get("wanted") == "1", request.form.get("department", type=int)
+    if department is not None and session().scalar(visible_departments(_me()).where(
+            Department.id == department)) is None:
+        abort(404)
+    monday.subscribe(_me(), wanted, department)
     flash(gettext("The report comes by mail every Monday.") if wanted else gettext("The report is sent no longer."))
     return redirect(plugin_url("overview"), 303)
 

@@ -42,9 +42,12 @@ def _facts(events: sa.ScalarResult[Event]) -> Iterator[Fact]:
 
 
 def recount(ticket_id: int) -> None:
-    """Bring the rows of a ticket to what its history says. Safe to repeat; does nothing for a ticket that is gone."""
+    """Bring the rows of a ticket to what its history says. Safe to repeat; does nothing for a ticket that is gone.
+
+    Whoever does the same for the same ticket at the same moment waits for its row.
+    """
     with transaction() as current:
-        ticket = current.get(Ticket, ticket_id)
+        ticket = current.get(Ticket, ticket_id, with_for_update={"of": Ticket, "key_share": True})
         if ticket is None:
             return
         rows = {(row.kind, row.started_at): row for row in current.scalars(

@@ -80,12 +80,25 @@ def _policy(row: SlaTarget) -> SlaPolicy | None:
 
 
 def renew_holidays() -> None:
-    """The daily job: every calendar with a country knows the public holidays of this year and the next ones."""
-    chosen = session().execute(sa.select(SlaCalendar.id, SlaCalendar.country, SlaCalendar.own_days)).all()
-    known = {row.id: holidays.days_off(row.country, row.own_days) for row in chosen if row.country}  # takes its time
-    with transaction() as current:
-        for calendar_id, days in known.items():
-            calendar = current.get(SlaCalendar, calendar_id)
-            if calendar is not None and calendar.definition["holidays"] != days:
-                calendar.definition = {**calendar.definition, "holidays": days}
+    """The daily job: every calendar with a country knows the public holidays of this year and the next ones.
 
+    One that cannot be renewed keeps those it has, and holds up no other; it is a fault when all have been tried.
+    """
+    chosen = session().execute(sa.select(SlaCalendar.id, SlaCalendar.name, SlaCalendar.country, SlaCalendar.own_days)
+                               .where(SlaCalendar.country != "").order_by(SlaCalendar.id)).all()
+    wrong: dict[str, Exception] = {}
+    for each in chosen:
+        try:
+            _renew(each.id, holidays.days_off(each.country, each.own_days))  # takes its time: before the write begins
+        except Exception as error:  # the library has code of its own for every country
+            wrong[f"{each.name} ({each.country})"] = error
+    if wrong:
+        raise RuntimeError(f"No holidays could be found for {', '.join(wrong)}; the days they had stay. Choose another "
+                           "country, or write the days by hand.") from next(iter(wrong.values()))
+
+
+def _renew(calendar_id: int, days: list[str]) -> None:
+    with transaction() as current:
+        calendar = current.get(SlaCalendar, calendar_id)
+        if calendar is not None and calendar.definition["holidays"] != days:
+            calendar.definition = {**calendar.definition, "holidays": days}

@@ -21,8 +21,8 @@ def upgrade() -> None:
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("day", sa.Date(), nullable=False),
         sa.Column("hour", sa.Integer(), nullable=False),
-        sa.Column("department_id", BIG, sa.ForeignKey("department.id", ondelete="SET NULL")),
-        sa.Column("agent_id", BIG, sa.ForeignKey("agent.id", ondelete="SET NULL")),
+        sa.Column("department_id", sa.Integer(), sa.ForeignKey("department.id", ondelete="SET NULL")),
+        sa.Column("agent_id", sa.Integer(), sa.ForeignKey("agent.id", ondelete="SET NULL")),
         sa.Column("seconds", sa.Integer()),
         sa.Column("work_seconds", sa.Integer()),
         sa.Column("is_first", sa.Boolean(), nullable=False))
@@ -31,12 +31,14 @@ def upgrade() -> None:
     op.create_table(
         "reports_rebuild",
         sa.Column("id", sa.Integer(), primary_key=True),
+        sa.Column("turn", sa.Integer(), nullable=False),
         sa.Column("done_id", sa.BigInteger(), nullable=False),
         sa.Column("last_id", sa.BigInteger(), nullable=False))
     op.create_table(
         "reports_reader",
-        sa.Column("agent_id", BIG, sa.ForeignKey("agent.id", ondelete="CASCADE"), primary_key=True),
-        sa.Column("department_id", BIG, sa.ForeignKey("department.id", ondelete="CASCADE")),
+        sa.Column("agent_id", sa.Integer(), sa.ForeignKey("agent.id", ondelete="CASCADE"), primary_key=True,
+                  autoincrement=False),
+        sa.Column("department_id", sa.Integer(), sa.ForeignKey("department.id", ondelete="CASCADE")),
         sa.Column("sent_on", sa.Date()))
 
 

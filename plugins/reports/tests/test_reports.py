@@ -75,6 +75,19 @@ def test_a_moved_ticket_counts_where_it_was_when_it_happened(reports, receive_em
     assert (found[first].opened, found[other.id].answered) == (1, 1)
 
 
+def test_two_workers_may_tell_of_a_ticket_at_once(reports, desk, receive_email):
+    number = receive_email("Where is it?").id
+    for _ in range(10):
+        desk.at_once(*[lambda: keep.retell(number)] * 3)
+    assert session().scalar(sa.select(sa.func.count()).where(ReportsLine.ticket_id == number)) == 2
+
+
+def test_an_agent_may_press_twice_at_once(reports, desk, agent):
+    number = agent.id
+    desk.at_once(*[lambda: monday.subscribe(session().get_one(Agent, number), True)] * 3)
+    assert monday.subscription(agent) is not None
+
+
 # --- against a plain recount ------------------------------------------------------------------------------------
 
 
@@ -218,6 +231,20 @@ def test_an_agent_sees_only_figures_of_the_own_departments(reports, receive_emai
         f"/x/reports/tickets/opened?department={ticket.department_id}").text
 
 
+def test_tags_of_a_ticket_that_left_the_own_departments_are_not_shown(reports, receive_email, deliver_events, desk, agent):
+    ticket, other = receive_email("Where is it?"), make_department("Elsewhere")
+    tickets.tag(ticket, "secret", by=by(agent))
+    deliver_events()
+    with transaction():
+        nils = make_agent("Nils", role="agent", departments=[ticket.department])
+        nils.role.abilities = [*nils.role.abilities, "reports.see"]
+    reports.move(days=1)
+    visitor = desk.visitor(nils)
+    assert "secret" in visitor.get("/x/reports/tags").text
+    tickets.move(ticket, other, by=by(agent))
+    assert "secret" not in visitor.get("/x/reports/tags").text
+
+
 def test_those_without_the_permission_are_refused(reports, desk):
     assert desk.visitor(make_agent("Nils", role="agent")).get("/x/reports/").status_code == 403
 
@@ -238,6 +265,57 @@ def test_the_mail_goes_out_once_on_monday(reports, receive_email, deliver_events
     desk.run_job("reports.monday")
     sent = [mail for mail in mail_out() if mail["to"].find(agent.email) >= 0]
     assert len(sent) == 1 and "New tickets: 1" in sent[0].get_body().get_content()
+
+
+def test_the_mail_can_be_of_one_department(reports, receive_email, deliver_events, desk, client, agent, mail_out):
+    ticket, other = receive_email("Where is it?"), make_department("Elsewhere")
+    deliver_events()
+    client.post("/x/reports/monday", {"wanted": "1", "department": str(other.id)}, page="/x/reports/")
+    assert "Comes every Monday: Elsewhere" in client.get("/x/reports/").text
+    reports.set(dt.datetime(2026, 6, 8, 7, tzinfo=dt.UTC))
+    desk.run_job("reports.monday")
+    [sent] = [mail for mail in mail_out() if agent.email in mail["to"]]
+    said = sent.get_body().get_content()
+    assert sent["subject"].endswith("· Elsewhere") and "New tickets: 0" in said and ticket.department.name not in said
+
+
+def test_the_mail_cannot_be_of_a_department_out_of_reach(reports, desk):
+    with transaction():
+        nils = make_agent("Nils", role="agent", departments=[make_department("Here")])
+        nils.role.abilities = [*nils.role.abilities, "reports.see"]
+    answer = desk.visitor(nils).post("/x/reports/monday", {"wanted": "1", "department": str(
+        make_department("Elsewhere").id)}, page="/x/reports/")
+    assert answer.status_code == 404 and monday.subscription(nils) is None
+
+
+def test_a_rebuild_that_is_begun_anew_is_not_taken_for_done(reports, desk, receive_email, monkeypatch):
+    receive_email("Where is it?")
+    keep.begin_rebuild()
+    tell = keep._retell
+
+    def with_a_press_meanwhile(ticket_ids: list[int], week: hours.Hours) -> None:
+        tell(ticket_ids, week)
+        monkeypatch.setattr(keep, "_retell", tell)
+        keep.begin_rebuild()
+
+    monkeypatch.setattr(keep, "_retell", with_a_press_meanwhile)
+    keep._next_chunk()
+    assert keep.progress().percent == 0
+
+
+def test_what_happens_while_lines_are_worked_out_is_not_lost(reports, desk, receive_email, agent, monkeypatch):
+    ticket = receive_email("Where is it?")
+    told = keep._told
+
+    def with_an_answer_meanwhile(*about: Any) -> Any:
+        found = told(*about)
+        monkeypatch.setattr(keep, "_told", told)
+        messages.reply(ticket, Body("On its way."), by=by(agent))
+        return found
+
+    monkeypatch.setattr(keep, "_told", with_an_answer_meanwhile)
+    keep.retell(ticket.id)
+    assert set(session().scalars(sa.select(ReportsLine.kind))) == {"opened", "asked", "answered"}
 
 
 def test_words_for_changes():

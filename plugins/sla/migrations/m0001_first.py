@@ -28,7 +28,7 @@ def upgrade() -> None:
         sa.Column("position", sa.Integer(), nullable=False),
         sa.Column("is_active", sa.Boolean(), nullable=False),
         sa.Column("calendar_id", sa.Integer(), sa.ForeignKey("sla_calendar.id"), nullable=False),
-        sa.Column("department_id", BIG, sa.ForeignKey("department.id", ondelete="CASCADE")),
+        sa.Column("department_id", sa.Integer(), sa.ForeignKey("department.id", ondelete="CASCADE")),
         sa.Column("priority", sa.String(10), nullable=False),
         sa.Column("tag", sa.String(100), nullable=False),
         sa.Column("first_reply", sa.Integer()),
@@ -37,7 +37,7 @@ def upgrade() -> None:
         sa.Column("warn", sa.Integer(), nullable=False),
         sa.Column("notify", sa.Boolean(), nullable=False),
         sa.Column("raise_priority", sa.Boolean(), nullable=False),
-        sa.Column("assign_to", BIG, sa.ForeignKey("agent.id", ondelete="SET NULL")))
+        sa.Column("assign_to", sa.Integer(), sa.ForeignKey("agent.id", ondelete="SET NULL")))
     op.create_table(
         "sla_target",
         sa.Column("id", BIG, primary_key=True),

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from inbox.testing.factories import make_agent, make_department
 from inbox.toolkit import Actor, Agent, Body, Event, Invalid, Ticket, messages, session, tickets, transaction
-from inbox_plugins.sla import holidays, targets
+from inbox_plugins.sla import holidays, targets, watch
 from inbox_plugins.sla.models import SlaCalendar, SlaPolicy, SlaTarget
 from inbox_plugins.sla.policies import read_minutes, write_minutes
 
@@ -65,6 +65,13 @@ def test_the_record_stays_true_when_the_policy_changes(sla, receive_email, deliv
     answer(ticket, agent)
     deliver_events()
     assert (clocks(ticket)["first_reply"].state, clocks(ticket)["first_reply"].seconds) == ("met", 4 * 3600)
+
+
+def test_two_workers_may_tell_of_a_ticket_at_once(sla, desk, receive_email):
+    waiting = [receive_email("Where is it?").id for _ in range(8)]
+    for each in waiting:
+        desk.at_once(*[lambda: targets.recount(each)] * 3)
+    assert session().scalar(sa.select(sa.func.count()).select_from(SlaTarget)) == 2 * len(waiting)
 
 
 def test_ticket_moved_another_department_has_other_promises(sla, receive_email, deliver_events, agent):
@@ -227,6 +234,17 @@ def test_holidays_of_a_country():
     assert holidays.public("NO", [2026])[dt.date(2026, 5, 17)]
     with pytest.raises(Invalid):
         holidays.public("XX", [2026])
+
+
+def test_a_country_that_fails_holds_up_no_other(activate, desk):
+    activate("sla")
+    with transaction() as current:
+        current.add_all(SlaCalendar(name=country, country=country, definition=ALL_DAY) for country in ("XX", "NO"))
+    with pytest.raises(RuntimeError, match="XX"):
+        watch.renew_holidays()
+    session().expire_all()
+    found = {each.name: each.definition["holidays"] for each in session().scalars(sa.select(SlaCalendar))}
+    assert found["XX"] == [] and any(day.endswith("-05-17") for day in found["NO"])
 
 
 def test_the_demo_desk_has_service_levels(activate, receive_email, desk):
