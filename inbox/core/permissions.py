@@ -95,6 +95,14 @@ def decide(role: Role, ability: str, allowed: bool, *, by: Actor) -> None:
         events.record("settings_changed", by=by, key=f"role:{role.name}", ability=ability, allowed=allowed)
 
 
+def forget_plugin(name: str) -> None:
+    """Take back what roles hold of a plugin's abilities. Within a transaction."""
+    for role in session().scalars(sa.select(Role)):
+        kept = [each for each in role.abilities if not each.removeprefix("-").startswith(f"{name}.")]
+        if len(kept) != len(role.abilities):
+            role.abilities = kept
+
+
 def require(by: Actor, ability: str, subject: object | None = None) -> None:
     """Pass in silence, or raise NotFound (out of reach: nobody learns that it exists) or NotAllowed.
 

@@ -56,4 +56,5 @@ def _told(agent: Agent, name: str, reason: str) -> tuple[str, str]:
 def _forget(name: str) -> None:
     """Delete what the core keeps for a plugin. Its own tables are the plugin host's business."""
     settings.forget_plugin(name)
+    permissions.forget_plugin(name)
     session().execute(sa.delete(Delivery).where(Delivery.plugin == name))

@@ -13,7 +13,7 @@ from inbox.config import Config
 from inbox.core import plugins
 from inbox.core.errors import NotAllowed
 from inbox.core.events import Actor
-from inbox.core.models import Delivery, Event, Message, SettingValue, Ticket
+from inbox.core.models import Delivery, Event, Message, Role, SettingValue, Ticket
 from inbox.db import db, transaction
 from inbox.plugin_host import bring, call, discover, lifecycle, requirements, store, trial
 from inbox.plugin_host.lifecycle import PluginError
@@ -277,6 +277,10 @@ def test_uninstalling_deletes_exactly_what_is_the_plugin_s(loyalty: Config) -> N
             current.add(SettingValue(scope="mailbox:1", key=f"{name}.colour", value="blue"))
             current.add(Delivery(event_id=event, plugin=name))
             current.add(PluginFault(plugin=name, hook="ticket_created", summary="x"))
+        agents, admins = (current.scalars(sa.select(Role).where(Role.name == name)).one() for name in ("agent", "admin"))
+        plain = list(agents.abilities), list(admins.abilities)
+        agents.abilities = [*plain[0], "loyalty.edit", "loyalty2.edit"]
+        admins.abilities = [*plain[1], "-loyalty.edit", "-loyalty2.edit"]
     before = numbers()
     lifecycle.uninstall("loyalty", "loyalty", tell=plugins.teller(Actor.system("cli")))
     assert tables() == []
@@ -285,6 +289,7 @@ def test_uninstalling_deletes_exactly_what_is_the_plugin_s(loyalty: Config) -> N
         "loyalty2.colour", "loyalty2.colour"]
     assert db.session.scalars(sa.select(Delivery.plugin)).all() == ["loyalty2"]
     assert db.session.scalars(sa.select(PluginFault.plugin)).all() == ["loyalty2"]
+    assert agents.abilities == [*plain[0], "loyalty2.edit"] and admins.abilities == [*plain[1], "-loyalty2.edit"]
     assert numbers() == (before[0] + 2, before[1] + 1)
     assert state() == ("discovered", "1.0")
     bring.remove("loyalty")
