@@ -145,20 +145,26 @@ def _unread(agent: Agent) -> sa.ColumnElement[bool]:
 
 
 def unread(agent: Agent) -> int:
-    """How many lines the agent has not read; counted to a hundred."""
+    """How many lines of the agent's list are not read; counted to a hundred."""
+    lines = sa.select(Notification.id).outerjoin(Ticket, Ticket.id == Notification.ticket_id)
     return session().scalar(sa.select(sa.func.count()).select_from(
-        sa.select(Notification.id).where(_unread(agent)).limit(COUNTED).subquery())) or 0
+        lines.where(_unread(agent), _in_reach(agent)).limit(COUNTED).subquery())) or 0
+
+
+def _in_reach(agent: Agent) -> sa.ColumnElement[bool]:
+    """Of a notification joined with its ticket: it is about none, or one that is there and the agent may see."""
+    departments = permissions.reach(agent)
+    theirs = Ticket.id.is_not(None) if departments is None else Ticket.department_id.in_(sorted(departments))
+    return sa.or_(Notification.ticket_id.is_(None), theirs)
 
 
 def page(agent: Agent, *, before: int | None = None, limit: int = 50) -> tuple[list[Told], int | None]:
     """Lines of tickets the agent may see, newest first, and the id to go on from (None: these are the last)."""
     query = (sa.select(Notification, Ticket.number).outerjoin(Ticket, Ticket.id == Notification.ticket_id)
-             .where(_of(agent)).order_by(Notification.id.desc()).limit(limit + 1))
+             .where(_of(agent), _in_reach(agent)).order_by(Notification.id.desc()).limit(limit + 1))
     if before is not None:
         query = query.where(Notification.id < before)
-    departments, about_none = permissions.reach(agent), Notification.ticket_id.is_(None)
-    theirs = Ticket.id.is_not(None) if departments is None else Ticket.department_id.in_(sorted(departments))
-    rows = session().execute(query.where(sa.or_(about_none, theirs))).all()
+    rows = session().execute(query).all()
     found = [Told(row.id, row.kind, row.title, row.at, number, row.read_at is None, row.path)
              for row, number in rows[:limit]]
     return found, found[-1].id if len(rows) > limit else None

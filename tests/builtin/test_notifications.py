@@ -216,6 +216,17 @@ def test_what_an_agent_may_not_see_any_more_is_not_listed(app, session, departme
     assert "Printer" not in Visitor(app).sign_in(ada).get("/x/notifications/").text
 
 
+def test_the_bell_counts_what_the_list_shows(app, session, department, ada) -> None:
+    sales = make_department("Sales")
+    moved = make_ticket("Printer", department=department)
+    make_ticket("Scanner", department=department)
+    dispatch.deliver_due(app)
+    assert notifications.unread(ada) == 2
+    tickets.move(moved, sales, by=Actor.system("cli"))
+    assert [each.title for each in notifications.page(ada)[0]] == ["New ticket #2: Scanner"]
+    assert notifications.unread(ada) == 1
+
+
 def test_the_list_is_paged(app, session, department, ada) -> None:
     for number in range(3):
         make_ticket(f"Printer {number}", department=department)
