@@ -252,6 +252,47 @@ def test_a_test_is_sent_from_the_page_and_the_log_sends_again(
     assert owner.get(page).text.count("webhooks.test") == 2
 
 
+def press(visitor: Visitor, page: str) -> None:
+    """Press "Send a test" twice before the answer is there: both presses are those of one page."""
+    newest = re.search(r'name="after" value="(\d+)"', visitor.get(page).text)
+    assert newest is not None
+    for _ in range(2):
+        visitor.post(f"{page}/test", {"after": newest[1]}, page=page)
+
+
+def test_a_test_pressed_twice_is_sent_once(owner: Visitor, session: Session, remote: Remote) -> None:
+    page = f"/x/webhooks/{make(remote.url).id}"
+    press(owner, page)
+    assert len(remote.requests) == 1 and "It is sent already; the log says how it went." in owner.get(page).text
+    press(owner, page)  # from the page as it is now
+    assert len(remote.requests) == 2
+
+
+def test_what_one_is_sending_nobody_else_sends(app: Flask, session: Session, remote: Remote) -> None:
+    """A test that a page sends just now, or a job that another worker has begun: it is left to them for a minute."""
+    row = hooks.test(make(remote.url))
+    assert row is not None
+    as_plugin(sending.send_due)
+    hooks.replay(row.id)
+    as_plugin(sending.send_due)
+    assert remote.requests == []
+    with at_time(utcnow() + sending.LEASE):  # whoever it was has ended without a word
+        as_plugin(sending.send_due)
+    assert len(remote.requests) == 1
+
+
+def test_a_job_leaves_what_another_has_sent_since_it_looked(
+        app: Flask, session: Session, remote: Remote, monkeypatch: pytest.MonkeyPatch) -> None:
+    make(remote.url, "ticket_created")
+    make_ticket()
+    dispatch.deliver_due(app)
+    looked = [sending._due(set()), []]
+    as_plugin(sending.send_due)
+    monkeypatch.setattr(sending, "_due", lambda failed: looked.pop(0))
+    as_plugin(sending.send_due)
+    assert len(remote.requests) == 1 and looked == []
+
+
 def test_a_webhook_is_changed_switched_off_and_deleted(owner: Visitor, session: Session, remote: Remote) -> None:
     page = f"/x/webhooks/{make(remote.url).id}"
     owner.post(page, {"title": "Till", "url": remote.url, "events": ["reply_sent"]})

@@ -110,23 +110,40 @@ def newest(webhook: Webhook) -> WebhookDelivery | None:
         .order_by(WebhookDelivery.id.desc()).limit(1))
 
 
+def last_id(webhook: Webhook) -> int:
+    """The number of the newest delivery, tried or not; 0: there is none."""
+    return session().scalar(sa.select(sa.func.max(WebhookDelivery.id)).where(
+        WebhookDelivery.endpoint_id == webhook.id)) or 0
+
+
 def replay(delivery_id: int) -> WebhookDelivery:
-    """Send one again, as it was, with all its tries before it. Raises NotFound."""
+    """Send one again, as it was, with all its tries before it; what is just being sent, or about to be, is left as it
+    is. Raises NotFound."""
     with transaction() as current:
-        found = current.get(WebhookDelivery, delivery_id)
+        found = current.get(WebhookDelivery, delivery_id, with_for_update=True)
         if found is None:
             raise NotFound("There is no such delivery. They are kept for 90 days.")
-        found.state, found.attempts, found.next_try_at, found.done_at = "queued", 0, utcnow(), None
+        if found.state != "sending":
+            found.state, found.attempts, found.next_try_at, found.done_at = "queued", 0, utcnow(), None
         sending.soon()
         return found
 
 
-def test(webhook: Webhook) -> WebhookDelivery:
-    """Queue a delivery that stands for no event, to see whether it arrives."""
+def test(webhook: Webhook, *, after: int | None = None) -> WebhookDelivery | None:
+    """A delivery that stands for no event, to see whether it arrives; it is the caller's to send (`sending.send`).
+
+    `after` is the newest delivery that the page knew on which it was asked for. None: that page has asked before.
+    """
     with transaction() as current:
+        current.get(Webhook, webhook.id, with_for_update=True)  # of two presses one comes first
+        its_tests = sa.select(WebhookDelivery.id).where(
+            WebhookDelivery.endpoint_id == webhook.id, WebhookDelivery.event_id < 0)
+        if after is not None and current.scalar(its_tests.where(WebhookDelivery.id > after).limit(1)) is not None:
+            return None
         lowest = current.scalar(sa.select(sa.func.min(WebhookDelivery.event_id)).where(
             WebhookDelivery.endpoint_id == webhook.id)) or 0
         made = WebhookDelivery(endpoint_id=webhook.id, event_id=min(lowest, 0) - 1, kind="webhooks.test",
+                               state="sending", next_try_at=utcnow() + sending.LEASE,
                                body=sending.encode({"id": 0, "kind": "webhooks.test", "at": utcnow().isoformat(),
                                                     "data": {"words": "It works."}}))
         current.add(made)

@@ -44,8 +44,9 @@ class WebhookDelivery(Model):
     event_id: Mapped[int] = mapped_column(sa.BigInteger)  # 0 and below: a test
     kind: Mapped[str] = mapped_column(sa.String(60))
     body: Mapped[str] = mapped_column(sa.Text)
-    state: Mapped[str] = mapped_column(sa.String(10), default="queued")  # queued, done, given_up
+    state: Mapped[str] = mapped_column(sa.String(10), default="queued")  # queued, sending, done, given_up
     attempts: Mapped[int] = mapped_column(default=0)
+    # Of one that is being sent: when it may be taken up by another, because whoever sends it must have ended.
     next_try_at: Mapped[dt.datetime | None] = mapped_column(UtcDateTime, default=utcnow)
     status: Mapped[int | None]  # of the last answer; None: there was none
     answer: Mapped[str] = mapped_column(sa.Text, default="")  # its beginning, or why there was none

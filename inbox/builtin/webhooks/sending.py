@@ -31,6 +31,7 @@ from inbox.toolkit import (
 )
 
 TIMEOUT = 8.0  # seconds for the whole of an answer
+LEASE = dt.timedelta(minutes=1)  # how long nobody else sends what one is sending
 DELAYS = (10, 60, 300, 1800, 7200, 6 * 3600, 12 * 3600)  # seconds before each further try; then it is given up
 KEPT = dt.timedelta(days=90)
 BATCH = 50
@@ -92,23 +93,47 @@ def encode(value: dict[str, Any]) -> str:
 def send_due() -> None:
     """Send all that is due. A webhook that fails is left alone until the next time, so that others need not wait."""
     failed: set[int] = set()
+    _take_back()
     while ids := _due(failed):
-        for delivery_id in ids:
-            delivery = session().get_one(WebhookDelivery, delivery_id)
-            endpoint_id = delivery.endpoint_id
-            if endpoint_id not in failed and not send(delivery):
+        for delivery_id, endpoint_id in ids:
+            delivery = _take(delivery_id) if endpoint_id not in failed else None
+            if delivery is not None and not send(delivery):
                 failed.add(endpoint_id)
 
 
-def _due(failed: set[int]) -> list[int]:
-    query = (sa.select(WebhookDelivery.id).join(Webhook, Webhook.id == WebhookDelivery.endpoint_id)
-             .where(WebhookDelivery.state == "queued", WebhookDelivery.next_try_at <= utcnow(), Webhook.is_on)
+def _due(failed: set[int]) -> list[tuple[int, int]]:
+    """Deliveries and their webhooks."""
+    query = (sa.select(WebhookDelivery.id, WebhookDelivery.endpoint_id)
+             .join(Webhook, Webhook.id == WebhookDelivery.endpoint_id).where(_is_due(), Webhook.is_on)
              .order_by(WebhookDelivery.next_try_at, WebhookDelivery.id).limit(BATCH))
-    return list(session().scalars(query.where(Webhook.id.not_in(failed)) if failed else query))
+    rows = session().execute(query.where(Webhook.id.not_in(failed)) if failed else query)
+    return [(row.id, row.endpoint_id) for row in rows]
+
+
+def _is_due(state: str = "queued") -> sa.ColumnElement[bool]:
+    return sa.and_(WebhookDelivery.state == state, WebhookDelivery.next_try_at <= utcnow())
+
+
+def _take_back() -> None:
+    """What somebody began to send and never ended is due again. Writes only when there is such."""
+    if session().scalar(sa.select(WebhookDelivery.id).where(_is_due("sending")).limit(1)) is not None:
+        with transaction() as current:
+            current.execute(sa.update(WebhookDelivery).where(_is_due("sending")).values(state="queued")
+                            .execution_options(synchronize_session=False))
+
+
+def _take(delivery_id: int) -> WebhookDelivery | None:
+    """Make a delivery ours to send; None when somebody else was faster, or it is gone."""
+    with transaction() as current:
+        taken = current.scalar(
+            sa.update(WebhookDelivery).where(WebhookDelivery.id == delivery_id, _is_due())
+            .values(state="sending", next_try_at=utcnow() + LEASE).returning(WebhookDelivery.id)
+            .execution_options(synchronize_session=False))
+        return current.get(WebhookDelivery, taken, populate_existing=True) if taken is not None else None
 
 
 def send(delivery: WebhookDelivery) -> bool:
-    """Try once, and write down how it went. True when it was taken (2xx)."""
+    """Try once what is marked as being sent by us, and write down how it went. True when it was taken (2xx)."""
     delivery_id, body = delivery.id, delivery.body.encode()
     webhook = session().get_one(Webhook, delivery.endpoint_id)
     headers = {"Content-Type": "application/json", "X-Pluginbox-Event": delivery.kind,
@@ -132,7 +157,7 @@ def send(delivery: WebhookDelivery) -> bool:
         elif row.attempts > len(DELAYS):
             row.state, row.next_try_at, row.done_at = "given_up", None, now
         else:
-            row.next_try_at = now + dt.timedelta(seconds=DELAYS[row.attempts - 1])
+            row.state, row.next_try_at = "queued", now + dt.timedelta(seconds=DELAYS[row.attempts - 1])
     return good
 
 

@@ -65,6 +65,7 @@ def _typed() -> dict[str, Any]:
 def _form(webhook: Webhook | None, values: dict[str, Any], error: Invalid | None = None) -> str:
     log, following = hooks.deliveries(webhook, before=request.args.get("before", type=int)) if webhook else ([], None)
     return render("webhook.html", webhook=webhook, values=values, error=error, log=log, next=following,
+                  newest=hooks.last_id(webhook) if webhook else 0,
                   kinds={kind: gettext(words) for kind, words in events.kinds().items()})
 
 
@@ -78,9 +79,11 @@ def secret(webhook_id: int) -> str:
 
 @pages.post("/<int:webhook_id>/test")
 def test(webhook_id: int) -> Any:
-    """Send something now, and say how it went."""
-    delivery = hooks.test(hooks.get(webhook_id))
-    if sending.send(delivery):
+    """Send something now, and say how it went. A second press of the same button sends nothing."""
+    delivery = hooks.test(hooks.get(webhook_id), after=request.form.get("after", type=int))
+    if delivery is None:
+        flash(gettext("It is sent already; the log says how it went."))
+    elif sending.send(delivery):
         flash(gettext("It arrived: the other side answered %(status)s.", status=delivery.status))
     else:
         flash(gettext("It did not arrive: %(why)s", why=delivery.status or delivery.answer))
