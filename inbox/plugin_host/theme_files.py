@@ -41,11 +41,25 @@ def add(config: Config, path: Path) -> Theme:
         except (ArchiveError, OSError) as error:
             raise ThemeError(str(error)) from error
         theme = _checked(config, coming)
-        place, aside = parent / theme.name, Path(name) / "old"
-        if place.exists():
-            place.rename(aside)
-        coming.rename(place)
+        place = parent / theme.name
+        try:
+            _swap(coming, place, Path(name) / "old")
+        except OSError as error:
+            raise ThemeError(f"The theme {theme.name} cannot be copied: {error}") from error
     return themes.read(place, is_ours=True)
+
+
+def _swap(coming: Path, place: Path, aside: Path) -> None:
+    """Put a folder into its place, and what was there aside. Raises OSError; then the old one is in its place."""
+    had = place.exists()
+    if had:
+        place.rename(aside)
+    try:
+        coming.rename(place)
+    except OSError:
+        if had:
+            aside.rename(place)
+        raise
 
 
 def _check(names: list[str]) -> None:

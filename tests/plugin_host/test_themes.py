@@ -114,6 +114,25 @@ def test_a_zip_becomes_a_theme_and_a_newer_one_takes_its_place(config: Config, t
     assert not place.exists()
 
 
+def test_a_theme_that_cannot_be_put_into_its_place_leaves_the_old_one(
+        config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = write(tmp_path, "dusk", **{"static/theme.css": "a {}"})
+    theme_files.add(config, packed(tmp_path / "a.zip", folder))
+    (folder / "static" / "theme.css").write_text("b {}")
+    rename = Path.rename
+
+    def full(self: Path, target: Path) -> Path:
+        if self.name == "theme":
+            raise OSError("No space left on device")
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", full)
+    with pytest.raises(ThemeError, match="dusk cannot be copied: No space left"):
+        theme_files.add(config, packed(tmp_path / "b.zip", folder))
+    assert (config.home / "themes" / "dusk" / "static" / "theme.css").read_text() == "a {}"
+    assert [each.name for each in (config.home / "themes").iterdir()] == ["dusk"]
+
+
 @pytest.mark.parametrize(("name", "words"), [
     ("dusk/evil.py", "does not belong"), ("dusk/templates/x.py", "does not belong"),
     ("dusk/static/x.js", "does not belong"), ("dusk/static/x.svg", "does not belong"),
