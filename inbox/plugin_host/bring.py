@@ -205,11 +205,5 @@ def _upgrade_in_place(name: str, tell: Tell) -> str:
     lifecycle.require_others(found)
     assert found.manifest is not None
     _require_not_older(name, found.manifest.version)
-    lifecycle.fetch_required(found)
-    try:
-        trial.require(current_config(), found)
-    except TrialError as error:
-        raise PluginError(str(error)) from error
-    lifecycle.bring_tables(found)
-    lifecycle.store_version(found, tell, "upgraded")
+    lifecycle.take_up(found, tell, "upgraded")
     return found.manifest.version

@@ -128,25 +128,27 @@ def install(name: str, *, tell: Tell = nobody, try_first: bool = False) -> None:
     """
     found = usable(name)
     require_others(found)
-    fetch_required(found)
-    if try_first:
-        try:
-            trial.require(current_config(), found)
-        except TrialError as error:
-            raise PluginError(str(error)) from error
-    bring_tables(found)
-    store_version(found, tell, "installed")
+    take_up(found, tell, "installed", try_first=try_first)
 
 
-def fetch_required(found: Found) -> None:
-    """Install the Python packages of a plugin that lies here. Raises PluginError."""
+def take_up(found: Found, tell: Tell, did: str, *, try_first: bool = True) -> None:
+    """Use the code that lies here: fetch what it requires, try it with that, make its tables.
+
+    Raises PluginError; then its packages and tables are as they were.
+    """
     config = current_config()
     staged = store.Staged(found.name, None, None, found.folder, found.module)
     try:
         wanted = requirements.missing(config, found.name, requirements.of(config, found))
         if wanted:
             requirements.install(config, found.name, wanted, store.stage_packages(config, staged))
-            store.put_packages(config, staged)
+        if try_first:
+            trial.require(config, found, packages=staged.packages)
+        with store.packages_placed(config, staged):
+            bring_tables(found)
+            store_version(found, tell, did)
+    except TrialError as error:
+        raise PluginError(str(error)) from error
     except (RequirementsError, OSError) as error:
         raise PluginError(f"Plugin {found.name}: {error}") from error
     finally:

@@ -133,11 +133,20 @@ class Swap:
             shutil.rmtree(came_from.parent, ignore_errors=True)
 
 
-def put_packages(config: Config, staged: Staged) -> None:
-    """Put only the required packages into their place. Raises OSError; then everything is as it was."""
-    place, new = config.package_folder / staged.name, staged.packages
-    swap = Swap(config, staged, [(place, new)])
+@contextmanager
+def packages_placed(config: Config, staged: Staged) -> Iterator[None]:
+    """Put only the required packages, if there are new ones, into their place; if the block fails, the old ones are
+    back. Raises OSError; then everything is as it was."""
+    if staged.packages is None:
+        yield
+        return
+    swap = Swap(config, staged, [(config.package_folder / staged.name, staged.packages)])
     swap.make()
+    try:
+        yield
+    except BaseException:
+        swap.undo()
+        raise
     swap.finish()
 
 

@@ -411,6 +411,34 @@ def test_a_dropped_folder_gets_its_packages_too(config: Config, index: Path, tru
 
 
 @pytest.mark.once
+@pytest.mark.parametrize("broken", ["code", "tables"])
+def test_an_upgrade_in_place_that_fails_leaves_the_old_packages(
+        config: Config, index: Path, monkeypatch: pytest.MonkeyPatch, broken: str) -> None:
+    tried: list[str] = []
+    monkeypatch.setattr(trial, "require", lambda *args, **options: None)
+    make_wheel(index, "x", "1.0", package="stampcolours", plugin=False, code="RED = 1")
+    place = write_plugin(config.plugin_folder, "loyalty", requires_python=["stampcolours"])
+    lifecycle.install("loyalty")
+    make_wheel(index, "x", "2.0", package="stampcolours", plugin=False, code="RED = 2")
+    write_plugin(config.plugin_folder, "loyalty", requires_python=["stampcolours>=2"], version="1.1")
+    packages = config.package_folder / "loyalty"
+
+    def trying(config, found, *, packages=None):
+        tried.append((packages / "stampcolours" / "__init__.py").read_text())
+        if broken == "code":
+            raise trial.TrialError("It cannot be used.")
+
+    monkeypatch.setattr(trial, "require", trying)
+    if broken == "tables":
+        (place / "migrations").mkdir()
+        (place / "migrations" / "m0001.py").write_text("raise ValueError('no')")
+    with pytest.raises(PluginError):
+        bring.upgrade("loyalty")
+    assert "RED = 2" in tried[0] and "RED = 1" in (packages / "stampcolours" / "__init__.py").read_text()
+    assert own_files(config) == ["packages/loyalty", "plugins/loyalty"] and state() == ("installed", "1.0")
+
+
+@pytest.mark.once
 @pytest.mark.parametrize(("line", "says"), [
     ("stampcolours>=3", "pip refused: .*stampcolours"),
     ("wantsold", "pip refused: .*onflict|pip refused: .*Cannot install|pip refused: .*ResolutionImpossible"),
