@@ -76,7 +76,7 @@ def test_what_is_saved_is_taken_up(start_program: Callable[..., Program], tmp_pa
     assert httpx.get(f"{program.url}/healthz").status_code == 200
     (place / "__init__.py").write_text(CODE.replace("first", "third"))
     soon(program, "/", "third leaf")
-    assert not (home / "plugins").exists()  # it stayed where it lies
+    assert not (home / "plugins" / "loyalty").exists()  # it stayed where it lies
 
 
 def test_development_is_for_this_machine_only(tmp_path: Path) -> None:
