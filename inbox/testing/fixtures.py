@@ -77,21 +77,22 @@ def config(home: Path, database_url: str) -> Config:
 
 
 @pytest.fixture(scope="session")
-def compiled_templates(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """Templates are compiled once, not anew for the application of each test."""
-    from jinja2 import FileSystemBytecodeCache
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """What the applications of all tests need not make anew."""
+    from inbox.testing.shared import Shared
 
-    return FileSystemBytecodeCache(str(tmp_path_factory.mktemp("templates")))
+    return Shared(tmp_path_factory.mktemp("templates"))
 
 
 @pytest.fixture
-def app(config: Config, compiled_templates: Any) -> Iterator[Flask]:
+def app(config: Config, shared: Any) -> Iterator[Flask]:
     """The application on a fresh, migrated database. No work context is entered: see `session`."""
     from inbox.app import create_app
     from inbox.db import db
 
     application = create_app(config)
-    application.jinja_env.bytecode_cache = compiled_templates
+    with application.app_context():
+        shared.lend_to(application, db.engine)
     yield application
     with application.app_context():
         db.session.remove()

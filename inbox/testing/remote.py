@@ -122,6 +122,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _send(self, status: int, body: bytes) -> None:
         self.send_response(status)
+        self.send_header("Connection", "close")  # said, not only done: who keeps connections would use this one again
         for name, value in {"Content-Type": "application/json", "Content-Length": str(len(body)),
                             **self.server.remote.headers}.items():
             self.send_header(name, value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import flask_smorest
@@ -15,17 +16,46 @@ SECURITY = "bearer"
 
 
 class Api(flask_smorest.Api):  # type: ignore[misc]
-    """flask-smorest, with problem details, and without its hold on the errors of ordinary pages."""
+    """flask-smorest, with problem details, and without its hold on the errors of ordinary pages.
+
+    The description is made when first asked for: most processes never are, and it would take half of their start.
+    """
+
+    def __init__(self, app: Flask) -> None:
+        self._parts: list[flask_smorest.Blueprint] = []
+        self._described, self._lock = False, threading.Lock()
+        super().__init__(app)
+
+    def register_blueprint(self, blueprint: flask_smorest.Blueprint) -> None:
+        """Put a part of the API at its address."""
+        self._app.extensions["flask-smorest"]["blp_name_to_api"][blueprint.name] = self
+        self._app.register_blueprint(blueprint)
+        self._parts.append(blueprint)
+
+    def description(self) -> dict[str, Any]:
+        """All of it, as OpenAPI: ours, and what active plugins add now. Within a work context."""
+        with self._lock:
+            if not self._described:
+                self._describe()
+                self._described = True
+        found: dict[str, Any] = dict(self.spec.to_dict())
+        return {**found, "paths": {**found["paths"], **plugins.paths()}}
+
+    def _describe(self) -> None:
+        problems.describe(self.spec)
+        for each in self._parts:
+            each.register_views_in_doc(self, self._app, self.spec, name=each.name, parameters=None)
+            self.spec.tag({"name": each.name, "description": each.description})
+        _complete(self.spec)
 
     def _register_error_handlers(self) -> None:
         problems.cover(self._app, "/api")
 
     def _register_responses(self) -> None:
-        problems.describe(self.spec)
+        """With the rest of the description."""
 
     def _openapi_json(self) -> Response:
-        """The description with what active plugins add now."""
-        return Response(json.dumps(described(self.spec), indent=2), mimetype="application/json")
+        return Response(json.dumps(self.description(), indent=2), mimetype="application/json")
 
 
 def init_app(app: Flask) -> None:
@@ -41,7 +71,6 @@ def init_app(app: Flask) -> None:
     for part in (tickets, messages, customers, ledger):
         api.register_blueprint(part.blueprint)
         _spare_csrf(app, part.blueprint)
-    _describe(api.spec)
 
 
 def _spare_csrf(app: Flask, blueprint: flask_smorest.Blueprint) -> None:
@@ -53,18 +82,12 @@ def _spare_csrf(app: Flask, blueprint: flask_smorest.Blueprint) -> None:
 
 def export_openapi(app: Flask) -> dict[str, Any]:
     """The description of the API, as OpenAPI 3.1."""
-    api = app.extensions["flask-smorest"]["apis"][""]["ext_obj"]
+    api: Api = app.extensions["flask-smorest"]["apis"][""]["ext_obj"]
     with work_context(app):
-        return described(api.spec)
+        return api.description()
 
 
-def described(spec: Any) -> dict[str, Any]:
-    """The whole description: ours, and what plugins add."""
-    found: dict[str, Any] = dict(spec.to_dict())
-    return {**found, "paths": {**found["paths"], **plugins.paths()}}
-
-
-def _describe(spec: Any) -> None:
+def _complete(spec: Any) -> None:
     """Put to each operation what flask-smorest cannot know: which errors it has, and the key of posts."""
     for path, operations in spec._paths.items():
         for method, operation in operations.items():
