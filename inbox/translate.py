@@ -35,13 +35,19 @@ KEYWORDS = {
 }
 METHODS = [("demo/**", "ignore"), ("migrations/**", "ignore"), ("scaffold/**", "ignore"), ("translate.py", "ignore"),
            ("**.py", "python"), ("templates/**.html", "jinja2"), ("builtin/**.html", "jinja2")]
-# "The message is empty.", "{1} cannot be reached on port {2}: {3}"
-_SENTENCE = re.compile(r"(?:[A-Z]|\{\d\} [a-z])[^\n]* [^\n]*(?:[.?]|: \{\d\}|\(\{\d\}\))\Z")
+# "The message is empty.", "{1} cannot be reached on port {2}: {3}", "{1} It was not installed."
+_SENTENCE = re.compile(r"(?:[A-Z]|\{\d\} [A-Za-z])[^\n]* [^\n]*(?:[.?]|: \{\d\}|\(\{\d\}\))\Z")
 # Files whose sentences ("The message is empty.") are kept in the database and translated when they are shown.
 SPOKEN = ("builtin/auto_reply.py", "colors.py", "core/errors.py", "core/plugin_settings.py", "core/settings.py",
           "mail/catcher.py", "mail/charsets.py", "mail/deliver.py",
           "mail/headers.py", "mail/imap.py", "mail/imap_client.py", "mail/parse.py", "mail/parts.py", "mail/receive.py",
-          "mail/repair.py", "mail/smtp_client.py", "web/setting_form.py")
+          "mail/repair.py", "mail/smtp_client.py", "plugin_host/archive.py", "plugin_host/bring.py",
+          "plugin_host/discover.py", "plugin_host/faults.py", "plugin_host/lifecycle.py", "plugin_host/manifest.py",
+          "plugin_host/migrate.py", "plugin_host/registry.py", "plugin_host/requirements.py", "plugin_host/store.py",
+          "plugin_host/theme_files.py", "plugin_host/themes.py", "plugin_host/trial.py", "web/setting_form.py")
+# Errors that say to a person why it cannot be; all others named so are faults of the program.
+SHOWN = ("ArchiveError", "LoadError", "ManifestError", "MigrationError", "PluginError", "RequirementsError",
+         "ThemeError", "TrialError")
 # What is shown but stands nowhere as a marked string: words stored in the database, columns, defaults.
 WORDS = (
     "Owner", "Admin", "Agent", "Light agent", "open", "pending", "closed", "snoozed", "spam", "trash", "low", "normal",
@@ -98,7 +104,7 @@ def _is_docstring(node: ast.AST) -> bool:
 def _is_for_programmers(node: ast.AST) -> bool:
     """An error that is a fault of the program, or a line of its log."""
     called = ast.unparse(node.func) if isinstance(node, ast.Call) else ""
-    return called.endswith("Error") or called.startswith("log.")
+    return (called.endswith("Error") and called not in SHOWN) or called.startswith("log.")
 
 
 def update() -> None:

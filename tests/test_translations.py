@@ -57,7 +57,10 @@ def test_strings_of_every_kind_are_found(wanted):
                  "All open",  # a view
                  "quarantined",  # a word of the database
                  "The message is empty.",  # a sentence about a message
-                 "{1} cannot be reached on port {2}: {3}"):  # one with values
+                 "{1} cannot be reached on port {2}: {3}",  # one with values
+                 "Plugin {1} is installed. Uninstall it first, which deletes its data.",  # what the plugin host refuses
+                 "{1} Plugin {2} stays as it was.",  # with another sentence in it
+                 "The theme {1} builds on {2}; remove that first."):
         assert text in wanted
 
 
@@ -152,6 +155,8 @@ def test_sentences_of_a_program():
         '    """Nor this one."""\n'
         '    log.warning("Not what the log is told.")\n'
         '    if port: raise RuntimeError("Nor what programmers are told.")\n'
+        '    if host: raise PluginError(f"Plugin {host} is not here.")\n'
         '    return (f"{host} is not on port {port}. "\n'
         '            f"Try another ({host}).")\n')
-    assert sorted(translate.sentences(source)) == ["The first one.", "{1} is not on port {2}. Try another ({3})."]
+    assert sorted(translate.sentences(source)) == [
+        "Plugin {1} is not here.", "The first one.", "{1} is not on port {2}. Try another ({3})."]

@@ -104,9 +104,11 @@ def remove(name: str, *, tell: Tell = nobody) -> None:
         raise PluginError(f"Plugin {name} is installed. Uninstall it first, which deletes its data.")
     if not store.has_files(config, name):
         found = discover.scan(config).get(name)
-        where = {"bundled": "came with Pluginbox and goes with it", "dev": "lies in a folder you work on",
-                 "python": "came as a Python package; `pip uninstall` removes it"}.get(found.source if found else "")
-        raise PluginError(f"Plugin {name} {where}." if where else f"There are no files of a plugin called {name} here.")
+        raise PluginError({
+            "bundled": f"Plugin {name} came with Pluginbox and goes with it.",
+            "dev": f"Plugin {name} lies in a folder you work on.",
+            "python": f"Plugin {name} came as a Python package; `pip uninstall` removes it.",
+        }.get(found.source if found else "", f"There are no files of a plugin called {name} here."))
     found = discover.scan(config).get(name)
     version = found.manifest.version if found and found.manifest else ""
     try:

@@ -197,7 +197,7 @@ def _synthetic_package() -> None:
     if importlib.util.find_spec(PACKAGE) is not None:
         importlib.import_module(PACKAGE)
         return
-    package = types.ModuleType(PACKAGE, "Plugins, wherever their folders lie.")
+    package = types.ModuleType(PACKAGE)
     package.__path__ = [str(Path(__file__).parent.parent.parent / "plugins")]
     sys.modules[PACKAGE] = package
 

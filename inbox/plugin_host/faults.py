@@ -60,8 +60,8 @@ def _pause_if_it_keeps_failing(host: PluginHost, plugin: str) -> None:
     if (weight or 0) >= PAUSE_AFTER:
         latest = session().scalar(sa.select(PluginFault.summary).where(
             PluginFault.plugin == plugin, PluginFault.weight > 0).order_by(PluginFault.id.desc()).limit(1)) or ""
-        times = "once" if count == 1 else f"{count} times"
-        pause(host, plugin, f"It failed {times} within {PAUSE_WITHIN.seconds // 60} minutes, at last so: {latest}")
+        pause(host, plugin, f"It failed once, and gravely: {latest}" if count == 1 else
+              f"It failed {count} times within {PAUSE_WITHIN.seconds // 60} minutes, at last so: {latest}")
 
 
 def pause(host: PluginHost, plugin: str, reason: str) -> None:

@@ -14,9 +14,10 @@ from sqlalchemy.orm import Session
 
 from inbox.config import Config
 from inbox.core import agents, settings
+from inbox.core import words as core_words
 from inbox.core.errors import RateLimited
 from inbox.core.events import Actor
-from inbox.core.models import Delivery, Event
+from inbox.core.models import Agent, Delivery, Event
 from inbox.db import transaction
 from inbox.plugin_host import faults, lifecycle, trial
 from inbox.plugin_host.models import Plugin
@@ -136,6 +137,17 @@ def test_what_cannot_be_done_is_said_and_changes_nothing(owner, config: Config, 
     write_plugin(config.plugin_folder, "shop", "raise ValueError('no licence')", **MANIFEST)
     answer = post(owner, "active", on="1")
     assert answer.status_code == 422 and "no licence" in answer.text and state(session) is None
+
+
+def test_a_refusal_is_said_in_the_reader_s_language_with_its_values(
+        app: Flask, owner, running: Path, session, monkeypatch: pytest.MonkeyPatch) -> None:
+    english, norwegian = "Nothing was deleted: type {1} to say that all data of this plugin may go.", "Skriv {1} først."
+    shapes = {"nb": [(core_words._pattern(english), ["1"], norwegian)]}
+    monkeypatch.setattr(core_words, "_shapes", lambda locale: shapes.get(locale, []))
+    with transaction() as current:
+        current.execute(sa.update(Agent).values(locale="nb"))
+    answer = post(owner, "uninstall", typed="no")
+    assert answer.status_code == 422 and "Skriv shop først." in answer.text
 
 
 def test_a_folder_that_is_gone_is_shown_as_broken_and_can_be_switched_off(owner, running: Path, session) -> None:
