@@ -171,7 +171,7 @@ def register_personal_data():  # type: ignore[no-untyped-def]
 
 @register(since="0.1", item=items.Placeholder)
 def register_placeholders():  # type: ignore[no-untyped-def]
-    """Words in braces that saved replies are filled in with. Returns `Placeholder` items."""
+    """Words in braces that saved replies and the automatic answer are filled in with. Returns `Placeholder` items."""
 
 
 @register(since="0.1", item=items.NotificationType)

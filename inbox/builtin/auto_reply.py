@@ -22,6 +22,7 @@ from inbox.toolkit import (
     may,
     me,
     messages,
+    placeholders,
     settings,
     spend,
     transaction,
@@ -43,7 +44,7 @@ def register_settings() -> list[Setting]:
         Setting("auto_reply.on", "yes_no", "Tell customers that their message arrived", per_mailbox=True,
                 hint="Once for each new ticket, and never to a machine."),
         Setting("auto_reply.text", "lines", "What they are told", default=TEXT, required=True, per_mailbox=True,
-                hint="{number}, {subject} and {name} are filled in."),
+                hint="{number}, {subject} and {name} are filled in, and what plugins add to saved replies."),
     ]
 
 
@@ -54,7 +55,7 @@ def register_setting_tests() -> list[SettingTest]:
 
 def _example(values: Mapping[str, Any]) -> str:
     """The words as typed, for a customer there might be. Sends nothing."""
-    text = _filled(str(values["auto_reply.text"]), "1042", "Where is my parcel?", "Kari Nordmo")
+    text = _filled(str(values["auto_reply.text"]), "1042", "Where is my parcel?", "Kari Nordmo", {})
     if not text:
         raise ValueError("Write what they are told.")
     return text
@@ -82,14 +83,13 @@ def ticket_created(ticket: Ticket, message: Message) -> None:
 
 
 def _text_for(ticket: Ticket) -> str:
-    """The site owner's words with `{number}`, `{subject}` and `{name}` filled in; empty when it is off."""
+    """The site owner's words with `{number}`, `{subject}`, `{name}` and what plugins add filled in; empty when off."""
     scope = f"mailbox:{ticket.mailbox_id}" if ticket.mailbox_id else settings.SITE
     chosen = settings.get_all(["auto_reply.on", "auto_reply.text"], scope)
     text = str(chosen["auto_reply.text"]).strip() if chosen["auto_reply.on"] else ""
-    return _filled(text, str(ticket.number), ticket.subject, ticket.customer.name)
+    return _filled(text, str(ticket.number), ticket.subject, ticket.customer.name,
+                   placeholders.of_plugins(ticket, text))
 
 
-def _filled(text: str, number: str, subject: str, name: str) -> str:
-    for mark, value in (("{number}", number), ("{subject}", subject), ("{name}", name)):
-        text = text.replace(mark, value)
-    return text.strip()
+def _filled(text: str, number: str, subject: str, name: str, of_plugins: Mapping[str, str]) -> str:
+    return placeholders.fill(text, {**of_plugins, "number": number, "subject": subject, "name": name}).strip()

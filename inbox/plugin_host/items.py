@@ -290,7 +290,8 @@ class PersonalData(_Named):
 
 @dataclass(frozen=True)
 class Placeholder(_Named):
-    """What a saved reply can say: `{crm.organisation}`. `value(ticket)` returns the text, no markup; no network."""
+    """What a saved reply or the automatic answer can say: `{crm.organisation}`. `value(ticket)` returns the text in the
+    customer's language (`speaking_to(ticket.customer)`), no markup; no network."""
 
     name: str
     title: str

@@ -8,16 +8,16 @@ from typing import Any
 
 from flask import Blueprint, jsonify, render_template, request
 from flask_babel import gettext
+from markupsafe import escape
 from puremagic import PureError, from_string
 
-from inbox.core import attachments, drafts, messages, permissions, saved_replies, tickets
+from inbox.core import attachments, drafts, messages, permissions, placeholders, saved_replies, tickets
 from inbox.core.attachments import StoredFile
 from inbox.core.errors import Invalid, NotFound, Stale
 from inbox.core.messages import Address, Body
 from inbox.core.models import Message, Ticket
 from inbox.mail import filenames
 from inbox.mail.body import from_agent_html
-from inbox.plugin_host import call
 from inbox.web.auth import actor, me
 from inbox.web.desk import Place
 from inbox.web.htmx import go_to, wants_partial
@@ -199,9 +199,9 @@ def saved_reply_menu(number: int) -> Any:
     """The saved replies that can be put in, loaded when the menu is opened."""
     ticket = load(number)
     found = saved_replies.available_to(me(), ticket.department_id)
-    values = _placeholders(ticket) | _of_plugins(ticket, "".join(each.text + each.html for each in found))
-    filled = [{"name": each.name, "html": _fill(each.html, values, as_html=True),
-               "text": _fill(each.text, values, as_html=False)} for each in found]
+    values = _placeholders(ticket) | placeholders.of_plugins(ticket, "".join(each.text + each.html for each in found))
+    filled = [{"name": each.name, "html": placeholders.fill(each.html, values, lambda value: str(escape(value))),
+               "text": placeholders.fill(each.text, values)} for each in found]
     return render_template("ticket/_saved_replies.html", ticket=ticket, replies=filled, as_json=json.dumps)
 
 
@@ -209,23 +209,5 @@ def _placeholders(ticket: Ticket) -> dict[str, str]:
     name = ticket.customer.name
     return {"customer.name": name, "customer.first_name": name.split()[0] if name else "",
             "ticket.number": str(ticket.number), "ticket.subject": ticket.subject, "agent.name": me().name}
-
-
-def _of_plugins(ticket: Ticket, texts: str) -> dict[str, str]:
-    """The values of the plugins' placeholders that stand in the texts. One that fails is left empty."""
-    values = {}
-    for plugin, item in call.register("register_placeholders"):
-        if "{" + item.name + "}" in texts:
-            _, value = call.guard(plugin, f"placeholder {item.name}"[:60], item.value, ticket)
-            values[item.name] = value if isinstance(value, str) else ""
-    return values
-
-
-def _fill(text: str, values: dict[str, str], *, as_html: bool) -> str:
-    from markupsafe import escape
-
-    for key, value in values.items():
-        text = text.replace("{" + key + "}", str(escape(value)) if as_html else value)
-    return text
 
 

@@ -27,7 +27,7 @@ from inbox import secrets
 from inbox.core import automatic, permissions, settings
 from inbox.core import tickets as core_tickets
 from inbox.core.events import Actor
-from inbox.core.models import Agent, Ticket
+from inbox.core.models import Agent, Customer, Ticket
 from inbox.plugin_host import call, report
 from inbox.plugin_host.items import Panel, RowBadge
 from inbox.plugin_host.registry import EXTENSION, PluginHost
@@ -225,9 +225,10 @@ def said_by(plugin: str, text: str) -> str:
 
 
 @contextmanager
-def speaking_to(agent: Agent) -> Iterator[None]:
-    """Within the block `gettext` speaks an agent's language: for what is said outside of a page, such as mails."""
-    with force_locale(agent.locale or str(settings.get("desk.locale"))):
+def speaking_to(reader: Agent | Customer) -> Iterator[None]:
+    """Within the block `gettext` speaks an agent's or customer's language, the desk's where none is known: for what is
+    said outside of a page, such as mails."""
+    with force_locale(reader.locale or str(settings.get("desk.locale"))):
         yield
 
 

@@ -35,6 +35,7 @@ from inbox_plugins.crm import (
     timeline,
     views,
 )
+from inbox_plugins.crm.segments import for_service_levels
 
 
 @hookimpl
@@ -139,3 +140,8 @@ def demo_desk():
 @hookimpl
 def register_health_checks():
     return [HealthCheck("crm.segments", "Segments of customers", segments.health)]
+
+
+@hookimpl(optionalhook=True)
+def sla_segments(segments, customer_id):
+    return for_service_levels(segments, customer_id)

@@ -158,6 +158,12 @@ def of_customer(customer_id: int) -> list[Segment]:
         InSegment.customer_id == customer_id).order_by(Segment.key)))
 
 
+def for_service_levels(known: dict[str, str], customer_id: int | None) -> dict[str, str]:
+    """What the plugin sla is told: all segments, or those a customer is in, by a key that stays."""
+    found = all_segments() if customer_id is None else of_customer(customer_id)
+    return {**known, **{f"crm:{each.id}": each.name for each in found}}
+
+
 def sizes() -> dict[int, int]:
     """How many customers segments have, by id."""
     return {row[0]: row[1] for row in session().execute(

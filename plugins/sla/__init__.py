@@ -14,6 +14,7 @@ from inbox.toolkit import (
     Pages,
     Panel,
     Permission,
+    Placeholder,
     RowBadge,
     Ticket,
     TicketView,
@@ -22,7 +23,7 @@ from inbox.toolkit import (
     may,
     plugin_url,
 )
-from inbox_plugins.sla import demo, figures, targets, watch, words
+from inbox_plugins.sla import demo, figures, promise, targets, watch, words
 from inbox_plugins.sla.views import pages, soon
 
 
@@ -57,6 +58,11 @@ def register_notification_types() -> list[NotificationType]:
 @hookimpl
 def register_ticket_views() -> list[TicketView]:
     return [TicketView("sla.soon", "Due soon", where=soon, empty="Nothing is due soon.")]
+
+
+@hookimpl
+def register_placeholders() -> list[Placeholder]:
+    return [Placeholder("sla.answer_within", "When we answer, as a sentence", promise.answer_within)]
 
 
 # --- what starts, stops and changes clocks ----------------------------------------------------------------------

@@ -42,6 +42,7 @@ class SlaPolicy(Model):
     department_id: Mapped[int | None] = mapped_column(sa.ForeignKey("department.id", ondelete="CASCADE"))
     priority: Mapped[str] = mapped_column(sa.String(10), default="")  # empty: any
     tag: Mapped[str] = mapped_column(sa.String(100), default="")  # empty: any
+    segment: Mapped[str] = mapped_column(sa.String(100), default="")  # a key that another plugin gave; empty: any
     first_reply: Mapped[int | None]
     next_reply: Mapped[int | None]
     resolution: Mapped[int | None]

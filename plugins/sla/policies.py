@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from inbox.toolkit import Agent, Department, Invalid, hours, session, transaction
-from inbox_plugins.sla import holidays
+from inbox_plugins.sla import holidays, segments
 from inbox_plugins.sla.clocks import KINDS
 from inbox_plugins.sla.models import SlaCalendar, SlaPolicy
 
@@ -88,12 +88,16 @@ def save_policy(policy: SlaPolicy | None, typed: Mapping[str, str]) -> None:
     if not any(values.values()):
         raise Invalid("first_reply", "Promise something: give at least one of the three times.")
     values |= {"name": typed["name"].strip(), "tag": typed["tag"].strip(), "priority": typed["priority"],
+               "segment": typed["segment"],
                "warn": read_minutes("warn", typed["warn"]) or 0, "is_active": bool(typed.get("is_active")),
                "notify": bool(typed.get("notify")), "raise_priority": bool(typed.get("raise_priority"))}
     if not 0 < len(values["name"]) <= 100:
         raise Invalid("name", "Give it a name of at most 100 characters.")
     if values["priority"] not in ("", *PRIORITIES):
         raise Invalid("priority", "There is no such priority.")
+    known = {"", policy.segment if policy is not None else "", *segments.every()}
+    if values["segment"] not in known:
+        raise Invalid("segment", "That is gone; choose another one.")
     with transaction() as current:
         for field, table in (("department_id", Department), ("assign_to", Agent), ("calendar_id", SlaCalendar)):
             number = int(typed[field]) if typed[field].isdecimal() else None

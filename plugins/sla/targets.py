@@ -8,19 +8,21 @@ from collections.abc import Iterator
 import sqlalchemy as sa
 
 from inbox.toolkit import Event, Ticket, hours, session, transaction, utcnow
+from inbox_plugins.sla import segments
 from inbox_plugins.sla.clocks import Clock, Fact, Promise, clocks_of
 from inbox_plugins.sla.models import SlaCalendar, SlaPolicy, SlaTarget
 
 RELEVANT = ("message_received", "reply_queued", "ticket_status_changed")
 
 
-def policy_for(ticket: Ticket) -> SlaPolicy | None:
-    """The first active policy whose conditions a ticket meets."""
+def policy_for(ticket: Ticket, groups: frozenset[str]) -> SlaPolicy | None:
+    """The first active policy whose conditions a ticket meets; `groups` are those its customer is in."""
     tags = {tag.name for tag in ticket.tags}
     query = sa.select(SlaPolicy).where(
         SlaPolicy.is_active, sa.or_(SlaPolicy.department_id.is_(None), SlaPolicy.department_id == ticket.department_id),
         SlaPolicy.priority.in_(("", ticket.priority))).order_by(SlaPolicy.position, SlaPolicy.id)
-    return next((each for each in session().scalars(query) if not each.tag or each.tag in tags), None)
+    return next((each for each in session().scalars(query)
+                 if (not each.tag or each.tag in tags) and (not each.segment or each.segment in groups)), None)
 
 
 def facts_of(ticket: Ticket) -> list[Fact]:
@@ -46,13 +48,14 @@ def recount(ticket_id: int) -> None:
 
     Whoever does the same for the same ticket at the same moment waits for its row.
     """
+    groups = segments.of_ticket(ticket_id)  # asks other plugins: before the write begins
     with transaction() as current:
         ticket = current.get(Ticket, ticket_id, with_for_update={"of": Ticket, "key_share": True})
         if ticket is None:
             return
         rows = {(row.kind, row.started_at): row for row in current.scalars(
             sa.select(SlaTarget).where(SlaTarget.ticket_id == ticket_id))}
-        book = _Book(policy_for(ticket), rows)
+        book = _Book(policy_for(ticket, groups), rows)
         clocks = clocks_of(facts_of(ticket), book.promise)
         for clock in clocks:
             clock.look(utcnow())

@@ -25,7 +25,7 @@ from inbox.toolkit import (
     session,
     utcnow,
 )
-from inbox_plugins.sla import policies, words
+from inbox_plugins.sla import policies, segments, words
 from inbox_plugins.sla.models import SlaCalendar, SlaPolicy, SlaTarget
 
 pages = Blueprint("pages", __name__)
@@ -54,7 +54,7 @@ def index() -> str:
     """All policies and calendars."""
     departments = {each.id: each.name for each in session().scalars(sa.select(Department))}
     return render("index.html", policies=policies.policies(), calendars=policies.calendars(), departments=departments,
-                  time=policies.write_minutes, titles=words.kind_title)
+                  segments=segments.every(), time=policies.write_minutes, titles=words.kind_title)
 
 
 # --- policies ---------------------------------------------------------------------------------------------------
@@ -86,21 +86,26 @@ def _policy(policy: SlaPolicy | None) -> Any:
 def _values(policy: SlaPolicy | None) -> dict[str, Any]:
     """What the form shows."""
     if policy is None:
-        return {"name": "", "department_id": "", "priority": "", "tag": "", "calendar_id": "", "first_reply": "4 h",
-                "next_reply": "8 h", "resolution": "", "warn": "30 min", "is_active": "1", "notify": "1",
-                "raise_priority": "", "assign_to": ""}
+        return {"name": "", "department_id": "", "priority": "", "tag": "", "segment": "", "calendar_id": "",
+                "first_reply": "4 h", "next_reply": "8 h", "resolution": "", "warn": "30 min", "is_active": "1",
+                "notify": "1", "raise_priority": "", "assign_to": ""}
     times = {field: policies.write_minutes(getattr(policy, field))
              for field in ("first_reply", "next_reply", "resolution", "warn")}
     flags = {field: "1" if getattr(policy, field) else "" for field in ("is_active", "notify", "raise_priority")}
     keys = {field: str(getattr(policy, field) or "") for field in ("department_id", "calendar_id", "assign_to")}
-    return {"name": policy.name, "priority": policy.priority, "tag": policy.tag, **times, **flags, **keys}
+    return {"name": policy.name, "priority": policy.priority, "tag": policy.tag, "segment": policy.segment,
+            **times, **flags, **keys}
 
 
 def _policy_page(policy: SlaPolicy | None, values: dict[str, Any], error: Invalid | None = None) -> str:
     departments = session().scalars(sa.select(Department).where(Department.is_active).order_by(Department.name)).all()
     agents = session().scalars(sa.select(Agent).where(Agent.is_active).order_by(Agent.name)).all()
+    groups = segments.every()
+    if values["segment"] and values["segment"] not in groups:  # its plugin is not active, or it was deleted
+        groups[values["segment"]] = gettext("a segment that is not there now")
     return render(
         "policy.html", policy=policy, values=values, error=error,
+        segment_titles=sorted(groups.items(), key=lambda each: each[1].casefold()),
         department_titles=[(each.id, each.name) for each in departments],
         agent_titles=[(each.id, each.name) for each in agents],
         calendar_titles=[(each.id, each.name) for each in policies.calendars()],

@@ -8,23 +8,35 @@ import logging
 import sqlalchemy as sa
 
 from inbox.toolkit import Agent, Ticket, may, me, record, session, tickets, transaction, utcnow
-from inbox_plugins.sla import holidays, letters, targets
+from inbox_plugins.sla import holidays, letters, segments, targets
 from inbox_plugins.sla.models import SlaCalendar, SlaPolicy, SlaTarget
 
 log = logging.getLogger(__name__)
 BATCH = 200
 HIGHER = {"low": "normal", "normal": "high", "high": "urgent"}
+YOUNG = dt.timedelta(minutes=12)
 LIVE = ("open", "pending", "snoozed")
 
 
 def watch() -> None:
     """The job. What was told once is not told again, however often it runs."""
     now = utcnow()
+    for ticket_id in _young(now):
+        targets.recount(ticket_id)
     for when, done, tell in ((SlaTarget.warn_at, SlaTarget.warned_at, _warn),
                              (SlaTarget.due_at, SlaTarget.escalated_at, _escalate)):
         for target_id, ticket_id in _due(when, done, now):
             targets.recount(ticket_id)  # nobody told us of answers while the plugin was not active
             tell(target_id, now)
+
+
+def _young(now: dt.datetime) -> list[int]:
+    """The newest tickets, for a while: in which groups a new customer is, other plugins work out within minutes."""
+    if not segments.matter():
+        return []
+    newest = session().execute(sa.select(Ticket.id, Ticket.created_at, Ticket.shelf).order_by(Ticket.id.desc())
+                               .limit(BATCH)).all()
+    return [each.id for each in newest if each.created_at > now - YOUNG and each.shelf in LIVE]
 
 
 def _due(when: sa.orm.InstrumentedAttribute[dt.datetime | None], done: sa.orm.InstrumentedAttribute[dt.datetime | None],

@@ -11,7 +11,8 @@ from werkzeug.test import TestResponse
 from inbox.core import drafts, messages, saved_replies, tickets
 from inbox.core.events import Actor
 from inbox.core.messages import Body
-from inbox.core.models import Agent, Message, Ticket
+from inbox.core.models import Agent, Customer, Message, Ticket
+from inbox.db import transaction
 from inbox.plugin_host.items import Placeholder
 from inbox.testing.factories import (
     make_agent,
@@ -242,6 +243,14 @@ def test_a_forward_takes_the_files_along(writer: Writer, ticket: Ticket) -> None
     make_message(ticket, "The receipt.", files=[make_file(b"%PDF-1.4 receipt", "receipt.pdf")])
     writer.send({"kind": "forward", "text": "For you.", "to": "works@example.no"})
     assert [each.filename for each in last(ticket).attachments] == ["receipt.pdf"]
+
+
+def test_what_is_filled_in_is_not_filled_in_again(app: Flask, ticket: Ticket, kari: Agent, session: Session) -> None:
+    with transaction():
+        session.get_one(Customer, ticket.customer_id).name = "{agent.name}"
+    saved_replies.save(by=Actor.of(kari), name="Hello", text="Dear {customer.name} {unknown.word}")
+    menu = Writer(app, kari, ticket).get(f"/tickets/{ticket.number}/saved-replies").text
+    assert "Dear {agent.name} {unknown.word}" in menu
 
 
 def test_register_placeholders_fills_in_what_plugins_know(app: Flask, ticket: Ticket, kari: Agent) -> None:

@@ -231,7 +231,8 @@ def test_an_agent_sees_only_figures_of_the_own_departments(reports, receive_emai
         f"/x/reports/tickets/opened?department={ticket.department_id}").text
 
 
-def test_tags_of_a_ticket_that_left_the_own_departments_are_not_shown(reports, receive_email, deliver_events, desk, agent):
+def test_tags_of_a_ticket_that_left_the_own_departments_are_not_shown(
+        reports, receive_email, deliver_events, desk, agent):
     ticket, other = receive_email("Where is it?"), make_department("Elsewhere")
     tickets.tag(ticket, "secret", by=by(agent))
     deliver_events()

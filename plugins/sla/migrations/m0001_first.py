@@ -31,6 +31,7 @@ def upgrade() -> None:
         sa.Column("department_id", sa.Integer(), sa.ForeignKey("department.id", ondelete="CASCADE")),
         sa.Column("priority", sa.String(10), nullable=False),
         sa.Column("tag", sa.String(100), nullable=False),
+        sa.Column("segment", sa.String(100), nullable=False),
         sa.Column("first_reply", sa.Integer()),
         sa.Column("next_reply", sa.Integer()),
         sa.Column("resolution", sa.Integer()),
