@@ -360,7 +360,8 @@ class Endpoint(_Named):
 class Pages(Item):
     """Pages of a plugin: a Flask blueprint, mounted under `/x/<plugin>/`, 404 while the plugin is inactive, for
     signed-in agents. With `public` anybody may open them, and they lie at the manifest's `public_prefix` if it has
-    one. With `signed` requests come from other servers and prove themselves by a signature (no CSRF token)."""
+    one. With `signed` requests come from other servers and prove themselves by a signature (no CSRF token). What
+    `flask.flash(words)` says stands on the next page as done, `flash(words, "bad")` as failed, "warn" in between."""
 
     blueprint: flask.Blueprint
     public: bool = False

@@ -121,7 +121,7 @@ def refund(shop_id: int, order_id: int) -> Any:
         made = refunds.make(found, wish, ticket, by=actor())
     except (Invalid, ShopError) as error:
         return _order_page(orders.get(shop_id, order_id), tickets.get(number, me()), error, 422)
-    flash(words.of_refund(made) + ".")
+    flash(words.of_refund(made) + ".", words.tone_of(made))
     return redirect(plugin_url("order", shop_id=shop_id, order_id=order_id, ticket=number), 303)
 
 

@@ -49,6 +49,11 @@ def of_placing(order: Order) -> str:
                    amount=money(order.total, order.data["currency"]))[:300]
 
 
+def tone_of(refund: Refund) -> str:
+    """How that is said on a page: good, bad, or warn where nobody knows yet."""
+    return {"done": "good", "refused": "bad", "not_made": "bad"}.get(refund.state, "warn")
+
+
 def of_refund(refund: Refund) -> str:
     """What is known of a refund, as one sentence."""
     values = {"who": refund.agent_name or "?", "number": refund.number, "amount": money(refund.amount, refund.currency)}

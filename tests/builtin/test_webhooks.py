@@ -241,14 +241,15 @@ def test_a_test_is_sent_from_the_page_and_the_log_sends_again(
         app: Flask, owner: Visitor, session: Session, remote: Remote) -> None:
     page = f"/x/webhooks/{make(remote.url).id}"
     owner.post(f"{page}/test", page=page)
-    assert "It arrived: the other side answered 200." in owner.get(page).text
+    assert re.search(r'<p class="alert good" role="status">.*It arrived: the other side answered 200\.',
+                     owner.get(page).text)
     row = session.scalars(sa.select(WebhookDelivery)).one()
     owner.post(f"{page}/replay", {"delivery": row.id}, page=page)
     run(app, session)
     assert [each.json["kind"] for each in remote.requests] == ["webhooks.test", "webhooks.test"]
     remote.mode = "404"
     owner.post(f"{page}/test", page=page)
-    assert "It did not arrive: 404" in owner.get(page).text
+    assert re.search(r'<p class="alert" role="alert">.*It did not arrive: 404', owner.get(page).text)
     assert owner.get(page).text.count("webhooks.test") == 2
 
 

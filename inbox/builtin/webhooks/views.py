@@ -82,11 +82,11 @@ def test(webhook_id: int) -> Any:
     """Send something now, and say how it went. A second press of the same button sends nothing."""
     delivery = hooks.test(hooks.get(webhook_id), after=request.form.get("after", type=int))
     if delivery is None:
-        flash(gettext("It is sent already; the log says how it went."))
+        flash(gettext("It is sent already; the log says how it went."), "warn")
     elif sending.send(delivery):
         flash(gettext("It arrived: the other side answered %(status)s.", status=delivery.status))
     else:
-        flash(gettext("It did not arrive: %(why)s", why=delivery.status or delivery.answer))
+        flash(gettext("It did not arrive: %(why)s", why=delivery.status or delivery.answer), "bad")
     return redirect(plugin_url("show", webhook_id=webhook_id), 303)
 
 

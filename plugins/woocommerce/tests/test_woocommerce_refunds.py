@@ -255,6 +255,7 @@ def test_a_refusal_is_said_and_nothing_was_paid(remote_shop, order, address, tic
     remote_shop.shop.pays_back = False
     client.post(f"{address}/refund", fields(confirm(client, address, ticket_of_maja)))
     assert rows()[0].state == "refused" and in_the_shop(remote_shop) == []
+    assert re.search('class="alert" role="alert">.*the shop refused', client.get("/views/all").text)
     assert "does not support automatic refunds" in timeline(client, ticket_of_maja)[0]
     page = confirm(client, address, ticket_of_maja, by_provider="")
     client.post(f"{address}/refund", fields(page))
