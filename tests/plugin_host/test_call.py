@@ -1,6 +1,7 @@
 """The caller: each kind's rules, and what a bad plugin costs (a stored fault, nothing else)."""
 
 import dataclasses
+import re
 import sys
 import types
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from flask import Flask
 from sqlalchemy.orm import Session
 
 from inbox import hookimpl, hookspecs
+from inbox.config import load_config
 from inbox.core.models import Ticket
 from inbox.db import db, transaction
 from inbox.plugin_host import call
@@ -242,6 +244,37 @@ def test_lifecycle_and_events_are_told_to_one_plugin(plug) -> None:
     call.lifecycle("b", "colour_activated", first_time=True)
     assert told == [("b", True, "b")]
     assert call.answering() is None
+
+
+def test_a_lifecycle_answer_that_fails_is_stored_and_stops_what_was_under_way(plug) -> None:
+    def colour_activated(first_time):
+        raise ValueError("no colours left")
+
+    plug("a", colour_activated)
+    with pytest.raises(call.PluginFailure, match="Plugin a, hook colour_activated: ValueError: no colours left"):
+        call.lifecycle("a", "colour_activated", first_time=False)
+    assert [(each.plugin, each.hook, each.summary) for each in faults()] == [
+        ("a", "colour_activated", "ValueError: no colours left")]
+
+
+@pytest.mark.parametrize("traced", ["1", ""])
+def test_trace_hooks_logs_every_call_with_its_duration_and_outcome(
+        host, plug, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, traced: str) -> None:
+    def choose_colour(ticket):
+        return "red"
+
+    def validate_colour(ticket, colour):
+        raise ValueError("no")
+
+    monkeypatch.setenv("INBOX_TRACE_HOOKS", traced)
+    host.config = load_config(host.config.home)
+    plug("kb", choose_colour, validate_colour)
+    caplog.set_level("INFO", "inbox.plugin_host.call")
+    call.choose("choose_colour", ticket=None)
+    call.check("validate_colour", ticket=None, colour="red")
+    lines = [re.sub(r"\d+\.\d", "_", each.getMessage()) for each in caplog.records if each.levelname == "INFO"]
+    assert lines == (["hook choose_colour → kb: _ ms", "hook validate_colour → kb: _ ms (ValueError: no)"]
+                     if traced else [])
 
 
 def test_sys_exit_in_a_plugin_ends_the_call_only(plug) -> None:
