@@ -21,6 +21,9 @@ from flask.testing import FlaskClient
 from bench.seed import Size, seed
 from bench.words import COMMON, RARE
 from inbox.app import create_app
+from inbox.builtin.webhooks import hooks
+from inbox.builtin.webhooks import sending as webhook_sending
+from inbox.builtin.webhooks.models import Webhook, WebhookDelivery
 from inbox.config import Config
 from inbox.core import (
     agents,
@@ -29,6 +32,7 @@ from inbox.core import (
     drafts,
     events,
     messages,
+    notifications,
     purge,
     search,
     sending,
@@ -39,8 +43,8 @@ from inbox.core import (
 )
 from inbox.core.events import Actor
 from inbox.core.messages import Address, Body
-from inbox.core.models import Agent, Customer, Department, Mailbox, Message, Ticket
-from inbox.db import Base, db, session, utcnow, work_context
+from inbox.core.models import Agent, Customer, Department, Event, Mailbox, Message, Notification, Ticket
+from inbox.db import Base, UtcDateTime, db, session, utcnow, work_context
 from inbox.jobs import deliveries, engine, schedule, worker
 from inbox.mail import catcher, deliver, ledger, receive, thread
 from inbox.secrets import ensure_key
@@ -82,10 +86,27 @@ def _fill(url: str) -> None:
         sa.event.listen(engine, "connect", _hurry)
     with engine.begin() as connection:
         seed(connection, Size(TICKETS, length=100, customers=5000), NOW)
+        _tell(connection)
     if TEST_DB == "postgresql":
         with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             connection.exec_driver_sql("ANALYZE")
     engine.dispose()
+
+
+def _tell(connection: sa.Connection) -> None:
+    """Notifications of every event for one of the agents, a tenth of them unread; a webhook that was told of all."""
+    event, at = Event.__table__, sa.literal(NOW, UtcDateTime)
+    connection.execute(sa.insert(Notification).from_select(
+        ["event_id", "agent_id", "way", "kind", "ticket_id", "title", "path", "at", "read_at"],
+        sa.select(event.c.id, event.c.id % 20 + 1, sa.literal("app"), sa.literal("notifications.answer"),
+                  event.c.ticket_id, sa.literal("Answer"), sa.literal(""), event.c.at,
+                  sa.case((event.c.id % 10 > 0, at))).where(event.c.ticket_id.is_not(None))))
+    connection.execute(sa.insert(Webhook).values(id=1, title="Shop", url="https://shop.example", events=["*"], key="k"))
+    is_due = event.c.id % 100 == 0
+    connection.execute(sa.insert(WebhookDelivery).from_select(
+        ["endpoint_id", "event_id", "kind", "body", "state", "attempts", "next_try_at", "answer", "at"],
+        sa.select(sa.literal(1), event.c.id, event.c.kind, sa.literal("{}"), sa.case((is_due, "queued"), else_="done"),
+                  sa.literal(1), sa.case((is_due, event.c.at)), sa.literal(""), event.c.at)))
 
 
 def _hurry(connection: Any, _record: Any) -> None:
@@ -161,6 +182,40 @@ def ticket_page(at: Place) -> None:
         messages.others_in(ticket)
         agents.colleagues(ticket.department_id)
         tags.all_tags()
+
+
+def told(at: Place) -> None:
+    """What an agent was told in the desk."""
+    for agent in (at.owner, at.agent):
+        notifications.unread(agent)
+        _, following = notifications.page(agent)
+        notifications.page(agent, before=following)
+        notifications.mark_read(agent, ticket=at.ticket)
+        notifications.mark_read(agent)
+
+
+def event_log(at: Place) -> None:
+    for agent in (at.owner, at.agent):
+        _, following = events.log(agent)
+        for wanted in ({}, {"of_agent": 3}, {"kind": "ticket_tagged"}, {"kind": "nothing"}, {"ticket": at.ticket},
+                       {"of_agent": 3, "kind": "reply_queued"}):
+            events.log(agent, **wanted)
+            events.log(agent, before=following, **wanted)
+
+
+def webhooks(at: Place) -> None:
+    webhook = hooks.get(1)
+    _, following = hooks.deliveries(webhook)
+    hooks.deliveries(webhook, before=following)
+    hooks.newest(webhook)
+    hooks.test(webhook, after=hooks.last_id(webhook))
+    for delivery_id, _ in webhook_sending._due(set())[:2]:
+        webhook_sending._take(delivery_id)
+        hooks.replay(delivery_id)
+    webhook_sending._due({2})
+    webhook_sending._take_back()
+    webhook_sending.queue(events.of_ticket(at.ticket)[0])
+    webhook_sending.prune()
 
 
 def customer_panel(at: Place) -> None:
@@ -279,7 +334,8 @@ def sweeps(at: Place) -> None:
 
 PAGES = ("/views/unassigned", "/views/mine", "/views/all", "/views/closed?sort=oldest", "/views/drafts",
          "/departments/4", "/search?q=invoice", "/search?q=is:open+tag:7", "/rail", "/ledger",
-         "/ledger?fate=quarantined", "/profile")
+         "/ledger?fate=quarantined", "/profile", "/x/notifications/", "/x/activity_log/?kind=ticket_tagged&agent=3",
+         "/x/webhooks/1")
 TICKET_PAGES = ("", "?in=mine", "?part=pane", "/conversation", "/recipients", "/saved-replies", "/assignees")
 API = ("tickets", "tickets?status=open", "tickets?department=Sales&assignee=none", "tickets?tag=tag+3", "ledger",
        "tickets?customer=customer9@mail.example", "tickets?updated_since=2026-11-01T00:00:00Z", "customers",
@@ -300,7 +356,7 @@ def pages(at: Place) -> None:
         paths = [*PAGES, *(f"{ticket}{rest}" for rest in TICKET_PAGES), f"/customers/{at.ticket.customer_id}"]
         for path in paths:
             answer = client.get(path)
-            refused = agent is at.agent and path.startswith(("/ledger", "/departments"))
+            refused = agent is at.agent and path.startswith(("/ledger", "/departments", "/x/"))
             assert answer.status_code == 200 or refused, (path, answer.status_code)
 
 
@@ -319,8 +375,8 @@ def live_updates(at: Place) -> None:
 
 
 ACTIVITIES: Sequence[Callable[[Place], None]] = (
-    lists, counts, filters, words, ticket_page, customer_panel, acts, replies, mail_in, ledger_page, background, pages,
-    interface, live_updates, sweeps)
+    lists, counts, filters, words, ticket_page, told, event_log, webhooks, customer_panel, acts, replies, mail_in,
+    ledger_page, background, pages, interface, live_updates, sweeps)
 
 
 # --- tests --------------------------------------------------------------------------------------------------------

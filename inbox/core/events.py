@@ -13,6 +13,7 @@ from inbox.db import fixed, in_transaction, session
 
 MAX_DEPTH = 5  # answers of plugins to answers of plugins
 OWN_DEPTH = 2  # answers of a plugin to its own
+WINDOW = 10_000  # events that are looked through for one page of the log
 
 KINDS: dict[str, str] = {
     "ticket_created": "A ticket was opened.",
@@ -133,9 +134,10 @@ def log(agent: Agent, *, of_agent: int | None = None, kind: str | None = None, t
         before: int | None = None, limit: int = 50) -> tuple[list[Event], int | None]:
     """The events an agent may see, newest first, and the id to go on from (None: these are the last).
 
-    Whoever does not reach every department sees what happened to tickets of their own departments.
+    Whoever does not reach every department sees what happened to tickets of their own departments. Theirs are looked
+    for in `WINDOW` events at a time, so such a page can be short, or empty, and not be the last.
     """
-    query = sa.select(Event).order_by(Event.id.desc()).limit(limit + 1)
+    query, floor = sa.select(Event).order_by(Event.id.desc()).limit(limit + 1), 0
     if of_agent is not None:
         query = query.where(Event.actor_kind == fixed("agent"), Event.actor_id == of_agent)
     if kind is not None:
@@ -145,10 +147,15 @@ def log(agent: Agent, *, of_agent: int | None = None, kind: str | None = None, t
     if before is not None:
         query = query.where(Event.id < before)
     if "reach_all" not in agent.role.abilities:
-        query = query.join(Ticket, Ticket.id == Event.ticket_id).where(
-            Ticket.department_id.in_(sorted(agent.department_ids)))
+        theirs = sa.exists().where(Ticket.id == Event.ticket_id, Ticket.department_id.in_(sorted(agent.department_ids)))
+        query = query.where(theirs)  # a join would be begun at the tickets, and sort all that ever happened to them
+        if ticket is None:
+            floor = (before or (session().scalar(sa.select(sa.func.max(Event.id))) or 0) + 1) - WINDOW
+            query = query.where(Event.id >= floor)
     found = list(session().scalars(query))
-    return found[:limit], found[limit - 1].id if len(found) > limit else None
+    if len(found) > limit:
+        return found[:limit], found[limit - 1].id
+    return found, floor if floor > 1 else None
 
 
 def of_ticket(ticket: Ticket, limit: int = 500) -> list[Event]:

@@ -72,6 +72,22 @@ def test_who_does_not_reach_every_department_sees_their_own(support: Department,
     assert {each.ticket_id for each in found} == {1}
 
 
+def test_their_own_are_looked_for_some_thousand_events_at_a_time(
+        support: Department, session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    agent = make_agent(departments=[support])
+    mine = make_ticket("Boots", department=support)
+    for _ in range(3):
+        make_ticket("Secret")
+    everything, _ = events.log(make_agent(role="owner"))
+    monkeypatch.setattr(events, "WINDOW", 3)
+    found, before, pages = [], None, 0
+    while pages == 0 or before is not None:
+        lines, before = events.log(agent, before=before)
+        found, pages = [*found, *lines], pages + 1
+    assert found == [each for each in everything if each.ticket_id == mine.id] and len(found) > 1 and pages > 2
+    assert events.log(agent, ticket=mine) == (found, None)
+
+
 def test_it_is_for_those_whose_role_allows_it(app: Flask, owner: Agent, support: Department, session: Session) -> None:
     agent = make_agent(departments=[support])
     ticket = make_ticket("Boots", department=support)
