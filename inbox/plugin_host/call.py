@@ -262,6 +262,12 @@ def _each(name: str, kind: Kind) -> Iterator[tuple[PluginHost, HookSpec, _Answer
         yield host, spec, who
 
 
+def is_answered(name: str) -> bool:
+    """True when an active plugin answers a hook: else nobody need ask."""
+    host = current()
+    return host is not None and bool(_answerers(host, name, host.active()))
+
+
 def _note_skip(host: PluginHost, plugin: str, hook: str) -> None:
     """Several calls of a plugin hang: nobody waits for it any more until they end. One note a minute."""
     now = time.monotonic()

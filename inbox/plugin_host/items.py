@@ -139,6 +139,17 @@ class Panel(Item):
 
 
 @dataclass(frozen=True)
+class Card(Item):
+    """One figure with a word, large: `Card("Waiting now", "12", url=…, hint="the longest for 3 h")`."""
+
+    title: str
+    text: str
+    url: str = ""
+    hint: str = ""
+    tone: Tone = ""
+
+
+@dataclass(frozen=True)
 class TimelineEntry(Item):
     """A line of a time line, at its time: something that happened elsewhere, as it is known now."""
 

@@ -149,6 +149,12 @@ def search() -> Any:
     return _show(_place(view=None))
 
 
+@blueprint.get("/cards")
+def cards() -> str:
+    """The figures of plugins alone: what stands where no ticket is chosen, loaded after the page was drawn."""
+    return render_template("desk/_cards.html")
+
+
 @blueprint.get("/rail")
 def rail() -> Any:
     """The left rail alone, for live updates of the counts."""

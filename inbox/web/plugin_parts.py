@@ -327,5 +327,5 @@ def init(app: Flask) -> None:
         sidebar=sidebar, settings_sections=allowed_sections, plugins_need_you=need_you, slot=slot,
         panel_content=panel_content, row_badges=row_badges, words_of=words_of,
         plugin_url=plugin_url, plugin_static=plugin_static,
-        said_by=said_by, fault_page=fault_page,
+        said_by=said_by, fault_page=fault_page, is_answered=call.is_answered,
         plugin_trace=trace_of, plugin_title=lambda plugin: _host().title_of(plugin))

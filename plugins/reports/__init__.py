@@ -6,6 +6,7 @@ import datetime as dt
 
 from inbox.toolkit import (
     Agent,
+    Card,
     Job,
     Link,
     Pages,
@@ -18,7 +19,7 @@ from inbox.toolkit import (
     may,
     plugin_url,
 )
-from inbox_plugins.reports import keep, monday
+from inbox_plugins.reports import cards, keep, monday
 from inbox_plugins.reports.views import pages
 
 DAYS = (("mon", "Monday"), ("tue", "Tuesday"), ("wed", "Wednesday"), ("thu", "Thursday"), ("fri", "Friday"),
@@ -59,6 +60,11 @@ def register_jobs() -> list[Job]:
 @hookimpl
 def main_menu_links(agent: Agent) -> list[Link]:
     return [Link(gettext("Reports"), plugin_url("overview"), icon="chart")] if may(agent, "reports.see") else []
+
+
+@hookimpl
+def dashboard_cards(agent: Agent) -> list[Card]:
+    return cards.cards(agent)
 
 
 # --- what is counted --------------------------------------------------------------------------------------------

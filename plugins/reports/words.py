@@ -44,14 +44,14 @@ def tiles(now: Figures, before: Figures) -> list[Tile]:
     """The four figures on top of the overview."""
     return [
         Tile(gettext("New tickets"), str(now.opened), *_change(now.opened, before.opened)),
-        Tile(gettext("First answer, median"), length(_median(now)), *_change(_median(now), _median(before), less=True)),
+        Tile(gettext("First answer, median"), length(median(now)), *_change(median(now), median(before), less=True)),
         Tile(gettext("Solved with one answer"), _percent(now.in_one_percent),
              *_points(now.in_one_percent, before.in_one_percent)),
         Tile(gettext("Closed"), str(now.closed), *_change(now.closed, before.closed)),
     ]
 
 
-def _median(figures: Figures) -> int | None:
+def median(figures: Figures) -> int | None:
     return figures.first_reply.get(50) if figures.first_reply else None
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from inbox.toolkit import (
     Agent,
+    Card,
     EventKind,
     Job,
     Link,
@@ -24,7 +25,7 @@ from inbox.toolkit import (
     plugin_url,
 )
 from inbox_plugins.sla import demo, figures, promise, targets, watch, words
-from inbox_plugins.sla.views import pages, soon
+from inbox_plugins.sla.views import SOON, pages, soon
 
 
 @hookimpl
@@ -124,9 +125,17 @@ def inbox_row_badges(tickets: Sequence[Ticket]) -> list[RowBadge]:
 
 
 @hookimpl
+def dashboard_cards(agent: Agent) -> list[Card]:
+    soon_or_late, late = targets.how_many(agent, SOON)
+    hint = gettext("%(n)s of them late", n=late) if late else gettext("none of them late")
+    return [Card(gettext("Due within %(n)s hours", n=SOON.seconds // 3600), str(soon_or_late), url="/views/sla.soon",
+                 hint=hint, tone="bad" if late else "", order=10)]
+
+
+@hookimpl
 def ticket_sidebar_panels(ticket: Ticket) -> list[Panel]:
     rows = targets.of_ticket(ticket.id)
-    if not rows or ticket.shelf not in (*watch.LIVE, "closed"):
+    if not rows or ticket.shelf not in (*targets.LIVE, "closed"):
         return []
     facts = {words.kind_title(row.kind): words.standing(row) for row in rows}  # of several answers the latest
     return [Panel(gettext("Service levels"), facts=facts, order=-20)]

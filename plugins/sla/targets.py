@@ -7,11 +7,12 @@ from collections.abc import Iterator
 
 import sqlalchemy as sa
 
-from inbox.toolkit import Event, Ticket, hours, session, transaction, utcnow
+from inbox.toolkit import Agent, Event, Ticket, hours, session, transaction, utcnow, visible
 from inbox_plugins.sla import segments
 from inbox_plugins.sla.clocks import Clock, Fact, Promise, clocks_of
 from inbox_plugins.sla.models import SlaCalendar, SlaPolicy, SlaTarget
 
+LIVE = ("open", "pending", "snoozed")
 RELEVANT = ("message_received", "reply_queued", "ticket_status_changed")
 
 
@@ -119,3 +120,13 @@ def open_of(ticket_ids: list[int]) -> dict[int, SlaTarget]:
     query = sa.select(SlaTarget).where(SlaTarget.ticket_id.in_(ticket_ids), SlaTarget.due_at.is_not(None)).order_by(
         SlaTarget.due_at.desc())
     return {row.ticket_id: row for row in session().scalars(query)}
+
+
+def how_many(agent: Agent, ahead: dt.timedelta) -> tuple[int, int]:
+    """How many live tickets within an agent's reach are due within a time or late, and how many of them late."""
+    now = utcnow()
+    counted = sa.func.count(sa.distinct(SlaTarget.ticket_id))
+    row = session().execute(visible(
+        sa.select(counted, counted.filter(SlaTarget.due_at <= now)).join(Ticket, Ticket.id == SlaTarget.ticket_id)
+        .where(SlaTarget.due_at <= now + ahead, Ticket.shelf.in_(LIVE)), agent)).one()
+    return row[0], row[1]

@@ -15,7 +15,6 @@ log = logging.getLogger(__name__)
 BATCH = 200
 HIGHER = {"low": "normal", "normal": "high", "high": "urgent"}
 YOUNG = dt.timedelta(minutes=12)
-LIVE = ("open", "pending", "snoozed")
 
 
 def watch() -> None:
@@ -36,7 +35,7 @@ def _young(now: dt.datetime) -> list[int]:
         return []
     newest = session().execute(sa.select(Ticket.id, Ticket.created_at, Ticket.shelf).order_by(Ticket.id.desc())
                                .limit(BATCH)).all()
-    return [each.id for each in newest if each.created_at > now - YOUNG and each.shelf in LIVE]
+    return [each.id for each in newest if each.created_at > now - YOUNG and each.shelf in targets.LIVE]
 
 
 def _due(when: sa.orm.InstrumentedAttribute[dt.datetime | None], done: sa.orm.InstrumentedAttribute[dt.datetime | None],
@@ -44,7 +43,7 @@ def _due(when: sa.orm.InstrumentedAttribute[dt.datetime | None], done: sa.orm.In
     """What somebody is to be told of: the ids of the clock and of its ticket."""
     return [(row[0], row[1]) for row in session().execute(
         sa.select(SlaTarget.id, SlaTarget.ticket_id).join(Ticket, Ticket.id == SlaTarget.ticket_id)
-        .where(when <= now, done.is_(None), SlaTarget.stopped_at.is_(None), Ticket.shelf.in_(LIVE))
+        .where(when <= now, done.is_(None), SlaTarget.stopped_at.is_(None), Ticket.shelf.in_(targets.LIVE))
         .order_by(when).limit(BATCH))]
 
 

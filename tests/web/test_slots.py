@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from inbox.core.models import Ticket
 from inbox.plugin_host import lifecycle
-from inbox.plugin_host.items import Button, Link, Panel
+from inbox.plugin_host.items import Button, Card, Link, Panel
 from inbox.testing.factories import make_agent, make_ticket
 from inbox.testing.plugins import host_of, plug, without_builtins, write_plugin
 from tests.web.browse import Visitor
@@ -50,6 +50,26 @@ def test_main_menu_links_and_settings_menu_links_stand_in_the_rails(app: Flask, 
     assert 'Orders</span> <span class="count">3</span>' in desk.get("/rail").text
     page = desk.get("/settings/desk").text
     assert "From plugins" in page and ">The shop</a>" in page
+
+
+def test_dashboard_cards_stand_where_no_ticket_is_chosen(app: Flask, desk: Visitor, ticket: Ticket) -> None:
+    assert "/cards" not in desk.get("/views/open").text  # nobody answers: nobody is asked
+
+    def dashboard_cards(agent):
+        return [Card("Parcels", "7 <late>", url="/views/open", hint=f"says {agent.name}", tone="bad")]
+
+    def fails(agent):
+        raise ValueError("down")
+
+    plug(app, "loyalty", dashboard_cards)
+    fails.__name__ = "dashboard_cards"
+    plug(app, "weather", fails)
+    host_of(app).raise_faults = False
+    assert 'hx-get="/cards"' in desk.get("/views/open").text
+    cards = desk.get("/cards").text
+    assert "Parcels" in cards and "7 &lt;late&gt;" in cards and "says " in cards
+    assert 'class="is-bad"' in cards and 'href="/views/open"' in cards
+    assert "The plugin Weather failed here." in cards
 
 
 def test_bulk_actions_are_asked_with_the_name_of_the_list(app: Flask, desk: Visitor, ticket: Ticket) -> None:

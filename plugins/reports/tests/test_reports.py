@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import math
 import random
+import re
 from collections import defaultdict
 from typing import Any
 
@@ -248,6 +249,42 @@ def test_tags_of_a_ticket_that_left_the_own_departments_are_not_shown(
 
 def test_those_without_the_permission_are_refused(reports, desk):
     assert desk.visitor(make_agent("Nils", role="agent")).get("/x/reports/").status_code == 403
+
+
+# --- cards ------------------------------------------------------------------------------------------------------
+
+
+def test_dashboard_cards_say_who_waits_and_what_was_answered(reports, receive_email, deliver_events, client, agent):
+    ticket = receive_email("Where is it?")
+    reports.move(hours=2)
+    messages.reply(ticket, Body("On its way."), by=by(agent))
+    receive_email("And mine?", sender="ola@example.com")
+    deliver_events()
+    reports.move(hours=1)
+    assert figures_on(client.get("/cards").text) == [
+        ("Waiting now", "1", "the longest for 1 h"), ("Answered today", "1", ""),
+        ("First answer, median this week", "2 h", "last week: –")]
+    reports.move(days=7)
+    assert figures_on(client.get("/cards").text)[1:] == [
+        ("Answered today", "0", ""), ("First answer, median this week", "–", "last week: 2 h")]
+
+
+def test_cards_hold_nothing_out_of_reach_and_no_figures_of_others_without_the_permission(
+        reports, receive_email, deliver_events, desk, agent):
+    ticket = receive_email("Where is it?")
+    messages.reply(ticket, Body("On its way."), by=by(agent))
+    receive_email("And mine?", sender="ola@example.com")
+    elsewhere = make_agent("Nils", role="agent", departments=[make_department("Elsewhere")])
+    colleague = make_agent("Lise", role="agent", departments=[ticket.department])
+    deliver_events()
+    assert figures_on(desk.visitor(elsewhere).get("/cards").text)[0] == ("Waiting now", "0", "Nobody waits.")
+    assert figures_on(desk.visitor(colleague).get("/cards").text) == [
+        ("Waiting now", "1", "the longest for 0 min"), ("Answered by you today", "0", "")]
+
+
+def figures_on(page: str) -> list[tuple[str, str, str]]:
+    """Title, figure and hint of every card."""
+    return re.findall(r"<small>(.*?)</small><b>(.*?)</b>(?:<span class=\"hint\">(.*?)</span>)?</", page)
 
 
 # --- Monday -----------------------------------------------------------------------------------------------------

@@ -171,6 +171,16 @@ def test_inbox_row_badges_register_ticket_views_and_the_panel_show_what_is_late(
     assert "1 h late" in client.get(f"/tickets/{ticket.number}").text
 
 
+def test_dashboard_cards_count_what_is_due_within_reach(sla, desk, receive_email, deliver_events, frozen_time, client):
+    receive_email("Where is it?")
+    deliver_events()
+    assert "<b>1</b><span class=\"hint\">none of them late</span>" in client.get("/cards").text
+    frozen_time.move(hours=5)
+    assert "<b class=\"is-bad\">1</b><span class=\"hint\">1 of them late</span>" in client.get("/cards").text
+    other = make_agent("Nils", role="agent", departments=[make_department("Elsewhere")])
+    assert "<b>0</b>" in desk.visitor(other).get("/cards").text
+
+
 def test_the_view_holds_nothing_that_is_far_away(sla, receive_email, deliver_events, client):
     with transaction():
         session().get_one(SlaPolicy, sla.id).first_reply = 60 * 24 * 9
