@@ -5,8 +5,12 @@ Each test gets its own INBOX_HOME and its own database, copied from one that was
 `home`, `config`, `app`, `session`, … of inbox/testing/fixtures.py, which plugin authors have as well.
 """
 
+import fcntl
 import os
 import socket
+import subprocess
+import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -193,6 +197,24 @@ def start_program(tmp_path: Path) -> Iterator[Callable[..., "Program"]]:
     yield start
     for program in started:
         program.stop()
+
+
+@pytest.fixture(scope="session")
+def demo_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The demo desk as it is after its first start, not running. Work on a copy: all test processes share it."""
+    from tests.support.program import ROOT, environment
+
+    own = tmp_path_factory.getbasetemp()
+    home = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "demo-desk"
+    with (home.parent / "demo-desk.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (home / "inbox.db").exists():
+            writing = Path(tempfile.mkdtemp(dir=home.parent))
+            done = subprocess.run([sys.executable, "-m", "inbox.prepare"], cwd=ROOT, capture_output=True, timeout=240,
+                                  env=environment(writing, {"INBOX_DEMO": "1"}))
+            assert done.returncode == 0, done.stderr.decode()
+            writing.rename(home)
+    return home
 
 
 # Not for the whole session: while Playwright runs, asyncio.run() is refused in this thread.

@@ -10,28 +10,33 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
 
 from tests.browser.screens import (
+    SIZES,
     Screen,
     choose_list,
     running,
     screens,
     settled,
     setup_address,
-    sign_in,
     ticket_path,
     view,
 )
 from tests.support.program import Program
 
 pytestmark = pytest.mark.once
-SIGHTS = ((1440, "light"), (1440, "dark"), (390, "light"), (390, "dark"), (320, "light"))
+COLOURS = ["color-contrast", "link-in-text-block"]
+SIGHTS = ((1440, "light", None), (1440, "dark", COLOURS), (390, "dark", COLOURS), (390, "light", None),
+          (320, "light", []))
+"""Widths, schemes, and the rules to ask: a scheme changes colours alone, and 320 px is about the width alone."""
 NAMES = [each.name for each in screens("")]
 
 
-def complaints(page: Page, where: str) -> list[str]:
-    """What axe says about a page, and whether it can be scrolled sideways."""
+def complaints(page: Page, where: str, rules: list[str] | None = None) -> list[str]:
+    """What axe says about a page (None: by all its rules), and whether it can be scrolled sideways."""
     settled(page)
+    options = {"resultTypes": ["violations"], **({"runOnly": rules} if rules else {})}
+    violations = [] if rules == [] else Axe().run(page, options=options).response["violations"]
     found = [f"{where}: {each['id']} ({each['impact']}) at {[node['target'] for node in each['nodes']][:3]}"
-             for each in Axe().run(page).response["violations"]]
+             for each in violations]
     beyond = page.evaluate("document.documentElement.scrollWidth - innerWidth")
     return [*found, f"{where}: {beyond} px wider than the screen"] if beyond > 0 else found
 
@@ -46,23 +51,21 @@ class Desk:
 
 
 @pytest.fixture(scope="module")
-def desk(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
-    folder = tmp_path_factory.mktemp("demo")
-    with running(folder / "home", "--demo") as program:
-        with view(browser, 1440, "light") as page:
-            sign_in(page, program)
-            page.context.storage_state(path=folder / "session.json")
-            found = screens(ticket_path(page, program))
-        yield Desk(program, folder / "session.json", {each.name: each for each in found})
+def desk(browser: Browser, program: Program, state: Path) -> Desk:
+    with view(browser, 1440, "light", state) as page:
+        found = screens(ticket_path(page, program))
+    return Desk(program, state, {each.name: each for each in found})
 
 
 def check(browser: Browser, program: Program, screen: Screen, state: Path) -> list[str]:
     """All complaints about one screen, in every size and scheme."""
     found = []
-    for width, scheme in SIGHTS:
-        with view(browser, width, scheme, state if screen.signed_in else None) as page:
-            page.goto(program.url + screen.path)
-            found += complaints(page, f"{screen.name} at {width} px, {scheme}")
+    with view(browser, 1440, "light", state if screen.signed_in else None) as page:
+        page.goto(program.url + screen.path)
+        for width, scheme, rules in SIGHTS:
+            page.set_viewport_size({"width": width, "height": SIZES.get(width, 800)})
+            page.emulate_media(color_scheme=scheme)
+            found += complaints(page, f"{screen.name} at {width} px, {scheme}", rules)
     return found
 
 

@@ -1,33 +1,14 @@
 """The crm plugin from activation to use, as a person does it."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
-from tests.browser.screens import running, sign_in, view
 from tests.support.program import Program
 
 pytestmark = pytest.mark.once
 CSV = "Mail;Name;Level\nnew.shop@skein.example;Skein Shop;Gold\nno address;Nobody;\n"
-
-
-@pytest.fixture(scope="module")
-def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
-    with running(tmp_path_factory.mktemp("demo"), "--demo") as started:
-        yield started
-
-
-@pytest.fixture
-def desk(program: Program, browser: Browser) -> Iterator[Page]:
-    with view(browser, 1440, "light") as page:
-        said: list[str] = []
-        page.on("pageerror", lambda error: said.append(str(error)))
-        page.on("console", lambda message: said.append(message.text) if "Content Security" in message.text else None)
-        sign_in(page, program)
-        yield page
-        assert not said, said
 
 
 def switch(desk: Page, program: Program, on: bool) -> None:

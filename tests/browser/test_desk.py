@@ -2,45 +2,16 @@
 
 import re
 import smtplib
-from collections.abc import Iterator
 from email.message import EmailMessage
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.screens import running, sign_in, ticket_path, view
+from tests.browser.screens import ticket_path, view
 from tests.support.program import Program
 
 pytestmark = pytest.mark.once
-
-
-@pytest.fixture(scope="module")
-def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
-    with running(tmp_path_factory.mktemp("demo"), "--demo") as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
-def state(program: Program, browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The cookies of a signed-in agent."""
-    path = tmp_path_factory.mktemp("state") / "session.json"
-    with view(browser, 1440, "light") as page:
-        sign_in(page, program)
-        page.context.storage_state(path=path)
-    return path
-
-
-@pytest.fixture
-def desk(program: Program, browser: Browser, state: Path) -> Iterator[Page]:
-    """A signed-in page; it fails the test when a script breaks or the policy of the page is violated."""
-    with view(browser, 1440, "light", state) as page:
-        said: list[str] = []
-        page.on("pageerror", lambda error: said.append(str(error)))
-        page.on("console", lambda message: said.append(message.text) if "Content Security" in message.text else None)
-        page.goto(f"{program.url}/views/unassigned")
-        yield page
-        assert not said, said
 
 
 def write(program: Program, subject: str, text: str, **headers: str) -> None:

@@ -1,39 +1,20 @@
 """The woocommerce plugin as its user meets it: switched on, a shop tested, an order read, money paid back once."""
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
-from tests.browser.screens import running, sign_in, ticket_path, view
+from tests.browser.screens import ticket_path
 from tests.support.program import Program
 
 pytestmark = pytest.mark.once
 
 
-@pytest.fixture(scope="module")
-def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
-    with running(tmp_path_factory.mktemp("demo"), "--demo") as started:
-        yield started
-
-
-@pytest.fixture
-def desk(program: Program, browser: Browser) -> Iterator[Page]:
-    """A signed-in page; it fails the test when a script breaks or the policy of the page is violated."""
-    with view(browser, 1440, "light") as page:
-        page.set_default_timeout(20_000)
-        said: list[str] = []
-        page.on("pageerror", lambda error: said.append(str(error)))
-        page.on("console", lambda message: said.append(message.text) if "Content Security" in message.text else None)
-        sign_in(page, program)
-        yield page
-        assert not said, said
-
-
 def test_from_activation_to_a_refund(program: Program, desk: Page) -> None:
     expect.set_options(timeout=20_000)
+    desk.set_default_timeout(20_000)
     # Switched off and on again: the page of the plugin does it, and the settings have their line again.
     desk.goto(f"{program.url}/settings/plugins/woocommerce")
     for count in (0, 1):

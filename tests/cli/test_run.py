@@ -19,7 +19,7 @@ import httpx
 import pytest
 
 from tests.support.ports import free_port
-from tests.support.program import ROOT, Program, environment, inbox
+from tests.support.program import ROOT, Program, inbox
 from tests.support.smtp_sink import SmtpSink
 
 pytestmark = pytest.mark.once
@@ -58,15 +58,10 @@ def desk(made_once: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(made_once, tmp_path / "desk"))
 
 
-@pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The demo desk, not running."""
-    home = tmp_path_factory.mktemp("demo") / "home"
-    home.mkdir(mode=0o700)
-    done = subprocess.run([sys.executable, "-m", "inbox.prepare"], env=environment(home, {"INBOX_DEMO": "1"}),
-                          cwd=ROOT, capture_output=True, timeout=240)
-    assert done.returncode == 0, done.stderr.decode()
-    return home
+@pytest.fixture
+def demo(demo_home: Path, tmp_path: Path) -> Path:
+    """A demo desk of the test's own, not running."""
+    return Path(shutil.copytree(demo_home, tmp_path / "demo"))
 
 
 def ready(program: Program) -> Program:
@@ -333,8 +328,7 @@ def test_a_power_cut_loses_no_mail_that_was_accepted(start_program: Start, desk:
 
 
 def test_a_backup_under_load_comes_back_whole(start_program: Start, demo: Path, tmp_path: Path) -> None:
-    home = Path(shutil.copytree(demo, tmp_path / "demo"))
-    program = ready(start_program("run", "--demo", home=home))
+    program = ready(start_program("run", "--demo", home=demo))
     stop, posted = threading.Event(), []
 
     def load() -> None:
@@ -347,7 +341,7 @@ def test_a_backup_under_load_comes_back_whole(start_program: Start, demo: Path, 
     writer = threading.Thread(target=load)
     writer.start()
     wait_for(lambda: len(posted) > 5)
-    made = said(home, "backup", str(tmp_path / "desk.tar.gz"), "--with-key")
+    made = said(demo, "backup", str(tmp_path / "desk.tar.gz"), "--with-key")
     during = len(posted)
     stop.set()
     writer.join()
@@ -359,7 +353,7 @@ def test_a_backup_under_load_comes_back_whole(start_program: Start, demo: Path, 
     assert made["counts"]["ticket"] >= 60
     for path in (restored / "blobs").rglob("*"):
         if path.is_file():
-            assert path.read_bytes() == (home / path.relative_to(restored)).read_bytes()
+            assert path.read_bytes() == (demo / path.relative_to(restored)).read_bytes()
     program.stop()
     a_reply_finds_its_ticket(start_program, restored)
 

@@ -1,0 +1,41 @@
+"""A running demo desk for the tests of each file, and a signed-in page on it."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from tests.browser.screens import running, sign_in, view
+from tests.support.program import Program
+
+
+@pytest.fixture(scope="module")
+def program(demo_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
+    """The demo desk at work, for the tests of one file: on a copy of the one that was written for all."""
+    home = Path(shutil.copytree(demo_home, tmp_path_factory.mktemp("demo") / "home"))
+    with running(home, "--demo") as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def state(program: Program, browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The cookies of the signed-in owner."""
+    path = tmp_path_factory.mktemp("state") / "session.json"
+    with view(browser, 1440, "light") as page:
+        sign_in(page, program)
+        page.context.storage_state(path=path)
+    return path
+
+
+@pytest.fixture
+def desk(program: Program, browser: Browser, state: Path) -> Iterator[Page]:
+    """A signed-in page; it fails the test when a script breaks or the policy of the page is violated."""
+    with view(browser, 1440, "light", state) as page:
+        said: list[str] = []
+        page.on("pageerror", lambda error: said.append(str(error)))
+        page.on("console", lambda message: said.append(message.text) if "Content Security" in message.text else None)
+        page.goto(f"{program.url}/views/unassigned")
+        yield page
+        assert not said, said
