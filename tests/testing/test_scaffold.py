@@ -29,7 +29,7 @@ def test_its_own_tests_are_green(tmp_path: Path) -> None:
     write("cards", tmp_path, "Customer cards")
     done = run_pytest(tmp_path / "cards")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "3 passed" in done.stdout
+    assert "4 passed" in done.stdout
 
 
 def test_it_is_activated_and_its_panel_is_beside_a_ticket(desk: Desk, agent, activate, receive_email,
@@ -71,7 +71,7 @@ def test_a_title_cannot_break_the_files(tmp_path: Path) -> None:
 @pytest.mark.once
 def test_nothing_is_left_to_fill_in_and_the_style_is_ours(tmp_path: Path) -> None:
     made = write("cards", tmp_path)
-    assert len(made) == 9
+    assert len(made) == 10
     assert not [each for each in made if "@name@" in each.read_text() or "@title@" in each.read_text()]
     done = subprocess.run([sys.executable, "-m", "ruff", "check", "--config", str(ROOT / "ruff.toml"), str(tmp_path)],
                           capture_output=True, text=True)
@@ -89,4 +89,5 @@ def test_it_becomes_a_wheel_with_all_it_needs(tmp_path: Path) -> None:
     (wheel,) = (tmp_path / "cards" / "dist").glob("*.whl")
     names = {name for name in zipfile.ZipFile(wheel).namelist() if not name.startswith("pluginbox_cards-")}
     assert names == {f"inbox_cards/{each}" for each in (
-        "__init__.py", "models.py", "plugin.toml", "migrations/m0001_first.py", "templates/cards/panel.html")}
+        "__init__.py", "models.py", "personal.py", "plugin.toml", "migrations/m0001_first.py",
+        "templates/cards/panel.html")}
