@@ -36,6 +36,7 @@ __all__ = ["LoadError", "PluginHost", "init_app"]
 log = logging.getLogger(__name__)
 EXTENSION = "inbox_plugins"
 FRESH_SECONDS = 1.0  # how old the knowledge of who is active may be
+NEVER = float("-inf")
 
 
 class PluginHost:
@@ -65,7 +66,7 @@ class PluginHost:
         self.answerers: dict[str, tuple[list[Any], list[Any]]] = {}  # kept by the caller
         self._revision: int | None = None
         self.code: int | None = None  # the number of the code this process has read; None: it has read none yet
-        self._looked_at = 0.0
+        self._looked_at = NEVER
         self._lock = threading.RLock()
 
     def add_specs(self, module: ModuleType) -> None:
@@ -145,11 +146,11 @@ class PluginHost:
 
     def look_again(self) -> None:
         """Look for changes at the next question; who asks meanwhile is told what is known."""
-        self._looked_at = 0.0
+        self._looked_at = NEVER
 
     def forget(self) -> None:
         """Know nothing any more, and look at the next question."""
-        self._looked_at, self._revision = 0.0, None
+        self._looked_at, self._revision = NEVER, None
 
     def revision(self) -> int:
         """A number that moves when a plugin's state changes (part of every page's ETag)."""

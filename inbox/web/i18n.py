@@ -29,8 +29,8 @@ def desk() -> dict[str, Any]:
     """Name, language and zone of the desk; read at most every two seconds, since every page needs them."""
     if "desk" not in g:
         kept = current_app.extensions.setdefault("inbox_desk", {})
-        if kept.get("until", 0.0) < time.monotonic():
-            kept.update(values=settings.get_all(list(DESK)), until=time.monotonic() + FRESH_SECONDS)
+        if not kept or time.monotonic() - kept["read_at"] >= FRESH_SECONDS:
+            kept.update(values=settings.get_all(list(DESK)), read_at=time.monotonic())
         g.desk = kept["values"]
     return g.desk  # type: ignore[no-any-return]
 

@@ -46,6 +46,7 @@ from inbox.web.icons import icon
 log = logging.getLogger(__name__)
 blueprint = Blueprint("look", __name__)
 FRESH_SECONDS = 1.0
+NEVER = float("-inf")
 MOST_FILES, MOST_LOOKS = 5000, 40
 CORE = 99  # the level of our own templates
 SEPARATOR = "|"
@@ -72,7 +73,7 @@ class Look:
 class _Kept:
     """What this process knows: the settings at most a second old, the themes as long as no file changes."""
 
-    until: float = 0.0
+    read_at: float = NEVER
     values: dict[str, Any] | None = None
     stamp: str = "-"
     themes: dict[str, Theme] | None = None
@@ -87,7 +88,7 @@ def _kept() -> _Kept:
 
 def forget() -> None:
     """After a change in this process: look again."""
-    _kept().until = 0.0
+    _kept().read_at = NEVER
     if has_request_context():
         g.pop("look", None)
 
@@ -124,12 +125,12 @@ def known_themes() -> dict[str, Theme]:
 
 def _refresh() -> dict[str, Any]:
     kept = _kept()
-    if kept.values is None or kept.until < time.monotonic():
+    if kept.values is None or time.monotonic() - kept.read_at >= FRESH_SECONDS:
         config: Config = current_app.config["INBOX"]
         stamp = _stamp(config)
         if kept.themes is None or stamp != kept.stamp:
             kept.themes, kept.stamp = themes.scan(config), stamp
-        kept.values, kept.until = settings.get_all(list(KEYS)), time.monotonic() + FRESH_SECONDS
+        kept.values, kept.read_at = settings.get_all(list(KEYS)), time.monotonic()
     return kept.values
 
 
