@@ -3,6 +3,7 @@
 import dataclasses
 import io
 import re
+import sys
 import time
 import zipfile
 from pathlib import Path
@@ -12,13 +13,15 @@ import sqlalchemy as sa
 from flask import Flask
 from sqlalchemy.orm import Session
 
+from inbox.app import create_app
 from inbox.config import Config
 from inbox.core import agents, settings
 from inbox.core import words as core_words
 from inbox.core.errors import RateLimited
 from inbox.core.events import Actor
 from inbox.core.models import Agent, Delivery, Event
-from inbox.db import transaction
+from inbox.db import transaction, work_context
+from inbox.jobs import deliveries, dispatch
 from inbox.plugin_host import faults, lifecycle, trial
 from inbox.plugin_host.models import Plugin
 from inbox.testing.factories import make_agent, make_ticket
@@ -157,6 +160,23 @@ def test_a_folder_that_is_gone_is_shown_as_broken_and_can_be_switched_off(owner,
     assert owner.get("/settings/plugins/shop").status_code == 200
     post(owner, "active", on="0")
     assert state(session) == "installed"
+
+
+def test_a_broken_plugin_says_how_many_events_wait_and_is_tried_again(
+        app: Flask, owner, running: Path, session, config: Config) -> None:
+    (running / "__init__.py").write_text("raise ValueError('half a file')")
+    sys.modules.pop("inbox_plugins.shop", None)
+    make_ticket()
+    dispatch.deliver_due(create_app(config))
+    page = owner.get("/settings/plugins/shop").text
+    assert "half a file" in page and "No mail was lost, and 1 event waits for it." in page and "Try again" in page
+    write_plugin(config.plugin_folder, "shop", CODE, **MANIFEST)
+    assert "is switched on" in post(owner, "active", on="1").text
+    with work_context(app):
+        deliveries.settle_states()
+    dispatch.deliver_due(app)
+    assert "Try again" not in owner.get("/settings/plugins/shop").text
+    assert session.scalar(sa.select(Delivery.state)) is None
 
 
 def test_always_on_features_are_listed_and_have_pages(owner) -> None:
