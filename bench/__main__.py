@@ -212,9 +212,9 @@ def table(tickets: int, figures: list[Figure]) -> str:
     return "\n".join([*lines, *("| " + " | ".join(each.cells) + " |" for each in figures)])
 
 
-def hooks_in_own_process() -> str:
-    """What the caller of plugins costs."""
-    done = subprocess.run([sys.executable, "-m", "bench.hooks"], check=True, capture_output=True, text=True)
+def in_own_process(module: str) -> str:
+    """What another module of this folder prints."""
+    done = subprocess.run([sys.executable, "-m", module], check=True, capture_output=True, text=True)
     return done.stdout.strip()
 
 
@@ -231,8 +231,9 @@ def main() -> None:
     for tickets in options.size or (10_000, 100_000):
         parts.append(table(tickets, measure(tickets, quick=options.quick)))
         print(f"\n{parts[-1]}", flush=True)
-    parts.append(hooks_in_own_process())
-    print(f"\n{parts[-1]}", flush=True)
+    for module in ("bench.hooks", "bench.plugins"):
+        parts.append(in_own_process(module))
+        print(f"\n{parts[-1]}", flush=True)
     if options.write:
         head, _, rest = PAGE.read_text("utf-8").partition(BEGIN)
         PAGE.write_text(f"{head}{BEGIN}\n\n" + "\n\n".join(parts) + f"\n\n{END}{rest.partition(END)[2]}", "utf-8")

@@ -11,6 +11,7 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
+from functools import cached_property
 from types import SimpleNamespace
 from typing import Any, Generic, TypeVar
 from urllib.parse import urlsplit
@@ -129,16 +130,23 @@ class Fields(Generic[F]):
 
     def of_many(self, owner_ids: Collection[int]) -> dict[int, dict[int, Any]]:
         """The same for several owners, in one query."""
-        query = (sa.select(self.values, self.fields.type).join(self.fields, self.fields.id == self.values.field_id)
-                 .where(self._owner.in_(sorted(owner_ids))).order_by(self.values.id))
         found: dict[int, dict[int, Any]] = {}
-        for row, type in session().execute(query):
-            mine = found.setdefault(getattr(row, self._owner_name), {})
-            if type == "multi":
+        for row in session().execute(self._values_of, {"owners": sorted(owner_ids)}):
+            mine = found.setdefault(row.owner, {})
+            if row.type == "multi":
                 mine.setdefault(row.field_id, []).append(row.text)
             else:
-                mine[row.field_id] = _value(type, row)
+                mine[row.field_id] = _value(row.type, row)
         return found
+
+    @cached_property
+    def _values_of(self) -> sa.Select[Any]:
+        """Put together once: pages of tickets ask."""
+        known = self.values
+        return (sa.select(self._owner.label("owner"), known.field_id, known.text, known.amount, known.day,
+                          known.currency, self.fields.type)
+                .join(self.fields, self.fields.id == known.field_id)
+                .where(self._owner.in_(sa.bindparam("owners", expanding=True))).order_by(known.id))
 
     def check(self, typed: Mapping[int, Typed], known: Sequence[F] | None = None) -> dict[int, list[dict[str, Any]]]:
         """What would be stored, by field id. Raises Invalid (`field-<id>`) for the first that cannot be taken.

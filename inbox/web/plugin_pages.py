@@ -48,6 +48,7 @@ class Mounted:
 
     owners: dict[str, str] = field(default_factory=dict)  # blueprint name → plugin
     prefixes: dict[str, str] = field(default_factory=dict)  # public prefix → plugin
+    known: dict[tuple[str, str], str] = field(default_factory=dict)  # (plugin, view) → what Flask calls it
     lock: threading.RLock = field(default_factory=threading.RLock)
 
 

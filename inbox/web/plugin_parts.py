@@ -18,7 +18,7 @@ import jinja2
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.support import NullTranslations, Translations
-from flask import Flask, current_app, flash, has_request_context, render_template, request
+from flask import Flask, current_app, flash, g, has_app_context, has_request_context, render_template, request
 from flask_babel import Domain, force_locale, get_locale, gettext
 from flask_login import current_user
 from markupsafe import Markup
@@ -70,19 +70,26 @@ def plugin_url(endpoint: str, *, absolute: bool = False, **values: Any) -> str:
     page's address go behind a question mark. Raises LookupError when the plugin has no such page.
     """
     plugin = whose()
-    pages = current_app.extensions["inbox_plugin_pages"]
-    others = (f"x-{short(plugin)}", f"x-{short(plugin)}-api")  # static files, and what machines ask for
-    mine = [each for each in current_app.view_functions
-            if pages.owners.get(each.split(".")[0]) == plugin and each.split(".")[0] not in others]
-    found = [each for each in mine if each.rpartition(".")[2] == endpoint or each.endswith(f"-{endpoint}")]
-    if not found:
-        names = [each.rpartition(".")[2] for each in mine]
-        near = difflib.get_close_matches(endpoint, names, n=1)
-        hint = f" Did you mean {near[0]}?" if near else f" There is {', '.join(sorted(names)) or 'none'}."
-        raise LookupError(f"Plugin {plugin} has no page called {endpoint}.{hint}")
-    path = current_app.url_map.bind("desk").build(found[0], {
+    known: dict[tuple[str, str], str] = current_app.extensions["inbox_plugin_pages"].known
+    full = known.get((plugin, endpoint)) or known.setdefault((plugin, endpoint), _full_endpoint(plugin, endpoint))
+    path = current_app.url_map.bind("desk").build(full, {
         name: value for name, value in values.items() if value is not None})
     return str(current_app.config["INBOX"].public_url) + path if absolute else path
+
+
+def _full_endpoint(plugin: str, endpoint: str) -> str:
+    """What Flask calls a page of a plugin. Looks through every page there is, so it is asked once for each."""
+    owners = current_app.extensions["inbox_plugin_pages"].owners
+    others = (f"x-{short(plugin)}", f"x-{short(plugin)}-api")  # static files, and what machines ask for
+    mine = [each for each in current_app.view_functions
+            if owners.get(each.split(".")[0]) == plugin and each.split(".")[0] not in others]
+    found = [each for each in mine if each.rpartition(".")[2] == endpoint or each.endswith(f"-{endpoint}")]
+    if found:
+        return found[0]
+    names = [each.rpartition(".")[2] for each in mine]
+    near = difflib.get_close_matches(endpoint, names, n=1)
+    hint = f" Did you mean {near[0]}?" if near else f" There is {', '.join(sorted(names)) or 'none'}."
+    raise LookupError(f"Plugin {plugin} has no page called {endpoint}.{hint}")
 
 
 def plugin_static(file: str) -> str:
@@ -188,9 +195,18 @@ class PluginDomain(Domain):  # type: ignore[misc]
     """`gettext` in a plugin's code and templates looks into the plugin's own catalogue first, then into ours."""
 
     def get_translations(self) -> Any:
-        ours = super().get_translations()
+        if not has_app_context():
+            return super().get_translations()
+        here = g._get_current_object()  # once: a page asks with each of its five hundred words
+        locale = getattr(getattr(here, "_flask_babel", None), "babel_locale", None) or get_locale()
         running = call.answering()
-        return ours if running is None else _catalogue(running.plugin) or ours
+        plugin = running.plugin if running is not None else ""
+        known: dict[Any, Any] = here.setdefault("inbox_catalogues", {})
+        key = (plugin, locale.language, locale.territory, locale.script)
+        found = known.get(key)
+        if found is None:
+            found = known[key] = (plugin and _catalogue(plugin)) or super().get_translations()
+        return found
 
 
 def _catalogue(plugin: str) -> Translations | None:
@@ -276,7 +292,18 @@ def _ticket_of(panel: Panel) -> Ticket | None:
 
 
 def panel_content(panel: Panel) -> Markup | None:
-    """A panel's own template, drawn under the caller's rules. None: it failed."""
+    """A panel's own template, drawn under the caller's rules. None: it failed.
+
+    Once for a page, which shows it in two places, on wide screens and on phones.
+    """
+    kept = vars(request._get_current_object()).setdefault("inbox_panels", {})  # type: ignore[attr-defined]
+    if id(panel) not in kept:
+        kept[id(panel)] = (_panel_content(panel), panel)  # the panel, too: as long as it lives, no other has its id
+    content: Markup | None = kept[id(panel)][0]
+    return content
+
+
+def _panel_content(panel: Panel) -> Markup | None:
     good, drawn = call.guard(panel.plugin, f"template {panel.template}"[:60], _draw, panel, ticket=_ticket_of(panel))
     return Markup(drawn) if good else None  # noqa: S704 (a template's output)
 

@@ -40,7 +40,14 @@ def delete(note_id: int, by: Agent) -> Note:
 def latest(*, customer_id: int | None = None, organisation_id: int | None = None, limit: int = 3,
            before: dt.datetime | None = None) -> list[Note]:
     """Notes about one of them, newest first."""
-    query = sa.select(Note).order_by(Note.at.desc(), Note.id.desc()).limit(limit)
-    query = query.where(Note.customer_id == customer_id if customer_id is not None
-                        else Note.organisation_id == organisation_id)
-    return list(session().scalars(query if before is None else query.where(Note.at < before)))
+    query, about = (_OF_CUSTOMER, customer_id) if customer_id is not None else (_OF_ORGANISATION, organisation_id)
+    if before is not None:
+        query = query.where(Note.at < before)
+    return list(session().scalars(query, {"about": about, "most": limit}))
+
+
+# Put together once: every ticket's page asks. Of who wrote a note the name is all that is shown.
+_LATEST = (sa.select(Note).order_by(Note.at.desc(), Note.id.desc()).limit(sa.bindparam("most"))
+           .options(sa.orm.joinedload(Note.agent).options(sa.orm.lazyload("*"))))
+_OF_CUSTOMER = _LATEST.where(Note.customer_id == sa.bindparam("about"))
+_OF_ORGANISATION = _LATEST.where(Note.organisation_id == sa.bindparam("about"))

@@ -38,6 +38,13 @@ def fold(name: str) -> str:
     return " ".join(unicodedata.normalize("NFKC", name).casefold().split())[:200]
 
 
+# Put together once: every ticket's page asks. Of the owner the name is all that is shown.
+_HOME = (sa.select(Organisation).join(Member, Member.organisation_id == Organisation.id)
+         .where(Member.customer_id == sa.bindparam("customer"))
+         .options(sa.orm.joinedload(Organisation.owner).options(sa.orm.lazyload("*")),
+                  sa.orm.lazyload(Organisation.domains)))
+
+
 # --- reading ----------------------------------------------------------------------------------------------------
 
 
@@ -68,8 +75,7 @@ def get(organisation_id: int) -> Organisation:
 
 def of_customer(customer_id: int) -> Organisation | None:
     """Where a customer belongs."""
-    return session().scalar(sa.select(Organisation).join(Member, Member.organisation_id == Organisation.id)
-                            .where(Member.customer_id == customer_id))
+    return session().scalar(_HOME, {"customer": customer_id})
 
 
 def is_by_hand(customer_id: int) -> bool:

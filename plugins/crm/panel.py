@@ -26,6 +26,6 @@ def filled(kind: fields.Fields[Any], owner_id: int) -> list[tuple[Any, Any]]:
 
 def notes_and_tasks(customer_id: int, agent: Agent, number: int | None) -> dict[str, Any]:
     """The values of notes_panel.html."""
+    to_do = tasks.open_ones(customer_id=customer_id)
     return {"about": {"customer_id": customer_id}, "number": number, "may_edit": may(agent, "crm.edit"), "agent": agent,
-            "notes": notes.latest(customer_id=customer_id), "tasks": tasks.open_ones(customer_id=customer_id),
-            "today": tasks.today()}
+            "notes": notes.latest(customer_id=customer_id), "tasks": to_do, "today": tasks.today() if to_do else None}

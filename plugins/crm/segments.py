@@ -154,8 +154,12 @@ def settle_customer(customer_id: int) -> None:
 
 def of_customer(customer_id: int) -> list[Segment]:
     """The segments a customer is in, by name."""
-    return list(session().scalars(sa.select(Segment).join(InSegment, InSegment.segment_id == Segment.id).where(
-        InSegment.customer_id == customer_id).order_by(Segment.key)))
+    return list(session().scalars(_OF_CUSTOMER, {"customer": customer_id}))
+
+
+# Put together once: every ticket's page asks.
+_OF_CUSTOMER = sa.select(Segment).join(InSegment, InSegment.segment_id == Segment.id).where(
+    InSegment.customer_id == sa.bindparam("customer")).order_by(Segment.key)
 
 
 def for_service_levels(known: dict[str, str], customer_id: int | None) -> dict[str, str]:
@@ -182,11 +186,13 @@ def customers_in(segment: Segment, agent: Agent, *, after: int = 0,
 
 def badges(tickets: Sequence[Any]) -> list[RowBadge]:
     """Badges for a whole page of a list, in one query."""
-    rows = session().execute(
-        sa.select(Ticket.id, Segment.name, Segment.tone).join(InSegment, InSegment.customer_id == Ticket.customer_id)
-        .join(Segment, Segment.id == InSegment.segment_id)
-        .where(Ticket.id.in_([each.id for each in tickets]), Segment.is_badge).order_by(Segment.key)).all()
+    rows = session().execute(_BADGES, {"tickets": [each.id for each in tickets]}).all()
     return [RowBadge(row.id, row.name, tone=row.tone) for row in rows]
+
+
+_BADGES = (sa.select(Ticket.id, Segment.name, Segment.tone).join(InSegment, InSegment.customer_id == Ticket.customer_id)
+           .join(Segment, Segment.id == InSegment.segment_id)
+           .where(Ticket.id.in_(sa.bindparam("tickets", expanding=True)), Segment.is_badge).order_by(Segment.key))
 
 
 def matching(value: str) -> sa.ColumnElement[bool]:

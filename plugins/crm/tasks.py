@@ -73,9 +73,15 @@ def delete(task: Task) -> None:
 
 def open_ones(*, customer_id: int | None = None, organisation_id: int | None = None, limit: int = 10) -> list[Task]:
     """Open tasks about one of them, the most urgent first."""
-    about = Task.customer_id == customer_id if customer_id is not None else Task.organisation_id == organisation_id
-    return list(session().scalars(sa.select(Task).where(about, Task.done_at.is_(None)).order_by(
-        Task.due_on.is_(None), Task.due_on, Task.id).limit(limit)))
+    query, about = (_OF_CUSTOMER, customer_id) if customer_id is not None else (_OF_ORGANISATION, organisation_id)
+    return list(session().scalars(query, {"about": about, "most": limit}))
+
+
+# Put together once: every ticket's page asks.
+_OPEN = (sa.select(Task).where(Task.done_at.is_(None)).order_by(Task.due_on.is_(None), Task.due_on, Task.id)
+         .limit(sa.bindparam("most")).options(sa.orm.lazyload("*")))
+_OF_CUSTOMER = _OPEN.where(Task.customer_id == sa.bindparam("about"))
+_OF_ORGANISATION = _OPEN.where(Task.organisation_id == sa.bindparam("about"))
 
 
 def of_agent(agent: Agent, *, after: int = 0, limit: int = PAGE) -> tuple[list[Task], int | None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
 
 from inbox.toolkit import Ticket, gettext, utcnow
 from inbox_plugins.sla.models import SlaTarget
@@ -10,8 +11,12 @@ from inbox_plugins.sla.models import SlaTarget
 
 def kind_title(kind: str) -> str:
     """What a clock is for."""
-    return {"first_reply": gettext("First answer"), "next_reply": gettext("Next answer"),
-            "resolution": gettext("Solution")}[kind]
+    return _KINDS[kind]()
+
+
+_KINDS: dict[str, Callable[[], str]] = {
+    "first_reply": lambda: gettext("First answer"), "next_reply": lambda: gettext("Next answer"),
+    "resolution": lambda: gettext("Solution")}
 
 
 def length(seconds: int) -> str:

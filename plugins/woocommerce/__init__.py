@@ -85,9 +85,11 @@ def timeline_entries(ticket):
 
 @hookimpl
 def message_links(messages):
-    return [MessageLink(message_id, word, plugin_url("order", shop_id=order.shop_id, order_id=order.remote_id,
-                                                     ticket=number), hint=words.of_order(order))
-            for message_id, word, order, number in beside.numbers_in(messages)]
+    found = list(beside.numbers_in(messages))
+    targets = {order.id: (plugin_url("order", shop_id=order.shop_id, order_id=order.remote_id, ticket=number),
+                          words.of_order(order)) for _, _, order, number in found}
+    return [MessageLink(message_id, word, targets[order.id][0], hint=targets[order.id][1])
+            for message_id, word, order, _ in found]
 
 
 @hookimpl

@@ -211,8 +211,11 @@ def of_customer(customer: Customer, numbers: Collection[str] | None = None) -> l
 
 
 def _lookups(addresses: Sequence[str], shop: Shop | None = None) -> list[Lookup]:
-    query = sa.select(Lookup).where(Lookup.address.in_(addresses))
-    return list(session().scalars(query if shop is None else query.where(Lookup.shop_id == shop.id)))
+    query = _LOOKUPS if shop is None else _LOOKUPS.where(Lookup.shop_id == shop.id)
+    return list(session().scalars(query, {"addresses": list(addresses)}))
+
+
+_LOOKUPS = sa.select(Lookup).where(Lookup.address.in_(sa.bindparam("addresses", expanding=True)))
 
 
 def of_addresses(addresses: Sequence[str], lookups: Iterable[Lookup], numbers: Collection[str] | None = None,
@@ -220,7 +223,7 @@ def of_addresses(addresses: Sequence[str], lookups: Iterable[Lookup], numbers: C
     """Kept orders that carry one of the addresses or belong to one of the accounts behind them, newest first."""
     theirs = [sa.and_(Order.shop_id == each.shop_id, Order.account.in_(each.accounts))
               for each in lookups if each.accounts]
-    query = sa.select(Order).where(sa.or_(Order.email.in_(addresses), *theirs))
+    query = sa.select(Order).where(sa.or_(Order.email.in_(addresses), *theirs)).options(sa.orm.lazyload(Order.shop))
     if numbers is not None:
         query = query.where(Order.number.in_(numbers))
     return list(session().scalars(query.order_by(Order.placed_at.desc(), Order.id.desc()).limit(limit)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
 
 from babel.numbers import format_currency
@@ -16,12 +17,15 @@ REFUND_TONES = {"asked": "warn", "unknown": "warn", "done": "", "refused": "bad"
 
 def status(word: str) -> str:
     """A status of an order; one that another plugin of the shop has added is shown as it is."""
-    return {
-        "pending": gettext("waits for payment"), "processing": gettext("paid, not sent"),
-        "on-hold": gettext("on hold"), "completed": gettext("completed"), "cancelled": gettext("cancelled"),
-        "refunded": gettext("paid back"), "failed": gettext("payment failed"), "trash": gettext("thrown away"),
-        "checkout-draft": gettext("in the basket"),
-    }.get(word, word.replace("-", " "))
+    return _STATUSES.get(word, lambda: word.replace("-", " "))()
+
+
+_STATUSES: dict[str, Callable[[], str]] = {
+    "pending": lambda: gettext("waits for payment"), "processing": lambda: gettext("paid, not sent"),
+    "on-hold": lambda: gettext("on hold"), "completed": lambda: gettext("completed"),
+    "cancelled": lambda: gettext("cancelled"), "refunded": lambda: gettext("paid back"),
+    "failed": lambda: gettext("payment failed"), "trash": lambda: gettext("thrown away"),
+    "checkout-draft": lambda: gettext("in the basket")}
 
 
 def money(amount: Decimal | str, currency: str) -> str:

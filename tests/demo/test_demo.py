@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 from flask import Flask
+from flask.testing import FlaskClient
 from sqlalchemy.orm import Session
 
 from inbox import demo
@@ -34,6 +35,8 @@ from inbox.db import db, utcnow, work_context
 from inbox.demo import letters, plugins, story
 from inbox.plugin_host import discover, lifecycle
 from inbox.testing.plugins import host_of, write_plugin
+from inbox.web.auth import SignedIn
+from tests.support.plans import Recorder
 
 NOW = dt.datetime(2026, 11, 22, 9, 0, tzinfo=dt.UTC)
 
@@ -191,6 +194,51 @@ def test_times_lie_in_the_last_two_weeks_and_in_order(session: Session) -> None:
 
 def test_every_bundled_plugin_is_active(session: Session) -> None:
     assert {each.name: each.state for each in lifecycle.plugins() if each.state != "active"} == {}
+
+
+def test_plugins_cost_a_list_one_query_each_and_a_ticket_a_dozen(desk: Flask) -> None:
+    """Counted with every bundled plugin active, each alone, and none."""
+    client, names = browser(desk), [each.name for each in active_plugins(desk)]
+    paths = ("/views/all", "/tickets/10?in=all")
+    with work_context(desk):
+        recorder = Recorder(db.engine)
+
+    def queries() -> list[int]:
+        return [min(asked(path) for _ in range(3)) for path in paths]  # some things are read every two seconds
+
+    def asked(path: str) -> int:
+        with recorder.recording(path):
+            assert client.get(path).status_code == 200
+        return recorder.count
+
+    def only(wanted: list[str]) -> list[int]:
+        with work_context(desk):
+            for name in names:
+                (lifecycle.activate if name in wanted else lifecycle.deactivate)(name)
+        return queries()
+
+    try:
+        none = only([])
+        for name in names:
+            assert only([name])[0] - none[0] <= 1, name
+        both = only(names)
+        assert both[0] - none[0] <= len(names)
+        assert both[1] - none[1] <= 12
+    finally:
+        only(names)
+
+
+def active_plugins(desk: Flask) -> list[lifecycle.PluginInfo]:
+    with work_context(desk):
+        return [each for each in lifecycle.plugins() if each.state == "active"]
+
+
+def browser(desk: Flask) -> FlaskClient:
+    """Signed in as the owner."""
+    client = desk.test_client()
+    with work_context(desk), client.session_transaction() as cookie:
+        cookie["_user_id"], cookie["_fresh"] = SignedIn(who("ingrid")).get_id(), True
+    return client
 
 
 def test_demo_desk_is_told_to_the_plugins_that_come_along(
