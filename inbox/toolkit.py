@@ -73,6 +73,7 @@ from inbox.plugin_host.items import (
 from inbox.secrets import SecretLost, decrypt, encrypt
 from inbox.web.field_parts import fields_from_form
 from inbox.web.i18n import negotiate as choose_language
+from inbox.web.i18n import said
 from inbox.web.plugin_parts import (
     actor,
     back_to_list,
@@ -164,6 +165,7 @@ __all__ = [
     "render",
     "require",
     "run_soon",
+    "said",
     "search_words",
     "session",
     "settings",

@@ -103,11 +103,12 @@ def tickets_of(customer: Customer, agent: Agent, limit: int = 20) -> list[Ticket
 
 
 def within_reach(query: sa.Select[Customer], agent: Agent) -> sa.Select[Customer]:
-    """The same query over Customer, narrowed to those who have a ticket that the agent may see."""
+    """The same query over Customer, narrowed to those whom the agent may see: who has a ticket that the agent may see,
+    or none at all yet."""
     if permissions.reach(agent) is None:
         return query
-    theirs = permissions.visible(sa.select(Ticket.id).where(Ticket.customer_id == Customer.id), agent)
-    return query.where(theirs.exists())
+    theirs = sa.select(Ticket.id).where(Ticket.customer_id == Customer.id)
+    return query.where(sa.or_(permissions.visible(theirs, agent).exists(), ~theirs.exists()))
 
 
 def page(agent: Agent, *, q: str = "", after: int | None = None, limit: int = 50) -> tuple[list[Customer], int | None]:

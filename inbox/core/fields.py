@@ -30,6 +30,7 @@ SCALE = 10_000  # amounts are kept in ten-thousandths
 MAX_FIELDS, MAX_OPTIONS, MAX_TEXT = 50, 100, 2000
 WITH_OPTIONS = ("choice", "multi", "money")
 _NUMBER = re.compile(r"-?\d{1,13}([.,]\d{1,4})?")
+_PERHAPS_THOUSANDS = re.compile(r"-?[1-9]\d{0,2}(,\d{3}|\.\d\d0)")  # 1,000 and 1.000; we write 1.125 ourselves
 
 
 @dataclass(frozen=True)
@@ -297,7 +298,7 @@ def _date(field: Any, text: str) -> dict[str, Any]:
 def _amount(text: str) -> int | None:
     """`1 234,50` and `1234.5` as ten-thousandths. What could be meant in two ways is refused."""
     bare = re.sub(r"[\s\u00a0\u202f']", "", text)
-    if not _NUMBER.fullmatch(bare):
+    if not _NUMBER.fullmatch(bare) or _PERHAPS_THOUSANDS.fullmatch(bare):
         return None
     try:
         return int(Decimal(bare.replace(",", ".")) * SCALE)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+import re
 from collections import deque
 from collections.abc import Iterator
 from typing import BinaryIO
@@ -12,8 +13,10 @@ from typing import BinaryIO
 SEPARATORS = ",;\t|"
 MOST_LINES = 50  # that one row may go over, in cells with line breaks
 MOST_CHARACTERS = 100_000  # of one row
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA = re.compile("'*[=+\\-@\t\r]")  # what a spreadsheet would run, or what we made text of
+_AS_TEXT = re.compile("'+[=+\\-@\t\r]")
 
+N_ = str  # marks words for the catalogues; they are translated when somebody reads them
 Row = tuple[int, list[str], str]  # the line it begins on, its cells, what is wrong with it
 
 
@@ -82,14 +85,14 @@ def _row(number: int, text: str, lines: _Lines, separator: str) -> Row:
     while True:
         try:
             cells = next(csv.reader([text], delimiter=separator, strict=True), [])
-            return number, [each.strip() for each in cells], ""
+            return number, [_as_meant(each.strip()) for each in cells], ""
         except csv.Error as error:
             following = lines.next() if "unexpected end" in str(error) and len(more) < MOST_LINES and (
                 len(text) < MOST_CHARACTERS) else None
             if following is None:
                 lines.give_back(more)
-                wrong = "A quotation mark is not closed." if "unexpected end" in str(error) else (
-                    "After a closing quotation mark there is something else than a separator.")
+                wrong = N_("A quotation mark is not closed.") if "unexpected end" in str(error) else (
+                    N_("After a closing quotation mark there is something else than a separator."))
                 return number, [first.strip()[:1000]], wrong
             more.append(following)
             text += following[1]
@@ -104,4 +107,9 @@ def line(cells: list[str]) -> str:
 
 def _plain(cell: str) -> str:
     is_number = cell.lstrip("+-").replace(".", "", 1).replace(",", "", 1).isdecimal()
-    return f"'{cell}" if cell.startswith(_FORMULA) and not is_number else cell
+    return f"'{cell}" if _FORMULA.match(cell) and not is_number else cell
+
+
+def _as_meant(cell: str) -> str:
+    """The other way round: without the mark that made text of it."""
+    return cell[1:] if _AS_TEXT.match(cell) else cell

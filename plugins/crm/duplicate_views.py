@@ -22,8 +22,7 @@ def duplicate_list() -> Any:
 @blueprint.post("/duplicates/apart")
 def keep_apart() -> Any:
     """They are different people."""
-    require("crm.edit")
-    duplicates.keep_apart(request.form.get("name", ""))
+    duplicates.keep_apart(request.form.get("name", ""), require("crm.edit"))
     return done("duplicate_list", gettext("They are not shown again, until there is one more of this name."))
 
 

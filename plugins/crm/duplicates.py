@@ -12,6 +12,7 @@ from inbox_plugins.crm.models import Apart, InSegment, Member, Note, Task
 
 PAGE = 20
 MOST = 10  # customers of one name that are shown
+NAME = sa.func.lower(Customer.name)
 
 
 @dataclass(frozen=True)
@@ -19,40 +20,45 @@ class Group:
     """Customers of one name."""
 
     name: str
-    count: int
     customers: list[Customer]
 
 
 def page(agent: Agent, *, after: str = "") -> tuple[list[Group], str]:
-    """Names that several customers have and nobody has looked at, and where the next page begins.
+    """Names that several customers within reach have and nobody has looked at, and where the next page begins.
 
     Only names of two words or more, or in a script without blanks: there are too many people called Kari.
     """
-    name = sa.func.lower(Customer.name)
     count = sa.func.count()
-    query = (sa.select(name.label("name"), count.label("count")).where(
-        Customer.merged_into_id.is_(None), Customer.name != "", name > after)
-        .group_by(name).having(count > 1).order_by(name).limit(PAGE + 1))
-    rows = session().execute(query).all()
-    apart = {row.name: row.count for row in session().scalars(
-        sa.select(Apart).where(Apart.name.in_([row.name for row in rows])))}
-    groups = [_group(agent, row.name, row[1]) for row in rows[:PAGE]
-              if apart.get(row.name[:200]) != row[1] and (" " in row.name or not row.name.isascii())]
-    return [each for each in groups if len(each.customers) > 1], rows[PAGE - 1].name if len(rows) > PAGE else ""
+    query = customers.within_reach(sa.select(NAME.label("name"), count).where(
+        Customer.merged_into_id.is_(None), Customer.name != "", after < NAME), agent)
+    names = list(session().scalars(query.group_by(NAME).having(count > 1).order_by(NAME).limit(PAGE + 1)))
+    groups = [_group(agent, name) for name in names[:PAGE] if " " in name or not name.isascii()]
+    return [each for each in groups if each is not None], names[PAGE - 1] if len(names) > PAGE else ""
 
 
-def _group(agent: Agent, name: str, count: int) -> Group:
-    query = sa.select(Customer).where(Customer.merged_into_id.is_(None), sa.func.lower(Customer.name) == name)
-    found = session().scalars(customers.within_reach(query, agent).order_by(Customer.id).limit(MOST))
-    return Group(name, count, list(found))
+def _group(agent: Agent, name: str) -> Group | None:
+    """None when everybody of the name was looked at."""
+    ids = _ids(agent, name)
+    if set(ids) <= _apart(name):
+        return None
+    rows = {each.id: each for each in session().scalars(sa.select(Customer).where(Customer.id.in_(ids[:MOST])))}
+    return Group(name, [rows[each] for each in ids[:MOST]])
 
 
-def keep_apart(name: str) -> None:
-    """They are different people: do not show them again, until there is one more."""
-    count = session().scalar(sa.select(sa.func.count()).select_from(Customer).where(
-        Customer.merged_into_id.is_(None), sa.func.lower(Customer.name) == name)) or 0
+def _ids(agent: Agent, name: str) -> list[int]:
+    query = sa.select(Customer.id).where(Customer.merged_into_id.is_(None), name == NAME)
+    return list(session().scalars(customers.within_reach(query, agent).order_by(Customer.id)))
+
+
+def _apart(name: str) -> set[int]:
+    return set(session().scalar(sa.select(Apart.customers).where(Apart.name == name[:200])) or ())
+
+
+def keep_apart(name: str, agent: Agent) -> None:
+    """All whom the agent sees are different people: do not show them again, until there is one more."""
+    looked_at = _ids(agent, name)
     with transaction() as current:
-        current.merge(Apart(name=name[:200], count=count))
+        current.merge(Apart(name=name[:200], customers=sorted(_apart(name) | set(looked_at))))
 
 
 def follow(customer_id: int, merged_id: int) -> None:

@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from inbox.toolkit import Actor, Customer, CustomerAddress, Invalid, customers, fields, session
+from inbox.toolkit import Actor, Agent, Customer, CustomerAddress, Invalid, customers, fields, reach, session
 from inbox_plugins.crm import organisations
+from inbox_plugins.crm.csv_rows import N_
 from inbox_plugins.crm.models import Import, Member, Organisation
 
 Columns = list[dict[str, Any]]  # a value's rows, as the core stores them
-Fate = tuple[int, list[str], str, str]  # line, cells, what happens, why not
+
+
+class Reason(NamedTuple):
+    """Why a row cannot be taken: a msgid, and the values it is filled in with."""
+
+    words: str
+    values: dict[str, str] = {}
+
+
+FINE = Reason("")
+HIDDEN = Reason(N_("Tickets of this customer lie in departments that you do not see; nothing was changed."))
+Fate = tuple[int, list[str], str, Reason]  # line, cells, what happens, why not
 
 
 @dataclass
@@ -49,27 +61,31 @@ class Batch:
         self._mapping = found.mapping
         self._fields = fields.of_customers.all()
         self._types = {each.id: each.type for each in self._fields}
-        read = [self._read(cells, wrong) for _, cells, wrong in rows]
+        read = [self._read(cells, Reason(*wrong)) for _, cells, *wrong in rows]
         self._people = _known({each.key for each in read if isinstance(each, _Row)})
+        hidden = _out_of_reach(found.agent_id, self._people.values())
         self.fates: list[Fate] = []
-        for (number, cells, _), row in zip(rows, read, strict=True):
-            fate, reason = ("broken", row) if isinstance(row, str) else (self._take(row), "")
+        for (number, cells, *_), row in zip(rows, read, strict=True):
+            if isinstance(row, _Row) and row.key in self._people and self._people[row.key].customer_id in hidden:
+                row = HIDDEN
+            fate, reason = ("broken", row) if isinstance(row, Reason) else (self._take(row), FINE)
             self.fates.append((number, cells, fate, reason))
 
-    def _read(self, cells: list[str], wrong: str) -> _Row | str:
+    def _read(self, cells: list[str], wrong: Reason) -> _Row | Reason:
         """A row, or what is wrong with it."""
-        if wrong:
+        if wrong.words:
             return wrong
         said = dict(zip(self._mapping, cells, strict=False))
         mail = said.get("mail", "")
         if not customers.is_address(mail):
-            return f"{mail[:100]} is no mail address." if mail else "There is no mail address in it."
+            return (Reason(N_("%(address)s is no mail address."), {"address": mail[:100]}) if mail
+                    else Reason(N_("There is no mail address in it.")))
         typed = {int(target.removeprefix("field:")): cell for target, cell in said.items()
                  if target.startswith("field:") and cell}
         try:
             values = fields.of_customers.check(typed, self._fields)
         except Invalid as problem:
-            return str(problem)
+            return Reason(str(problem))
         return _Row(mail, customers.normalise_address(mail), said.get("name", "")[:200],
                     said.get("organisation", "")[:200], values)
 
@@ -137,6 +153,18 @@ class Batch:
             member.organisation_id, member.by_hand = homes[each.home], True
             session().add(member)
         session().flush()
+
+
+def _out_of_reach(agent_id: int | None, people: Iterable[_Person]) -> set[int | None]:
+    """Customers whom the agent who imports does not see: nobody's rights are wider by way of a file."""
+    agent = session().get(Agent, agent_id) if agent_id is not None else None
+    if agent is not None and reach(agent) is None:
+        return set()
+    ids = {each.customer_id for each in people if each.customer_id is not None}
+    if agent is None:
+        return {*ids}
+    seen = customers.within_reach(sa.select(Customer.id).where(Customer.id.in_(ids)), agent)  # type: ignore[arg-type]
+    return ids - set(session().scalars(seen))
 
 
 def _known(keys: set[str]) -> dict[str, _Person]:

@@ -9,7 +9,7 @@ from flask import Response, redirect, request
 from inbox.toolkit import Invalid, NotFound, fields, gettext, plugin_url
 from inbox_plugins.crm import exports, imports
 from inbox_plugins.crm.models import Import
-from inbox_plugins.crm.pages import blueprint, done, require, show
+from inbox_plugins.crm.pages import blueprint, done, me, require, show
 
 TYPE = "text/csv; charset=utf-8"
 
@@ -31,14 +31,13 @@ def import_list() -> Any:
 
 
 def _list(error: Invalid | None = None, status: int = 200) -> Any:
-    return show("imports.html", status, imports=imports.recent(), error=error)
+    return show("imports.html", status, imports=imports.recent(me()), error=error)
 
 
 @blueprint.route("/imports/<int:import_id>/mapping", methods=["GET", "POST"])
 def mapping(import_id: int) -> Any:
     """What each column is, and what would become of the first rows."""
-    require("crm.export")
-    found = imports.get(import_id)
+    found = imports.get(import_id, require("crm.export"))
     if found.state != "mapping":
         return redirect(plugin_url("one_import", import_id=import_id), 303)
     if request.method == "GET":
@@ -56,35 +55,33 @@ def mapping(import_id: int) -> Any:
 def _mapping(found: Import, error: Invalid | None = None, status: int = 200, tried: Any = None) -> Any:
     targets = [("mail", gettext("Mail address")), ("name", gettext("Name")), ("organisation", gettext("Organisation")),
                *((f"field:{each.id}", each.title) for each in fields.of_customers.all())]
-    return show("mapping.html", status, found=found, error=error, targets=targets, tried=tried,
+    return show("mapping.html", status, found=found, error=error, targets=targets, tried=tried, why=imports.why,
                 samples=[row[1] for row in imports.first_rows(found, imports.SAMPLES) if not row[2]])
 
 
 @blueprint.get("/imports/<int:import_id>")
 def one_import(import_id: int) -> Any:
     """How far it is, and what could not be taken."""
-    require("crm.export")
-    found = imports.get(import_id)
+    found = imports.get(import_id, require("crm.export"))
     if found.state == "mapping":
         return redirect(plugin_url("mapping", import_id=import_id), 303)
     rows, following = imports.problems(found, after=request.args.get("after", 0, type=int))
-    return show("import.html", found=found, problems=rows, following=following)
+    return show("import.html", found=found, problems=rows, following=following, why=imports.why)
 
 
 @blueprint.get("/imports/<int:import_id>/progress")
 def progress(import_id: int) -> Any:
     """The progress alone; the page asks for it while the import runs."""
-    require("crm.export")
-    return show("_progress.html", found=imports.get(import_id))
+    return show("_progress.html", found=imports.get(import_id, require("crm.export")))
 
 
 @blueprint.post("/imports/<int:import_id>/<act>")
 def change_import(import_id: int, act: str) -> Any:
     """Stop it, let it go on, forget it."""
-    require("crm.export")
+    agent = require("crm.export")
     if act not in ("stop", "go_on", "delete"):
         raise NotFound()
-    found = imports.get(import_id)
+    found = imports.get(import_id, agent)
     if act == "delete":
         imports.delete(found)
         return done("import_list", gettext("The import is forgotten. What it has stored stays."))
@@ -95,8 +92,8 @@ def change_import(import_id: int, act: str) -> Any:
 @blueprint.get("/imports/<int:import_id>/problems.csv")
 def problems_file(import_id: int) -> Any:
     """The rows that could not be taken, to be mended."""
-    require("crm.export")
-    return _file("".join(imports.problems_file(imports.get(import_id))), "problems.csv")
+    found = imports.get(import_id, require("crm.export"))
+    return _file("".join(imports.problems_file(found)), "problems.csv")
 
 
 @blueprint.get("/export.csv")

@@ -8,15 +8,27 @@ from __future__ import annotations
 
 import datetime as dt
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, BinaryIO
 
 import sqlalchemy as sa
 
-from inbox.toolkit import Agent, Invalid, NotFound, fields, me, session, transaction, utcnow
+from inbox.toolkit import (
+    Agent,
+    Invalid,
+    NotFound,
+    fields,
+    gettext,
+    me,
+    reach,
+    said,
+    session,
+    transaction,
+    utcnow,
+)
 from inbox_plugins.crm import csv_rows, organisations
-from inbox_plugins.crm.csv_rows import Row
-from inbox_plugins.crm.import_rows import Batch
+from inbox_plugins.crm.csv_rows import N_, Row
+from inbox_plugins.crm.import_rows import Batch, Fate, Reason
 from inbox_plugins.crm.models import Import, ImportPart, ImportProblem
 
 PART = 100  # rows in one transaction
@@ -67,9 +79,11 @@ def _store(import_id: int, rows: Iterator[Row], width: int) -> int:
     parts: list[dict[str, Any]] = []
     part: list[list[Any]] = []
     for number, cells, wrong in rows:
+        reason = Reason(wrong)
         if not wrong and len(cells) != width:
-            wrong = f"It has {len(cells)} cells, and there are {width} headings."
-        part.append([number, cells, wrong])
+            reason = Reason(N_("It has %(cells)s cells, and there are %(headings)s headings."),
+                            {"cells": str(len(cells)), "headings": str(width)})
+        part.append([number, cells, *reason])
         total += 1
         if total > MAX_ROWS:
             raise Invalid("file", "A file may have a million rows. Divide this one.")
@@ -100,18 +114,18 @@ def guess(columns: Sequence[str]) -> list[str]:
     return found
 
 
-def get(import_id: int) -> Import:
-    """Raises NotFound."""
+def get(import_id: int, agent: Agent) -> Import:
+    """One's own; who sees every department gets any: files hold what only some may see. Raises NotFound."""
     found = session().get(Import, import_id)
-    if found is None:
+    if found is None or (found.agent_id != agent.id and reach(agent) is not None):
         raise NotFound()
     return found
 
 
-def recent(limit: int = 20) -> list[Import]:
-    """The newest imports."""
-    return list(session().scalars(sa.select(Import).where(Import.state != "loading")
-                                  .order_by(Import.id.desc()).limit(limit)))
+def recent(agent: Agent, limit: int = 20) -> list[Import]:
+    """The newest imports that the agent may look at."""
+    query = sa.select(Import).where(Import.state != "loading").order_by(Import.id.desc()).limit(limit)
+    return list(session().scalars(query if reach(agent) is None else query.where(Import.agent_id == agent.id)))
 
 
 def first_rows(found: Import, limit: int = PREVIEW) -> list[list[Any]]:
@@ -137,7 +151,7 @@ def map_columns(found: Import, mapping: Sequence[str], *, overwrite: bool) -> No
         found.mapping, found.overwrite = wanted, overwrite
 
 
-def preview(found: Import) -> list[tuple[int, list[str], str, str]]:
+def preview(found: Import) -> list[Fate]:
     """For the first rows: line, cells, what would happen (created, changed, same, broken), and why not."""
     return Batch(found, first_rows(found)).fates
 
@@ -198,8 +212,9 @@ def next_part(import_id: int) -> bool:
         organisations.settle(batch.store(me()))
         for number, cells, fate, reason in batch.fates:
             setattr(found, fate, getattr(found, fate) + 1)
-            if reason:
-                current.add(ImportProblem(import_id=import_id, line=number, reason=reason, cells=cells))
+            if reason.words:
+                current.add(ImportProblem(import_id=import_id, line=number, reason=reason.words, values=reason.values,
+                                          cells=cells))
         current.delete(part)
         return True
 
@@ -229,4 +244,9 @@ def problems_file(found: Import) -> Iterator[str]:
     while after is not None:
         rows, after = problems(found, after=after, limit=1000)
         for each in rows:
-            yield csv_rows.line([str(each.line), each.reason, *each.cells])
+            yield csv_rows.line([str(each.line), why(each.reason, each.values), *each.cells])
+
+
+def why(words: str, values: Mapping[str, str]) -> str:
+    """What is wrong with a row, in the reader's language: our words, or the core's about a field."""
+    return said(gettext(words, **values))

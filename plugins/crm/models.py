@@ -86,6 +86,7 @@ class Note(Model):
     at: Mapped[dt.datetime] = mapped_column(UtcDateTime, default=utcnow)
 
     agent: Mapped[Agent | None] = relationship(lazy="joined")
+    customer: Mapped[Customer | None] = relationship(lazy="select")
 
 
 class Task(Model):
@@ -141,12 +142,12 @@ class InSegment(Model):
 
 
 class Apart(Model):
-    """Somebody looked at customers of one name and found that they are different people, that many."""
+    """Somebody looked at customers of one name and found that they are different people."""
 
     __tablename__ = "crm_apart"
 
     name: Mapped[str] = mapped_column(KEY, primary_key=True)
-    count: Mapped[int]
+    customers: Mapped[list[int]] = mapped_column(sa.JSON, default=list)  # who was looked at
 
 
 class Import(Model):
@@ -176,7 +177,7 @@ class Import(Model):
 
 
 class ImportPart(Model):
-    """Some rows of an import, as `[line, cells, what is wrong]`."""
+    """Some rows of an import, as `[line, cells, what is wrong, values in these words]`."""
 
     __tablename__ = "crm_import_part"
 
@@ -194,5 +195,6 @@ class ImportProblem(Model):
     id: Mapped[int] = mapped_column(BIG, primary_key=True)
     import_id: Mapped[int] = mapped_column(sa.ForeignKey("crm_import.id", ondelete="CASCADE"))
     line: Mapped[int]
-    reason: Mapped[str] = mapped_column(sa.Text)
+    reason: Mapped[str] = mapped_column(sa.Text)  # a msgid
+    values: Mapped[dict[str, str]] = mapped_column(sa.JSON, default=dict)  # what it is filled in with
     cells: Mapped[list[str]] = mapped_column(sa.JSON)

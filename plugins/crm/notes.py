@@ -28,7 +28,7 @@ def add(about: Customer | Organisation, text: str, by: Agent) -> Note:
 def delete(note_id: int, by: Agent) -> Note:
     """Throw one's own note away; admins throw away any. Returns what it was. Raises NotFound, NotAllowed."""
     note = session().get(Note, note_id)
-    if note is None:
+    if note is None or (note.customer is not None and not may(by, "view", note.customer)):
         raise NotFound()
     if note.agent_id != by.id and not may(by, "manage_settings"):
         raise NotAllowed("Only who wrote a note, or an admin, can throw it away.")

@@ -17,7 +17,7 @@ from inbox.toolkit import (
     session,
 )
 from inbox_plugins.crm import notes, organisations, segments, tasks
-from inbox_plugins.crm.models import Organisation, Task
+from inbox_plugins.crm.models import Organisation
 from inbox_plugins.crm.pages import blueprint, done, me, require, show, the_customer
 
 
@@ -123,16 +123,8 @@ def task_list() -> Any:
 def tick_task(task_id: int) -> Any:
     """It is done (or, with `open`, not after all)."""
     require("crm.edit")
-    task = _the_task(task_id)
+    task = tasks.get(task_id, me())
     tasks.tick(task, done=not request.form.get("open"))
     return done("task_list", gettext("The task is done.") if task.done_at else gettext("The task is open again."),
                 customer_id=request.form.get("customer", 0, type=int) or None,
                 organisation_id=request.form.get("organisation", 0, type=int) or None)
-
-
-def _the_task(task_id: int) -> Task:
-    """A task about somebody within reach, or one's own."""
-    task = tasks.get(task_id)
-    if task.customer_id is not None and task.agent_id != me().id:
-        the_customer(task.customer_id)
-    return task

@@ -12,8 +12,11 @@ from inbox.toolkit import (
     Customer,
     Invalid,
     NotFound,
+    customers,
+    may,
     notifications,
     plugin_url,
+    reach,
     record,
     session,
     settings,
@@ -33,13 +36,15 @@ def today() -> dt.date:
 
 
 def add(about: Customer | Organisation, text: str, *, by: Agent, due: str = "", agent: Agent | None = None) -> Task:
-    """Write a task down; without `agent` it is one's own. Raises Invalid (text, due)."""
+    """Write a task down; without `agent` it is one's own. Raises Invalid (text, due, agent)."""
     if not 0 < len(text.strip()) <= MAX:
         raise Invalid("text", "Write what is to be done, in at most five hundred characters.")
     try:
         due_on = dt.date.fromisoformat(due) if due.strip() else None
     except ValueError:
         raise Invalid("due", "Write a day as year-month-day, for example 2026-11-22.") from None
+    if isinstance(about, Customer) and agent is not None and not may(agent, "view", about):
+        raise Invalid("agent", "This colleague does not see the customer.")
     customer_id = about.id if isinstance(about, Customer) else None
     organisation_id = about.id if isinstance(about, Organisation) else None
     agent_id, made_by_id = (agent or by).id, by.id
@@ -51,12 +56,16 @@ def add(about: Customer | Organisation, text: str, *, by: Agent, due: str = "", 
     return task
 
 
-def get(task_id: int) -> Task:
-    """Raises NotFound."""
+def get(task_id: int, agent: Agent) -> Task:
+    """A task about somebody within the agent's reach, or about an organisation. Raises NotFound."""
     found = session().get(Task, task_id)
-    if found is None:
+    if found is None or not _sees(agent, found):
         raise NotFound()
     return found
+
+
+def _sees(agent: Agent, task: Task) -> bool:
+    return task.customer is None or may(agent, "view", task.customer)
 
 
 def tick(task: Task, done: bool = True) -> None:
@@ -85,9 +94,15 @@ _OF_ORGANISATION = _OPEN.where(Task.organisation_id == sa.bindparam("about"))
 
 
 def of_agent(agent: Agent, *, after: int = 0, limit: int = PAGE) -> tuple[list[Task], int | None]:
-    """An agent's open tasks in the order they are due, those without a day last; and the key of the next page."""
+    """An agent's open tasks in the order they are due, those without a day last; and the key of the next page.
+
+    One about a customer whom the agent does not see any more is left out.
+    """
     late = sa.func.coalesce(Task.due_on, dt.date.max)
     query = sa.select(Task).where(Task.agent_id == agent.id, Task.done_at.is_(None)).order_by(late, Task.id)
+    if reach(agent) is not None:
+        query = query.where(sa.or_(Task.customer_id.is_(None), Task.customer_id.in_(
+            customers.within_reach(sa.select(Customer.id), agent))))
     edge = session().get(Task, after) if after else None
     if edge is not None:
         query = query.where(sa.tuple_(late, Task.id) > sa.tuple_(
@@ -114,7 +129,7 @@ def _remind(task_id: int) -> None:
             return  # somebody was faster
         task.reminded_at = utcnow()
         event = record("crm.task_due", task=task_id)
-    if task.agent is not None and task.agent.is_active:
+    if task.agent is not None and task.agent.is_active and _sees(task.agent, task):
         _ = words_for(task.agent).gettext
         about = task.customer.display_name if task.customer else task.organisation.name if task.organisation else ""
         said = _("Due: %(task)s") % {"task": task.text}

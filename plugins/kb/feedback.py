@@ -7,6 +7,7 @@ import re
 import secrets
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 
 from inbox.toolkit import NotFound, session, spend, transaction, utcnow
 from inbox_plugins.kb import images
@@ -50,12 +51,11 @@ def missed(locale: str, words: str, who: str) -> None:
     words = " ".join(words.casefold().split())[:120]
     if len(words) < 2 or _PERSONAL.search(words) or not spend(f"kb.miss:{who}", MISSES_AN_HOUR, HOUR):
         return
-    with transaction() as current:
-        kept = current.get(Miss, (locale, words), with_for_update=True)
-        if kept is None:
-            current.add(Miss(locale=locale, words=words, times=1))
-        else:
-            kept.times, kept.at = kept.times + 1, utcnow()
+    with transaction() as current:  # in one statement: two readers may ask for the same in the same moment
+        here = postgresql if current.connection().dialect.name == "postgresql" else sqlite
+        first = here.insert(Miss).values(locale=locale, words=words, times=1, at=utcnow())
+        current.execute(first.on_conflict_do_update(index_elements=["locale", "words"], set_={
+            "times": Miss.times + 1, "at": first.excluded.at}))
 
 
 def misses(limit: int = 50) -> list[Miss]:

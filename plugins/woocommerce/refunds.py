@@ -15,9 +15,10 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
+import re
 import secrets
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 
 import sqlalchemy as sa
 from babel.numbers import get_currency_precision
@@ -55,16 +56,36 @@ def new_token() -> str:
 
 def amount_of(text: str, order: Order) -> Decimal:
     """An amount as typed, in the order's currency. Raises Invalid."""
-    try:
-        amount = Decimal(text.strip().replace(" ", "").replace(",", "."))
-    except InvalidOperation:
-        raise Invalid("amount", "Write an amount like 149.00.") from None
-    places = get_currency_precision(order.data["currency"])
-    if not amount.is_finite() or amount <= 0 or amount != round(amount, places):
-        raise Invalid("amount", "Write an amount like 149.00.")
+    amount = read_amount(text, get_currency_precision(order.data["currency"]))
     if amount > order.left:
         raise Invalid("amount", "That is more than is left to pay back.")
     return amount
+
+
+def read_amount(text: str, places: int) -> Decimal:
+    """`1290`, `149,00`, `1,290.00`, `1.290,00`, `1 290`. Raises Invalid for what is none, or could be two.
+
+    Comma and point mean either, as shops and people have them: with three digits behind it, each could stand between
+    thousands. Only where a currency has no decimals (`1,290` yen), or three and a point, can it be one thing alone.
+    """
+    bare = re.sub(r"[\s'’]", "", text)
+    found = _AMOUNT.fullmatch(bare)
+    if found is None or (found["mark"] and found["mark"] == found["between"]):
+        raise Invalid("amount", "Write an amount like 149.00.")
+    whole, between, rest = found["whole"], found["between"], found["rest"] or "0"
+    if between and whole.count(between) == 1 and not found["mark"] and places > 0:
+        if places < 3 or between == ",":
+            raise Invalid("amount", "This could be read in two ways. Write it without a mark between thousands, "
+                                    "like 1000.00.")
+        whole, rest = whole.split(between)
+    amount = Decimal(f"{whole.replace(between, '') if between else whole}.{rest}")
+    if amount <= 0 or amount != round(amount, places):
+        raise Invalid("amount", "Write an amount like 149.00.")
+    return round(amount, places)
+
+
+_AMOUNT = re.compile(r"(?P<whole>\d{1,3}(?:(?P<between>[.,])\d{3}(?:(?P=between)\d{3})*)?|\d+)"
+                     r"(?:(?P<mark>[.,])(?P<rest>\d+))?", re.ASCII)
 
 
 def make(order: Order, wish: Wish, ticket: Ticket, *, by: Actor) -> Refund:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from decimal import Decimal
+from decimal import ROUND_DOWN, Decimal
 
-from babel.numbers import format_currency
+from babel.numbers import format_currency, get_currency_precision
 from flask_babel import get_locale
 
 from inbox.toolkit import gettext
@@ -31,6 +31,11 @@ _STATUSES: dict[str, Callable[[], str]] = {
 def money(amount: Decimal | str, currency: str) -> str:
     """An amount in its own currency, as the reader writes it."""
     return str(format_currency(Decimal(amount), currency, locale=get_locale() or "en"))
+
+
+def typed(amount: Decimal, currency: str) -> str:
+    """An amount as it stands in a form, with the decimals of its currency."""
+    return f"{amount.quantize(Decimal(1).scaleb(-get_currency_precision(currency)), ROUND_DOWN):f}"
 
 
 def items(order: Order) -> str:

@@ -35,17 +35,15 @@ def take(text, admin, mapping=None, overwrite=False):
 
 
 def counts(made):
-    from inbox_plugins.crm.imports import get
-
     session().expire_all()
-    found = get(made.id)
+    found = session().get(type(made), made.id)
     return {name: getattr(found, name) for name in ("created", "changed", "same", "broken", "total", "state")}
 
 
 def lines(made):
     from inbox_plugins.crm import imports
 
-    return {each.line: each.reason for each in imports.problems(made)[0]}
+    return {each.line: imports.why(each.reason, each.values) for each in imports.problems(made)[0]}
 
 
 @pytest.mark.once
@@ -73,6 +71,14 @@ def test_what_a_spreadsheet_would_run_is_written_as_text() -> None:
     from inbox_plugins.crm import csv_rows
 
     assert csv_rows.line(["=1+1", "-5.5", "@x", "-a", 'q"']) == "'=1+1,-5.5,'@x,'-a,\"q\"\"\"\r\n"
+
+
+@pytest.mark.once
+def test_what_was_written_as_text_is_read_as_it_was() -> None:
+    from inbox_plugins.crm import csv_rows
+
+    cells = ["=1+1", "'=1+1", "''-a", "-5.5", "+47 55 12", "@x", "'n Sync", "'", "plain"]
+    assert read(csv_rows.line(cells))[0][1] == cells
 
 
 def test_rows_become_customers_and_broken_ones_are_named(desk, admin) -> None:
@@ -134,10 +140,10 @@ def test_an_import_can_be_stopped_and_go_on(desk, admin) -> None:
     made = take("mail\n" + "".join(f"c{number}@a.example\n" for number in range(60)), admin)
     imports.work(seconds=0)
     assert counts(made)["created"] == 0
-    imports.stop(imports.get(made.id))
+    imports.stop(made)
     desk.run_job("crm.import")
     assert counts(made) | {"state": ""} == counts(made) | {"state": "", "created": 0}
-    imports.start(imports.get(made.id))
+    imports.start(made)
     desk.run_job("crm.import")
     assert counts(made)["created"] == 60 and counts(made)["state"] == "done"
 
@@ -148,7 +154,7 @@ def test_a_file_without_a_table_is_refused(admin) -> None:
     for text in ("", "mail\n", '"open\n'):
         with pytest.raises(Invalid):
             imports.take(io.BytesIO(text.encode()), "x.csv", admin)
-    assert imports.recent() == []
+    assert imports.recent(admin) == []
     made = imports.take(io.BytesIO(b"a,b\n1,2"), "x.csv", admin)
     for mapping in (["", "name"], ["mail", "mail"]):
         with pytest.raises(Invalid):
@@ -180,13 +186,18 @@ def test_what_is_exported_can_be_imported_again(client, desk, admin) -> None:
     organisations.put(make_customer("Kari", "kari@a.example"), organisations.save(name="Acme, Inc"))
     kari = customers.by_address("kari@a.example")
     client.post(f"/x/crm/customers/{kari.id}/edit", {f"field-{field.id}": "12.50", "organisation": "Acme, Inc"})
-    make_customer("=cmd()", "evil@a.example")
+    evil = make_customer("=cmd()", "evil@a.example")
     text = client.get("/x/crm/export.csv").text
     assert "kari@a.example,Kari,\"Acme, Inc\"," in text and "12.5 NOK" in text and "'=cmd()" in text
     made = take(text.removeprefix("\ufeff"), admin)
     assert made.mapping == ["mail", "name", "organisation", "", "", f"field:{field.id}"]
     desk.run_job("crm.import")
     assert counts(made)["same"] == 2
+    customers.rename(evil, "Somebody else", by=Actor.of(admin))
+    take(text.removeprefix("\ufeff"), admin, overwrite=True)
+    desk.run_job("crm.import")
+    session().expire_all()
+    assert evil.name == "=cmd()", "without the mark that kept a spreadsheet from running it"
 
 
 def test_files_are_for_those_who_may(client) -> None:

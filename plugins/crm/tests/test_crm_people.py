@@ -231,7 +231,7 @@ def test_erasing_reaches_rows_that_wait_and_names_that_were_kept_apart(agent, ka
     from inbox_plugins.crm import duplicates, imports, personal
     from inbox_plugins.crm.models import Apart
 
-    duplicates.keep_apart(kari.name.lower())
+    duplicates.keep_apart(kari.name.lower(), agent)
     rows = b"mail,name\nKari@Acme.example,Kari\nokari@acme.example,Ola\n"
     made = imports.take(io.BytesIO(rows), "x.csv", agent)
     for _ in range(2):

@@ -1,6 +1,7 @@
 """The help centre: what readers see, in which language, how heavy it is, what they send."""
 
 import re
+import threading
 
 import pytest
 
@@ -115,6 +116,29 @@ def test_search_marks_what_it_found_and_remembers_what_it_did_not(reader, write)
         assert "Nothing has these words" in reader.get(f"/help/en/search?q={words}").text
     reader.get("/help/en/search?q=glo&part=hits")  # still typing
     assert [(each.words, each.times) for each in feedback.misses()] == [("glove", 2)]
+
+
+def test_readers_who_miss_the_same_in_the_same_moment_are_all_counted(app, desk, write) -> None:
+    from inbox.db import work_context
+    from inbox_plugins.kb import feedback
+
+    together, wrong = threading.Barrier(6), []
+
+    def look(number: int) -> None:
+        try:
+            with work_context(app):
+                together.wait(30)
+                feedback.missed("en", "glove", f"192.0.2.{number}")
+        except Exception as error:
+            wrong.append(error)
+
+    readers = [threading.Thread(target=look, args=(number,)) for number in range(6)]
+    for each in readers:
+        each.start()
+    for each in readers:
+        each.join(60)
+    assert wrong == []
+    assert [(each.words, each.times) for each in feedback.misses()] == [("glove", 6)]
 
 
 def test_readers_vote_once_a_day_and_say_why_without_a_cookie(reader, write) -> None:

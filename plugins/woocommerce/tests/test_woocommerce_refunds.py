@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from inbox.testing import make_agent, make_customer, make_ticket
 from inbox.testing.woocommerce import FakeShop, ShopServer
+from inbox.toolkit import Invalid
 
 MAJA = "maja@haugen.example"
 
@@ -266,6 +267,28 @@ def test_a_key_that_may_only_read_cannot_pay_back(remote_shop, order, address, t
     remote_shop.shop.may_write = False
     client.post(f"{address}/refund", fields(confirm(client, address, ticket_of_maja)))
     assert rows()[0].state == "refused" and "write permissions" in timeline(client, ticket_of_maja)[0]
+
+
+@pytest.mark.parametrize(("typed", "places", "amount"), [
+    ("1290", 2, "1290.00"), ("149,00", 2, "149.00"), ("1,290.00", 2, "1290.00"), ("1.290,00", 2, "1290.00"),
+    ("1\u202f290,5", 2, "1290.50"), ("1'290.00", 2, "1290.00"), ("1,234,567", 2, "1234567.00"),
+    ("1,000", 0, "1000"), ("1.000", 0, "1000"), ("19800.00", 0, "19800"), ("12.500", 3, "12.500")])
+def test_amounts_are_read_as_people_write_them(activate, typed, places, amount) -> None:
+    activate("woocommerce")
+    from inbox_plugins.woocommerce import refunds
+
+    assert str(refunds.read_amount(typed, places)) == amount
+
+
+@pytest.mark.parametrize(("typed", "places", "why"), [
+    ("1,000", 2, "two ways"), ("1.000", 2, "two ways"), ("12,500", 3, "two ways"), ("1,234,56", 2, "like 149.00"),
+    ("1,234.567", 2, "like 149.00"), ("12,34,567", 2, "like 149.00"), ("1.5", 0, "like 149.00")])
+def test_an_amount_that_could_be_two_is_refused(activate, typed, places, why) -> None:
+    activate("woocommerce")
+    from inbox_plugins.woocommerce import refunds
+
+    with pytest.raises(Invalid, match=why):
+        refunds.read_amount(typed, places)
 
 
 def test_a_wrong_amount_is_refused_before_anything_is_asked(
