@@ -170,6 +170,7 @@ def test_a_broken_plugin_says_how_many_events_wait_and_is_tried_again(
     dispatch.deliver_due(create_app(config))
     page = owner.get("/settings/plugins/shop").text
     assert "half a file" in page and "No mail was lost, and 1 event waits for it." in page and "Try again" in page
+    assert "Switched off" not in page  # it is on; it cannot run
     write_plugin(config.plugin_folder, "shop", CODE, **MANIFEST)
     assert "is switched on" in post(owner, "active", on="1").text
     with work_context(app):
