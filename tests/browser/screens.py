@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from inbox.demo import LOGIN
 from tests.support.program import Program
@@ -84,6 +84,13 @@ def ticket_path(page: Page, program: Program) -> str:
     number = re.search(r"/tickets/(\d+)", found)
     assert number is not None
     return f"/tickets/{number[1]}?in=open"
+
+
+def switch(page: Page, program: Program, title: str, *, on: bool) -> None:
+    """Switch a plugin on or off on the plugins page."""
+    page.goto(f"{program.url}/settings/plugins")
+    page.get_by_role("switch", name=title).click()
+    expect(page.get_by_role("switch", name=title)).to_have_attribute("aria-checked", "true" if on else "false")
 
 
 def choose_list(page: Page, program: Program, wide: bool) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from playwright.sync_api import Browser, Page
 
 from tests.browser.screens import (
+    PLUGINS,
     SCHEMES,
     SIZES,
     choose_list,
@@ -27,6 +28,9 @@ from tests.support.browser import chromium
 from tests.support.program import ROOT, Program
 
 FOLDER = ROOT / "docs" / "screenshots"
+# Pictures in the READMEs of plugins: plugin, name, address.
+OF_PLUGINS = (("reports", "overview", "/x/reports/"), ("reports", "cards", "/views/unassigned"),
+              ("sla", "service-level", "/x/sla/policies/1"), ("sla", "due-soon", "/views/sla.soon"))
 
 
 def take(page: Page, name: str, scheme: str, width: int, folder: Path) -> None:
@@ -51,6 +55,20 @@ def demo_desk(browser: Browser, program: Program, folder: Path, scratch: Path) -
                         with view(browser, width, scheme, state if screen.signed_in else None) as shown:
                             shown.goto(program.url + screen.path)
                             take(shown, screen.name, scheme, width, folder)
+
+
+def of_plugins(browser: Browser, program: Program, scratch: Path) -> None:
+    """Pictures for the READMEs of plugins, into the folders of these."""
+    with view(browser, 1440, "light", scratch / "session.json") as page:
+        for plugin, name, path in OF_PLUGINS:
+            (PLUGINS / plugin / "screenshots").mkdir(exist_ok=True)
+            page.goto(program.url + path)
+            if name == "due-soon":  # with a ticket beside it, where its clocks are
+                page.locator("#rows .tickets a").first.click()
+                page.locator("#side .panel", has_text="Service levels").scroll_into_view_if_needed()
+            page.wait_for_load_state("networkidle")
+            settled(page)
+            page.screenshot(path=PLUGINS / plugin / "screenshots" / f"{name}.png")
 
 
 def new_desk(browser: Browser, program: Program, folder: Path, scratch: Path) -> None:
@@ -89,6 +107,7 @@ def main() -> None:
         scratch = Path(name)
         with running(scratch / "demo", "--demo") as program:
             demo_desk(browser, program, folder, scratch)
+            of_plugins(browser, program, scratch)
         with running(scratch / "new") as program:
             new_desk(browser, program, folder, scratch)
     print(f"{len(list(folder.glob('*.png')))} pictures in {folder}")

@@ -5,24 +5,17 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser.screens import switch
 from tests.support.program import Program
 
 pytestmark = pytest.mark.once
 CSV = "Mail;Name;Level\nnew.shop@skein.example;Skein Shop;Gold\nno address;Nobody;\n"
 
 
-def switch(desk: Page, program: Program, on: bool) -> None:
-    """Switch the plugin on or off on the plugins page."""
-    desk.goto(f"{program.url}/settings/plugins")
-    desk.get_by_role("switch", name="Customers and organisations").click()
-    expect(desk.get_by_role("switch", name="Customers and organisations")).to_have_attribute(
-        "aria-checked", "true" if on else "false")
-
-
 def test_crm_from_activation_to_use(program: Program, desk: Page, tmp_path: Path) -> None:
-    switch(desk, program, False)
+    switch(desk, program, "Customers and organisations", on=False)
     assert desk.goto(f"{program.url}/x/crm/organisations").status == 404
-    switch(desk, program, True)
+    switch(desk, program, "Customers and organisations", on=True)
 
     desk.goto(f"{program.url}/search?q=segment:vip")
     expect(desk.locator("#rows .tickets li")).to_have_count(3)
