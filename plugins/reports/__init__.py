@@ -11,6 +11,7 @@ from inbox.toolkit import (
     Link,
     Pages,
     Permission,
+    PersonalData,
     Setting,
     Ticket,
     gettext,
@@ -19,7 +20,7 @@ from inbox.toolkit import (
     may,
     plugin_url,
 )
-from inbox_plugins.reports import cards, keep, monday
+from inbox_plugins.reports import cards, keep, monday, personal
 from inbox_plugins.reports.views import pages
 
 DAYS = (("mon", "Monday"), ("tue", "Tuesday"), ("wed", "Wednesday"), ("thu", "Thursday"), ("fri", "Friday"),
@@ -55,6 +56,11 @@ def register_blueprints() -> list[Pages]:
 def register_jobs() -> list[Job]:
     return [Job("reports.rebuild", dt.timedelta(seconds=10), keep.go_on),
             Job("reports.monday", dt.timedelta(hours=1), monday.send)]
+
+
+@hookimpl
+def register_personal_data() -> list[PersonalData]:
+    return [PersonalData("reports.lines", export=personal.export, erase=personal.erase)]
 
 
 @hookimpl

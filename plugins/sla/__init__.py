@@ -15,6 +15,7 @@ from inbox.toolkit import (
     Pages,
     Panel,
     Permission,
+    PersonalData,
     Placeholder,
     RowBadge,
     Ticket,
@@ -24,7 +25,7 @@ from inbox.toolkit import (
     may,
     plugin_url,
 )
-from inbox_plugins.sla import demo, figures, promise, targets, watch, words
+from inbox_plugins.sla import demo, figures, personal, promise, targets, watch, words
 from inbox_plugins.sla.views import SOON, pages, soon
 
 
@@ -64,6 +65,11 @@ def register_ticket_views() -> list[TicketView]:
 @hookimpl
 def register_placeholders() -> list[Placeholder]:
     return [Placeholder("sla.answer_within", "When we answer, as a sentence", promise.answer_within)]
+
+
+@hookimpl
+def register_personal_data() -> list[PersonalData]:
+    return [PersonalData("sla.clocks", export=personal.export, erase=personal.erase)]
 
 
 # --- what starts, stops and changes clocks ----------------------------------------------------------------------

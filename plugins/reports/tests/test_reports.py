@@ -25,7 +25,7 @@ from inbox.toolkit import (
     tickets,
     transaction,
 )
-from inbox_plugins.reports import figures, keep, monday, story, tables, words
+from inbox_plugins.reports import figures, keep, monday, personal, story, tables, words
 from inbox_plugins.reports.figures import Choice, Figures, Period
 from inbox_plugins.reports.models import ReportsLine, ReportsReader
 
@@ -354,6 +354,16 @@ def test_what_happens_while_lines_are_worked_out_is_not_lost(reports, desk, rece
     monkeypatch.setattr(keep, "_told", with_an_answer_meanwhile)
     keep.retell(ticket.id)
     assert set(session().scalars(sa.select(ReportsLine.kind))) == {"opened", "asked", "answered"}
+
+
+def test_register_personal_data_tells_of_a_customer_and_forgets(reports, receive_email, deliver_events):
+    mine, other = receive_email("Where is it?"), receive_email("And mine?", sender="ola@example.com")
+    deliver_events()
+    assert [(each["ticket"], each["what"]) for each in personal.export(mine.customer_id)] == [
+        (mine.number, "opened"), (mine.number, "asked")]
+    for _ in range(2):
+        personal.erase(mine.customer_id, [])
+    assert personal.export(mine.customer_id) == [] and len(personal.export(other.customer_id)) == 2
 
 
 def test_words_for_changes():

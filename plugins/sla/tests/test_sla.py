@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from inbox.testing.factories import make_agent, make_department
 from inbox.toolkit import Actor, Agent, Body, Event, Invalid, Ticket, messages, session, tickets, transaction
-from inbox_plugins.sla import holidays, targets, watch
+from inbox_plugins.sla import holidays, personal, targets
 from inbox_plugins.sla.models import SlaCalendar, SlaPolicy, SlaTarget
 from inbox_plugins.sla.policies import read_minutes, write_minutes
 
@@ -246,15 +246,24 @@ def test_holidays_of_a_country():
         holidays.public("XX", [2026])
 
 
-def test_a_country_that_fails_holds_up_no_other(activate, desk):
+def test_a_country_that_fails_holds_up_no_other_and_is_a_fault(activate, desk, faults):
     activate("sla")
     with transaction() as current:
         current.add_all(SlaCalendar(name=country, country=country, definition=ALL_DAY) for country in ("XX", "NO"))
-    with pytest.raises(RuntimeError, match="XX"):
-        watch.renew_holidays()
-    session().expire_all()
+    desk.run_job("sla.holidays")
+    assert ["XX (XX)" in each.summary for each in faults()] == [True]
     found = {each.name: each.definition["holidays"] for each in session().scalars(sa.select(SlaCalendar))}
     assert found["XX"] == [] and any(day.endswith("-05-17") for day in found["NO"])
+
+
+def test_register_personal_data_tells_of_the_clocks_of_a_customer_and_forgets_them(sla, receive_email, deliver_events):
+    mine, other = receive_email("Where is it?"), receive_email("And mine?", sender="ola@example.com")
+    deliver_events()
+    assert {(each["ticket"], each["of"], each["within_seconds"]) for each in personal.export(mine.customer_id)} == {
+        (mine.number, "first_reply", 4 * 3600), (mine.number, "resolution", 24 * 3600)}
+    for _ in range(2):
+        personal.erase(mine.customer_id, [])
+    assert personal.export(mine.customer_id) == [] and len(personal.export(other.customer_id)) == 2
 
 
 def test_the_demo_desk_has_service_levels(activate, receive_email, desk):

@@ -139,6 +139,18 @@ def test_without_the_plugin_that_knows_segments_there_is_no_choice_and_nobody_is
     assert "Segment of the customer" not in client.get("/x/sla/policies/new").text
 
 
+def test_a_plugin_that_cannot_say_who_asks_costs_nobody_the_promise(
+        vip, desk, receive_email, deliver_events, faults, monkeypatch):
+    def down(*about: Any) -> Any:
+        raise ValueError("down")
+
+    monkeypatch.setattr(desk.host.pm.get_plugin("crm"), "for_service_levels", down)
+    ticket = receive_email("Hei", sender="a@fjord.example")
+    deliver_events()
+    assert policies_of(ticket) == ["Standard"]
+    assert {(each.plugin, each.hook) for each in faults()} == {("crm", "sla_segments")}
+
+
 def test_a_segment_that_nobody_knows_is_refused(vip, client):
     wrong = {"name": "X", "department_id": "", "priority": "", "tag": "", "segment": "crm:99", "calendar_id": "1",
              "first_reply": "1 h", "next_reply": "", "resolution": "", "warn": "", "assign_to": ""}
