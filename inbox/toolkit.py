@@ -83,6 +83,7 @@ from inbox.web.plugin_parts import (
     plugin_static,
     plugin_url,
     render,
+    signed_in,
     speaking_to,
 )
 
@@ -170,6 +171,7 @@ __all__ = [
     "session",
     "settings",
     "signatures",
+    "signed_in",
     "speaking_to",
     "spend",
     "tags",

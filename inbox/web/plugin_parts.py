@@ -26,6 +26,7 @@ from markupsafe import Markup
 from inbox import secrets
 from inbox.core import automatic, permissions, settings
 from inbox.core import tickets as core_tickets
+from inbox.core.errors import NotAllowed
 from inbox.core.events import Actor
 from inbox.core.models import Agent, Customer, Ticket
 from inbox.plugin_host import call, report
@@ -120,6 +121,14 @@ def render(template: str, **values: Any) -> str:
 def current_agent() -> Agent | None:
     """The signed-in agent, or None: on a public page, in a job, in a command."""
     return getattr(current_user, "agent", None) if has_request_context() else None
+
+
+def signed_in(ability: str = "") -> Agent:
+    """The signed-in agent of a page, who may do this (`kb.edit`; empty: who is signed in may). Raises NotAllowed."""
+    agent = current_agent()
+    if agent is None or (ability and not permissions.may(agent, ability)):
+        raise NotAllowed()
+    return agent
 
 
 def actor() -> Actor:

@@ -6,30 +6,30 @@ from typing import Any
 
 from flask import flash, redirect, request, url_for
 
-from inbox.toolkit import Invalid, NotFound, actor, customers, gettext
+from inbox.toolkit import Invalid, NotFound, actor, customers, gettext, signed_in
 from inbox_plugins.crm import duplicates
-from inbox_plugins.crm.pages import blueprint, done, me, require, show, the_customer
+from inbox_plugins.crm.pages import blueprint, done, show, the_customer
 
 
 @blueprint.get("/duplicates")
 def duplicate_list() -> Any:
     """Customers of one name."""
-    require("crm.edit")
-    groups, following = duplicates.page(me(), after=request.args.get("after", ""))
+    signed_in("crm.edit")
+    groups, following = duplicates.page(signed_in(), after=request.args.get("after", ""))
     return show("duplicates.html", groups=groups, following=following)
 
 
 @blueprint.post("/duplicates/apart")
 def keep_apart() -> Any:
     """They are different people."""
-    duplicates.keep_apart(request.form.get("name", ""), require("crm.edit"))
+    duplicates.keep_apart(request.form.get("name", ""), signed_in("crm.edit"))
     return done("duplicate_list", gettext("They are not shown again, until there is one more of this name."))
 
 
 @blueprint.route("/customers/<int:customer_id>/merge", methods=["GET", "POST"])
 def merge(customer_id: int) -> Any:
     """Make one customer out of this one and another, who is named by id or mail address."""
-    require("crm.edit")
+    signed_in("crm.edit")
     customer = the_customer(customer_id)
     try:
         other = _other(customer.id)

@@ -6,16 +6,16 @@ from typing import Any
 
 from flask import request
 
-from inbox.toolkit import Invalid, fields, gettext
+from inbox.toolkit import Invalid, fields, gettext, signed_in
 from inbox_plugins.crm.models import OrganisationField
 from inbox_plugins.crm.own_fields import of_organisations
-from inbox_plugins.crm.pages import blueprint, done, require, show
+from inbox_plugins.crm.pages import blueprint, done, show
 
 
 @blueprint.get("/fields")
 def field_list() -> Any:
     """Every field of organisations, in the order they are shown."""
-    require("manage_settings")
+    signed_in("manage_settings")
     return show("fields.html", fields=of_organisations.all(), types=fields.TYPES)
 
 
@@ -28,12 +28,12 @@ def new_field() -> Any:
 @blueprint.route("/fields/<int:field_id>", methods=["GET", "POST"])
 def edit_field(field_id: int) -> Any:
     """One field."""
-    require("manage_settings")
+    signed_in("manage_settings")
     return _edit(of_organisations.get(field_id))
 
 
 def _edit(stored: OrganisationField | None) -> Any:
-    require("manage_settings")
+    signed_in("manage_settings")
     if request.method == "GET":
         return _form(stored, {"title": stored.title, "type": stored.type,
                               "options": "\n".join(stored.options)} if stored else {"type": "text"})
@@ -53,7 +53,7 @@ def _form(stored: OrganisationField | None, values: Any, error: Invalid | None =
 @blueprint.post("/fields/<int:field_id>/up")
 def move_field_up(field_id: int) -> Any:
     """Show a field before the one above it."""
-    require("manage_settings")
+    signed_in("manage_settings")
     of_organisations.move_up(of_organisations.get(field_id))
     return done("field_list")
 
@@ -61,6 +61,6 @@ def move_field_up(field_id: int) -> Any:
 @blueprint.post("/fields/<int:field_id>/delete")
 def delete_field(field_id: int) -> Any:
     """Throw a field away, with what every organisation has in it."""
-    require("manage_settings")
+    signed_in("manage_settings")
     of_organisations.delete(of_organisations.get(field_id))
     return done("field_list", gettext("The field is gone, with what was in it."))

@@ -6,10 +6,10 @@ from typing import Any
 
 from flask import Response, redirect, request
 
-from inbox.toolkit import Invalid, NotFound, fields, gettext, plugin_url
+from inbox.toolkit import Invalid, NotFound, fields, gettext, plugin_url, signed_in
 from inbox_plugins.crm import exports, imports
 from inbox_plugins.crm.models import Import
-from inbox_plugins.crm.pages import blueprint, done, me, require, show
+from inbox_plugins.crm.pages import blueprint, done, show
 
 TYPE = "text/csv; charset=utf-8"
 
@@ -17,7 +17,7 @@ TYPE = "text/csv; charset=utf-8"
 @blueprint.route("/imports", methods=["GET", "POST"])
 def import_list() -> Any:
     """The imports so far; a file for another."""
-    agent = require("crm.export")
+    agent = signed_in("crm.export")
     if request.method == "POST":
         upload = request.files.get("file")
         try:
@@ -31,13 +31,13 @@ def import_list() -> Any:
 
 
 def _list(error: Invalid | None = None, status: int = 200) -> Any:
-    return show("imports.html", status, imports=imports.recent(me()), error=error)
+    return show("imports.html", status, imports=imports.recent(signed_in()), error=error)
 
 
 @blueprint.route("/imports/<int:import_id>/mapping", methods=["GET", "POST"])
 def mapping(import_id: int) -> Any:
     """What each column is, and what would become of the first rows."""
-    found = imports.get(import_id, require("crm.export"))
+    found = imports.get(import_id, signed_in("crm.export"))
     if found.state != "mapping":
         return redirect(plugin_url("one_import", import_id=import_id), 303)
     if request.method == "GET":
@@ -62,7 +62,7 @@ def _mapping(found: Import, error: Invalid | None = None, status: int = 200, tri
 @blueprint.get("/imports/<int:import_id>")
 def one_import(import_id: int) -> Any:
     """How far it is, and what could not be taken."""
-    found = imports.get(import_id, require("crm.export"))
+    found = imports.get(import_id, signed_in("crm.export"))
     if found.state == "mapping":
         return redirect(plugin_url("mapping", import_id=import_id), 303)
     rows, following = imports.problems(found, after=request.args.get("after", 0, type=int))
@@ -72,13 +72,13 @@ def one_import(import_id: int) -> Any:
 @blueprint.get("/imports/<int:import_id>/progress")
 def progress(import_id: int) -> Any:
     """The progress alone; the page asks for it while the import runs."""
-    return show("_progress.html", found=imports.get(import_id, require("crm.export")))
+    return show("_progress.html", found=imports.get(import_id, signed_in("crm.export")))
 
 
 @blueprint.post("/imports/<int:import_id>/<act>")
 def change_import(import_id: int, act: str) -> Any:
     """Stop it, let it go on, forget it."""
-    agent = require("crm.export")
+    agent = signed_in("crm.export")
     if act not in ("stop", "go_on", "delete"):
         raise NotFound()
     found = imports.get(import_id, agent)
@@ -92,14 +92,14 @@ def change_import(import_id: int, act: str) -> Any:
 @blueprint.get("/imports/<int:import_id>/problems.csv")
 def problems_file(import_id: int) -> Any:
     """The rows that could not be taken, to be mended."""
-    found = imports.get(import_id, require("crm.export"))
+    found = imports.get(import_id, signed_in("crm.export"))
     return _file("".join(imports.problems_file(found)), "problems.csv")
 
 
 @blueprint.get("/export.csv")
 def export_file() -> Any:
     """Every customer within reach."""
-    return _file("".join(exports.rows(require("crm.export"))), "customers.csv")
+    return _file("".join(exports.rows(signed_in("crm.export"))), "customers.csv")
 
 
 def _file(text: str, name: str) -> Response:

@@ -7,53 +7,36 @@ from typing import Any
 from flask import Blueprint, flash, redirect, request, url_for
 
 from inbox.toolkit import (
-    Agent,
     Customer,
-    NotAllowed,
     back_to_ticket,
-    current_agent,
     customers,
     may,
     plugin_url,
     render,
+    signed_in,
     tickets,
 )
 
 blueprint = Blueprint("pages", __name__)
 
 
-def me() -> Agent:
-    """The signed-in agent; these pages are for nobody else."""
-    agent = current_agent()
-    if agent is None:
-        raise NotAllowed()
-    return agent
-
-
-def require(ability: str) -> Agent:
-    """The signed-in agent, who may do this. Raises NotAllowed."""
-    agent = me()
-    if not may(agent, ability):
-        raise NotAllowed()
-    return agent
-
-
 def the_customer(customer_id: int) -> Customer:
     """A customer within reach. Raises NotFound."""
-    return customers.get(customer_id, me())
+    return customers.get(customer_id, signed_in())
 
 
 def show(template: str, status: int = 200, **values: Any) -> Any:
     """A page of the plugin."""
     values.setdefault("error", None)
-    return render(template, may_edit=may(me(), "crm.edit"), may_export=may(me(), "crm.export"), **values), status
+    agent = signed_in()
+    return render(template, may_edit=may(agent, "crm.edit"), may_export=may(agent, "crm.export"), **values), status
 
 
 def done(endpoint: str, text: str = "", *, customer_id: int | None = None, organisation_id: int | None = None) -> Any:
     """To where the form stood, with a word about what was done: the ticket beside it, the customer, else a page."""
     number = request.form.get("ticket", 0, type=int)
     if number:
-        return back_to_ticket(tickets.get(number, me()))
+        return back_to_ticket(tickets.get(number, signed_in()))
     if text:
         flash(text)
     if customer_id is not None:

@@ -15,16 +15,17 @@ from inbox.toolkit import (
     fields_from_form,
     gettext,
     session,
+    signed_in,
 )
 from inbox_plugins.crm import notes, organisations, segments, tasks
 from inbox_plugins.crm.models import Organisation
-from inbox_plugins.crm.pages import blueprint, done, me, require, show, the_customer
+from inbox_plugins.crm.pages import blueprint, done, show, the_customer
 
 
 @blueprint.route("/customers/<int:customer_id>/edit", methods=["GET", "POST"])
 def edit_customer(customer_id: int) -> Any:
     """Where a customer belongs, and the fields."""
-    require("crm.edit")
+    signed_in("crm.edit")
     customer = the_customer(customer_id)
     if request.method == "GET":
         return _customer_form(customer)
@@ -71,14 +72,14 @@ def add_organisation_note(organisation_id: int) -> Any:
 
 
 def _note(about: Customer | Organisation) -> Any:
-    note = notes.add(about, request.form.get("text", ""), require("crm.edit"))
+    note = notes.add(about, request.form.get("text", ""), signed_in("crm.edit"))
     return _back(gettext("The note is stored."), note.customer_id, note.organisation_id)
 
 
 @blueprint.post("/notes/<int:note_id>/delete")
 def delete_note(note_id: int) -> Any:
     """Throw a note away."""
-    note = notes.delete(note_id, require("crm.edit"))
+    note = notes.delete(note_id, signed_in("crm.edit"))
     return _back(gettext("The note is gone."), note.customer_id, note.organisation_id)
 
 
@@ -105,7 +106,7 @@ def add_organisation_task(organisation_id: int) -> Any:
 
 
 def _task(about: Customer | Organisation) -> Any:
-    form, by = request.form, require("crm.edit")
+    form, by = request.form, signed_in("crm.edit")
     number = form.get("agent", 0, type=int)
     task = tasks.add(about, form.get("text", ""), by=by, due=form.get("due", ""),
                      agent=session().get(Agent, number) if number else None)
@@ -115,15 +116,15 @@ def _task(about: Customer | Organisation) -> Any:
 @blueprint.get("/tasks")
 def task_list() -> Any:
     """One's own open tasks, by the day they are due."""
-    found, following = tasks.of_agent(me(), after=request.args.get("after", 0, type=int))
+    found, following = tasks.of_agent(signed_in(), after=request.args.get("after", 0, type=int))
     return show("tasks.html", tasks=found, following=following, today=tasks.today())
 
 
 @blueprint.post("/tasks/<int:task_id>/done")
 def tick_task(task_id: int) -> Any:
     """It is done (or, with `open`, not after all)."""
-    require("crm.edit")
-    task = tasks.get(task_id, me())
+    signed_in("crm.edit")
+    task = tasks.get(task_id, signed_in())
     tasks.tick(task, done=not request.form.get("open"))
     return done("task_list", gettext("The task is done.") if task.done_at else gettext("The task is open again."),
                 customer_id=request.form.get("customer", 0, type=int) or None,

@@ -6,11 +6,11 @@ from typing import Any
 
 from flask import request
 
-from inbox.toolkit import Invalid, fields, gettext
+from inbox.toolkit import Invalid, fields, gettext, signed_in
 from inbox_plugins.crm import conditions, segments
 from inbox_plugins.crm.models import Segment
 from inbox_plugins.crm.own_fields import of_organisations
-from inbox_plugins.crm.pages import blueprint, done, me, require, show
+from inbox_plugins.crm.pages import blueprint, done, show
 
 EMPTY_ROWS = 2
 
@@ -25,7 +25,7 @@ def segment_list() -> Any:
 def segment(segment_id: int) -> Any:
     """Who is in a segment."""
     found = segments.get(segment_id)
-    people, following = segments.customers_in(found, me(), after=request.args.get("after", 0, type=int))
+    people, following = segments.customers_in(found, signed_in(), after=request.args.get("after", 0, type=int))
     return show("segment.html", segment=found, people=people, following=following, subjects=dict(_subjects()),
                 tests=conditions.TESTS)
 
@@ -43,7 +43,7 @@ def edit_segment(segment_id: int) -> Any:
 
 
 def _edit(stored: Segment | None) -> Any:
-    require("crm.edit")
+    signed_in("crm.edit")
     if request.method == "GET":
         if stored is None:
             return _form(None, {"tone": "", "is_badge": True}, [])
@@ -76,6 +76,6 @@ def _form(stored: Segment | None, values: Any, rows: list[dict[str, str]], error
 @blueprint.post("/segments/<int:segment_id>/delete")
 def delete_segment(segment_id: int) -> Any:
     """Throw one away; the customers stay."""
-    require("crm.edit")
+    signed_in("crm.edit")
     segments.delete(segments.get(segment_id))
     return done("segment_list", gettext("The segment is gone. The customers are still there."))

@@ -16,13 +16,14 @@ from inbox.toolkit import (
     fields_from_form,
     gettext,
     session,
+    signed_in,
     transaction,
     visible,
 )
 from inbox_plugins.crm import notes, organisations, tasks
 from inbox_plugins.crm.models import Member, Organisation
 from inbox_plugins.crm.own_fields import of_organisations
-from inbox_plugins.crm.pages import blueprint, done, me, require, show, the_customer
+from inbox_plugins.crm.pages import blueprint, done, show, the_customer
 
 TICKETS = 20
 
@@ -43,13 +44,13 @@ def organisation(organisation_id: int) -> Any:
 
 def _show(found: Organisation, error: Invalid | None = None, status: int = 200) -> Any:
     after = request.args.get("after", 0, type=int)
-    members, following = organisations.members(found, me(), after=after)
+    members, following = organisations.members(found, signed_in(), after=after)
     asked = sa.select(Ticket).join(Member, Member.customer_id == Ticket.customer_id).where(
         Member.organisation_id == found.id, Ticket.shelf.not_in(("trash", "merged", "spam"))).order_by(
         Ticket.last_message_at.desc(), Ticket.id.desc()).limit(TICKETS)
     return show("organisation.html", status, organisation=found, members=members, following=following,
-                tickets=list(session().scalars(visible(asked, me()))), error=error,
-                fields=of_organisations.all(), values=of_organisations.of(found.id), agent=me(),
+                tickets=list(session().scalars(visible(asked, signed_in()))), error=error,
+                fields=of_organisations.all(), values=of_organisations.of(found.id), agent=signed_in(),
                 about={"organisation_id": found.id}, today=tasks.today(),
                 notes=notes.latest(organisation_id=found.id, limit=50),
                 tasks=tasks.open_ones(organisation_id=found.id, limit=50))
@@ -68,7 +69,7 @@ def edit_organisation(organisation_id: int) -> Any:
 
 
 def _edit(stored: Organisation | None) -> Any:
-    require("crm.edit")
+    signed_in("crm.edit")
     if request.method == "GET":
         values = {"name": stored.name, "website": stored.website, "about": stored.about,
                   "domains": "\n".join(each.domain for each in stored.domains),
@@ -96,7 +97,7 @@ def _agent(number: str) -> Agent | None:
 @blueprint.post("/organisations/<int:organisation_id>/delete")
 def delete_organisation(organisation_id: int) -> Any:
     """Throw one away; its members stay customers."""
-    require("crm.edit")
+    signed_in("crm.edit")
     organisations.delete(organisations.get(organisation_id))
     return done("organisation_list", gettext("The organisation is gone. Its members are still customers."))
 
@@ -104,7 +105,7 @@ def delete_organisation(organisation_id: int) -> Any:
 @blueprint.post("/organisations/<int:organisation_id>/members")
 def add_member(organisation_id: int) -> Any:
     """Put a customer in by hand, by mail address."""
-    require("crm.edit")
+    signed_in("crm.edit")
     found = organisations.get(organisation_id)
     customer = customers.by_address(request.form.get("address", "").strip())
     try:
@@ -121,7 +122,7 @@ def add_member(organisation_id: int) -> Any:
 @blueprint.post("/organisations/<int:organisation_id>/fields")
 def fill_in_organisation(organisation_id: int) -> Any:
     """The organisation's own fields."""
-    require("crm.edit")
+    signed_in("crm.edit")
     found = organisations.get(organisation_id)
     try:
         rows = of_organisations.check(fields_from_form(of_organisations.all(), request.form))

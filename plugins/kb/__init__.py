@@ -2,8 +2,20 @@
 
 import datetime as dt
 
-from inbox.toolkit import Job, Link, Pages, Panel, Permission, gettext, hookimpl, me, plugin_url, settings
-from inbox_plugins.kb import arrange, beside, demo, feedback, help_centre, options, pages, views
+from inbox.toolkit import (
+    Job,
+    Link,
+    Pages,
+    Panel,
+    Permission,
+    PersonalData,
+    gettext,
+    hookimpl,
+    me,
+    plugin_url,
+    settings,
+)
+from inbox_plugins.kb import arrange, beside, demo, feedback, help_centre, options, pages, personal, views
 
 __all__ = ["arrange", "views"]  # they add their pages to the blueprint
 
@@ -31,6 +43,11 @@ def register_jobs():
 
 
 @hookimpl
+def register_personal_data():
+    return [PersonalData("kb.comments", export=personal.export, erase=personal.erase)]
+
+
+@hookimpl
 def main_menu_links(agent):
     return [Link(gettext("Knowledge base"), plugin_url("article_list"), icon="book", order=10)]
 
@@ -38,6 +55,7 @@ def main_menu_links(agent):
 @hookimpl
 def ticket_sidebar_panels(ticket, agent):
     return [Panel(gettext("Articles"), load=plugin_url("suggestions", number=ticket.number), order=30, lines=9)]
+
 
 @hookimpl
 def message_menu_items(message, ticket, agent):

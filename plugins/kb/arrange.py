@@ -6,11 +6,11 @@ from typing import Any
 
 from flask import request
 
-from inbox.toolkit import Invalid, NotFound, gettext, session
+from inbox.toolkit import Invalid, NotFound, gettext, session, signed_in
 from inbox_plugins.kb import categories, feedback
 from inbox_plugins.kb.articles import LANGUAGES
 from inbox_plugins.kb.models import Category
-from inbox_plugins.kb.pages import blueprint, done, me, require, show
+from inbox_plugins.kb.pages import blueprint, done, show
 
 
 @blueprint.get("/categories")
@@ -39,7 +39,7 @@ def _get(category_id: int) -> Category:
 
 
 def _edit(category: Category | None) -> Any:
-    require("kb.publish")
+    signed_in("kb.publish")
     kept = {each.locale: (each.title, each.summary) for each in category.names} if category else {}
     if request.method == "GET":
         return show("category.html", category=category, names=kept, icons=categories.ICONS,
@@ -48,7 +48,7 @@ def _edit(category: Category | None) -> Any:
              for locale in LANGUAGES}
     icon = request.form.get("icon", "")
     try:
-        categories.save(category, names, icon=icon, by=me())
+        categories.save(category, names, icon=icon, by=signed_in())
     except Invalid as problem:
         return show("category.html", 422, category=category, names=names, icons=categories.ICONS, icon_name=icon,
                     error=problem)
@@ -58,14 +58,14 @@ def _edit(category: Category | None) -> Any:
 @blueprint.post("/categories/<int:category_id>/move")
 def move_category(category_id: int) -> Any:
     """Up or down."""
-    categories.move(_get(category_id), me(), up=request.form.get("way") == "up")
+    categories.move(_get(category_id), signed_in(), up=request.form.get("way") == "up")
     return done("category_list", gettext("Moved."))
 
 
 @blueprint.post("/categories/<int:category_id>/remove")
 def remove_category(category_id: int) -> Any:
     """Its articles stay, without a category."""
-    categories.delete(_get(category_id), me())
+    categories.delete(_get(category_id), signed_in())
     return done("category_list", gettext("The category is gone. Its articles are still there, without one."))
 
 
@@ -78,6 +78,6 @@ def readers() -> Any:
 @blueprint.post("/readers/seen")
 def seen() -> Any:
     """Somebody has seen to a search."""
-    require("kb.edit")
+    signed_in("kb.edit")
     feedback.forget_miss(request.form.get("lang", ""), request.form.get("words", ""))
     return done("readers", gettext("Taken off the list."))

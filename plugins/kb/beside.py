@@ -9,11 +9,23 @@ from typing import Any
 
 from flask import request
 
-from inbox.toolkit import Agent, Message, NotFound, Ticket, may, messages, plugin_url, session, settings, tickets
+from inbox.toolkit import (
+    Agent,
+    Message,
+    NotFound,
+    Ticket,
+    may,
+    messages,
+    plugin_url,
+    session,
+    settings,
+    signed_in,
+    tickets,
+)
 from inbox_plugins.kb import markdown, search
 from inbox_plugins.kb.help_centre import address
 from inbox_plugins.kb.models import Translation
-from inbox_plugins.kb.pages import blueprint, me, require, show
+from inbox_plugins.kb.pages import blueprint, show
 from inbox_plugins.kb.views import editor
 
 BESIDE, IN_ANSWER = 4, 3
@@ -36,13 +48,13 @@ class Suggestion:
 @blueprint.get("/suggestions/<int:number>")
 def suggestions(number: int) -> Any:
     """The panel beside a ticket: what fits its first message, or what the agent looks for."""
-    ticket = tickets.get(number, me())
+    ticket = tickets.get(number, signed_in())
     words = request.args.get("q", "")[:200]
     asked = words.strip() or question(ticket)
     locale = _language(words, ticket)
     found = search.find(locale, asked, audiences=("public", "internal"), limit=BESIDE, typing=bool(words.strip()))
     is_open = bool(settings.get("kb.public"))
-    return show("suggestions.html", ticket=ticket, q=words, locale=locale, may_reply=may(me(), "reply", ticket),
+    return show("suggestions.html", ticket=ticket, q=words, locale=locale, may_reply=may(signed_in(), "reply", ticket),
                 found=[_suggestion(each.translation, is_open) for each in found
                        if words.strip() or each.fit >= BY_CHANCE])
 
@@ -82,9 +94,9 @@ def _suggestion(text: Translation, is_open: bool) -> Suggestion:
 @blueprint.get("/from-message/<int:message_pk>")
 def from_message(message_pk: int) -> Any:
     """The editor with the words of an answer; nothing is stored yet."""
-    require("kb.edit")
+    signed_in("kb.edit")
     message = session().get(Message, message_pk)
-    if message is None or not may(me(), "view", message):
+    if message is None or not may(signed_in(), "view", message):
         raise NotFound()
     body = markdown.from_html(message.html) if message.html else markdown.escape(message.text)
     return editor(None, search.guess(message.text), {

@@ -6,26 +6,10 @@ from typing import Any
 
 from flask import Blueprint, flash, redirect, request
 
-from inbox.toolkit import Agent, NotAllowed, current_agent, may, plugin_url, render, settings
+from inbox.toolkit import may, plugin_url, render, settings, signed_in
 from inbox_plugins.kb.articles import LANGUAGES
 
 blueprint = Blueprint("pages", __name__)
-
-
-def me() -> Agent:
-    """The signed-in agent; these pages are for nobody else."""
-    agent = current_agent()
-    if agent is None:
-        raise NotAllowed()
-    return agent
-
-
-def require(ability: str) -> Agent:
-    """The signed-in agent, who may do this. Raises NotAllowed."""
-    agent = me()
-    if not may(agent, ability):
-        raise NotAllowed()
-    return agent
 
 
 def chosen_locale() -> str:
@@ -40,8 +24,8 @@ def chosen_locale() -> str:
 def show(template: str, status: int = 200, **values: Any) -> Any:
     """A page of the plugin."""
     values.setdefault("error", None)
-    return render(template, languages=LANGUAGES, may_edit=may(me(), "kb.edit"),
-                  may_publish=may(me(), "kb.publish"), **values), status
+    return render(template, languages=LANGUAGES, may_edit=may(signed_in(), "kb.edit"),
+                  may_publish=may(signed_in(), "kb.publish"), **values), status
 
 
 def done(endpoint: str, text: str, **values: Any) -> Any:

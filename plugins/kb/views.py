@@ -8,12 +8,12 @@ from typing import Any
 
 from flask import Response, jsonify, request
 
-from inbox.toolkit import Invalid, NotFound, gettext
+from inbox.toolkit import Invalid, NotFound, gettext, signed_in
 from inbox_plugins.kb import articles, categories, images, markdown
 from inbox_plugins.kb.articles import Changed, Text
 from inbox_plugins.kb.help_centre import address
 from inbox_plugins.kb.models import Article, Translation
-from inbox_plugins.kb.pages import blueprint, chosen_locale, done, me, require, show
+from inbox_plugins.kb.pages import blueprint, chosen_locale, done, show
 
 LARGEST_FILE = 1_000_000  # bytes
 
@@ -36,7 +36,7 @@ def article_list() -> Any:
 @blueprint.route("/articles/new", methods=["GET", "POST"])
 def new_article() -> Any:
     """Another article."""
-    require("kb.edit")
+    signed_in("kb.edit")
     if request.method == "GET":
         return editor(None, chosen_locale(), {"category": request.args.get("category", ""), "title": request.args.get(
             "title", "")[:200]})
@@ -48,7 +48,7 @@ def edit(article_id: int) -> Any:
     """An article in one of its languages."""
     article = articles.get(article_id)
     if request.method == "POST":
-        require("kb.edit")
+        signed_in("kb.edit")
         return _save(article)
     text = article.in_locale(chosen_locale()) if "lang" in request.args else next(iter(article.translations), None)
     locale = text.locale if text else chosen_locale()
@@ -82,7 +82,7 @@ def _save(article: Article | None) -> Any:
     said = gettext("Saved. Readers do not see it yet.")
     if form.get("do") == "publish":
         try:
-            articles.publish(text, me())
+            articles.publish(text, signed_in())
         except Invalid as problem:
             return editor(text.article, locale, {**form, "body": body, "based_on": str(text.version)}, problem, 422)
         said = gettext("Published.")
@@ -96,11 +96,11 @@ def _store(article: Article | None, locale: str, body: str) -> Translation:
     text = Text(form.get("title", ""), body, form.get("based_on", 0, type=int), form.get("slug", "").strip())
     articles.check(locale, text)
     if article is None:
-        article = articles.create(me(), category_id=category_id, audience=audience,
+        article = articles.create(signed_in(), category_id=category_id, audience=audience,
                                   message_pk=form.get("message_pk", type=int))
     else:
-        articles.place(article, me(), category_id=category_id, audience=audience)
-    kept = articles.save(article, locale, text, me())
+        articles.place(article, signed_in(), category_id=category_id, audience=audience)
+    kept = articles.save(article, locale, text, signed_in())
     images.adopt(article, body)
     return kept
 
@@ -110,14 +110,14 @@ def _picture(article: Article | None) -> str:
     sent = request.files.get("image")
     if sent is None or not sent.filename:
         return ""
-    kept = images.store(sent.read(images.LARGEST + 1), sent.filename, article, me())
+    kept = images.store(sent.read(images.LARGEST + 1), sent.filename, article, signed_in())
     return f"\n\n![]({images.address(kept)})"
 
 
 @blueprint.post("/preview")
 def preview() -> Any:
     """How a text will look."""
-    require("kb.edit")
+    signed_in("kb.edit")
     return markdown.render(request.form.get("body", "")).html
 
 
@@ -130,7 +130,7 @@ def add_image() -> Any:
         if sent is None:
             raise Invalid("image", "This is no PNG, JPEG, GIF or WebP picture.")
         kept = images.store(sent.read(images.LARGEST + 1), sent.filename or "",
-                            articles.get(article_id) if article_id else None, me())
+                            articles.get(article_id) if article_id else None, signed_in())
     except Invalid as problem:
         return jsonify(error=gettext(str(problem))), 422
     return jsonify(markdown=f"![]({images.address(kept)})")
@@ -151,7 +151,7 @@ def act(article_id: int, verb: str) -> Any:
     text = articles.translation(article_id, locale)
     function, said = acts[verb]
     try:
-        function(text, me())
+        function(text, signed_in())
     except Invalid as problem:
         stored = articles.version(text)
         return editor(text.article, locale, {"title": stored.title, "body": stored.body, "slug": text.slug,
@@ -162,11 +162,11 @@ def act(article_id: int, verb: str) -> Any:
 @blueprint.route("/articles/<int:article_id>/remove", methods=["GET", "POST"])
 def remove(article_id: int) -> Any:
     """Delete an article in all languages, after a question."""
-    require("kb.publish")
+    signed_in("kb.publish")
     article = articles.get(article_id)
     if request.method == "GET":
         return show("remove.html", article=article)
-    articles.delete(article, me())
+    articles.delete(article, signed_in())
     return done("article_list", gettext("The article is deleted."))
 
 
@@ -203,7 +203,7 @@ def restore(article_id: int) -> Any:
     """An earlier version becomes the newest."""
     locale = chosen_locale()
     text = articles.translation(article_id, locale)
-    articles.restore(text, request.form.get("number", 0, type=int), me())
+    articles.restore(text, request.form.get("number", 0, type=int), signed_in())
     return done("edit", gettext("The version is back, as the newest. Readers do not see it yet."),
                 article_id=article_id, lang=locale)
 
@@ -224,7 +224,7 @@ def file_out(article_id: int) -> Any:
 @blueprint.post("/articles/file")
 def file_in() -> Any:
     """A Markdown, text or HTML file as the beginning of an article; nothing is stored yet."""
-    require("kb.edit")
+    signed_in("kb.edit")
     sent, locale = request.files.get("file"), chosen_locale()
     data = sent.read(LARGEST_FILE + 1) if sent else b""
     if not data or len(data) > LARGEST_FILE:

@@ -7,17 +7,16 @@ from typing import Any
 from flask import Blueprint, flash, redirect, request
 
 from inbox.toolkit import (
-    Agent,
     Invalid,
     NotAllowed,
     NotFound,
     Ticket,
     actor,
-    current_agent,
     gettext,
     may,
     plugin_url,
     render,
+    signed_in,
     tickets,
 )
 from inbox_plugins.woocommerce import orders, refunds, shops, words
@@ -26,14 +25,6 @@ from inbox_plugins.woocommerce.models import Order
 
 blueprint = Blueprint("pages", __name__)
 SHOWN = 5  # orders in the panel
-
-
-def me() -> Agent:
-    """The signed-in agent; these pages are for nobody else."""
-    agent = current_agent()
-    if agent is None:
-        raise NotAllowed()
-    return agent
 
 
 def show(template: str, status: int = 200, **values: Any) -> Any:
@@ -48,17 +39,17 @@ def show(template: str, status: int = 200, **values: Any) -> Any:
 @blueprint.get("/panel/<int:shop_id>/<int:number>")
 def panel(shop_id: int, number: int) -> Any:
     """A customer's orders, loaded after the ticket's page was drawn. `?again=1` asks the shop whatever is known."""
-    ticket, shop = tickets.get(number, me()), shops.get(shop_id)
+    ticket, shop = tickets.get(number, signed_in()), shops.get(shop_id)
     addresses = orders.addresses_of(ticket.customer)
     answer = orders.look_up(shop, addresses, again=request.args.get("again") == "1")
-    return show("panel.html", answer=answer, ticket=tickets.get(number, me()), shown=answer.orders[:SHOWN],
+    return show("panel.html", answer=answer, ticket=tickets.get(number, signed_in()), shown=answer.orders[:SHOWN],
                 addresses=addresses, kept=orders.MOST)
 
 
 @blueprint.get("/tickets/<int:number>/orders/<int:shop_id>")
 def order_list(shop_id: int, number: int) -> Any:
     """All known orders of a ticket's customer in a shop, from what is kept."""
-    ticket = tickets.get(number, me())
+    ticket = tickets.get(number, signed_in())
     addresses = orders.addresses_of(ticket.customer)
     return show("orders.html", answer=orders.known(shops.get(shop_id), addresses), ticket=ticket)
 
@@ -74,7 +65,7 @@ def order(shop_id: int, order_id: int) -> Any:
 
 def _of_ticket(shop_id: int, order_id: int) -> tuple[Order, Ticket]:
     """An order and the ticket it is looked at from: its customer's own. Raises NotFound for any other."""
-    ticket = tickets.get(request.values.get("ticket", 0, type=int), me())
+    ticket = tickets.get(request.values.get("ticket", 0, type=int), signed_in())
     found = orders.get(shop_id, order_id)
     if not orders.belongs_to(found, ticket.customer):
         raise NotFound()
@@ -83,7 +74,7 @@ def _of_ticket(shop_id: int, order_id: int) -> tuple[Order, Ticket]:
 
 def _order_page(found: Order, ticket: Ticket, error: Exception | None = None, status: int = 200) -> Any:
     return show("order.html", status, order=found, ticket=ticket, error=error, made=refunds.of_order(found),
-                can_refund=refunds.may_refund(me(), found), is_down=isinstance(error, ShopError),
+                can_refund=refunds.may_refund(signed_in(), found), is_down=isinstance(error, ShopError),
                 admin=f"{found.shop.url}/wp-admin/post.php?post={found.remote_id}&action=edit")
 
 
@@ -100,8 +91,8 @@ def confirm(shop_id: int, order_id: int) -> Any:
         found = orders.refresh(found.shop, order_id, Client(shops.account_of(found.shop), orders.SECONDS))
         amount = refunds.amount_of(request.form.get("amount", ""), found)
     except (Invalid, ShopError) as error:
-        return _order_page(orders.get(shop_id, order_id), tickets.get(number, me()), error, 422)
-    return show("confirm.html", order=found, ticket=tickets.get(number, me()), amount=amount,
+        return _order_page(orders.get(shop_id, order_id), tickets.get(number, signed_in()), error, 422)
+    return show("confirm.html", order=found, ticket=tickets.get(number, signed_in()), amount=amount,
                 token=refunds.new_token(), reason=request.form.get("reason", "").strip()[:200],
                 by_provider=bool(request.form.get("by_provider")))
 
@@ -120,11 +111,11 @@ def refund(shop_id: int, order_id: int) -> Any:
     try:
         made = refunds.make(found, wish, ticket, by=actor())
     except (Invalid, ShopError) as error:
-        return _order_page(orders.get(shop_id, order_id), tickets.get(number, me()), error, 422)
+        return _order_page(orders.get(shop_id, order_id), tickets.get(number, signed_in()), error, 422)
     flash(words.of_refund(made) + ".", words.tone_of(made))
     return redirect(plugin_url("order", shop_id=shop_id, order_id=order_id, ticket=number), 303)
 
 
 def _require() -> None:
-    if not may(me(), refunds.ABILITY):
+    if not may(signed_in(), refunds.ABILITY):
         raise NotAllowed(gettext("Your role does not allow this."))

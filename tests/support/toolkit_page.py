@@ -26,6 +26,10 @@ write. Tables are classes of `Model`, their names begin with the plugin's, `migr
 `UtcDateTime` and aware. What is the core's own is changed by its functions (`tickets.tag(ticket, "vip", by=me())`),
 which check, write and record the [event](events.md).
 
+**Pages.** A view of a blueprint begins with `agent = signed_in("loyalty.edit")` and ends with `render("list.html", …)`,
+or with `flash(…)` and a redirect to `plugin_url("page")`. A list that goes on shows the way with
+`{% from "plugin/_pager.html" import pager %}` and `{{ pager(plugin_url("page", after=following) if following) }}`.
+
 **Other servers.** `http.get(url)` and `http.post(url, json=…)` return an answer with `.status`, `.headers`, `.text`,
 `.json()` and `.require()`. All failures are `http.Failed`: `Unreachable` (nobody there, too slow, no safe connection),
 `Refused` (private networks, unless the site owner allows them by `private_hosts`; answers that are too large),

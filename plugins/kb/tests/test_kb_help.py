@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from inbox.testing import make_agent
+from inbox.testing import make_agent, make_customer
 
 
 @pytest.fixture(autouse=True)
@@ -177,3 +177,16 @@ def test_no_page_weighs_more_than_60_kb(reader) -> None:
             assert len(files) >= 4
             sizes |= {each: len(reader.get(each).data) for each in files if each not in sizes}
             assert len(page.encode()) + sum(sizes[each] for each in files) < 60_000, path
+
+
+def test_a_comment_with_a_customers_address_is_told_and_emptied(reader, write, client) -> None:
+    from inbox_plugins.kb import feedback, personal
+
+    text, kari = write("Wash wool"), make_customer("Kari", "kari@a.example")
+    for number, words in enumerate(("Write to Kari@a.example please", "Too short")):
+        feedback.comment(str(feedback.vote(text, False, f"192.0.2.{number}")), words)
+    assert [(each["article"], each["comment"]) for each in personal.export(kari.id)] == [
+        ("Wash wool", "Write to Kari@a.example please")]
+    for _ in range(2):
+        personal.erase(kari.id, ["kari@a.example"])
+    assert personal.export(kari.id) == [] and [each.comment for each in feedback.comments()] == ["Too short"]
