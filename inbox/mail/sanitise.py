@@ -52,8 +52,9 @@ _ATTRIBUTES = {
     "ol": {"start", "type"}, "ul": {"type"}, "li": {"value", "type"}, "blockquote": {"type"},
     "time": {"datetime"}, "br": {"clear"}, "details": {"open"},
 }
-# Marks by which mail programs name a quotation; every other class and id goes.
-QUOTE_MARKS = frozenset({
+# Marks by which mail programs name a quotation, and Outlook's paragraphs (its empty lines are paragraphs of their own:
+# with the usual distance between them each gap would be tripled); every other class and id goes.
+KEPT_MARKS = frozenset({
     "gmail_quote", "gmail_quote_container", "gmail_extra", "gmail_attr", "gmail_signature", "yahoo_quoted",
     "moz-cite-prefix", "moz-forward-container", "moz-signature", "protonmail_quote", "zmail_extra",
     "tutanota_quote", "ydp", "WordSection1", "OutlookMessageHeader", "mailspring-quote", "front-quote",
@@ -63,6 +64,7 @@ QUOTE_MARKS = frozenset({
     "AppleMailSignature",
     "AppleOriginalContents", "lineBreakAtBeginningOfMessage", "mobile-quote", "oriMsgHtmlSeperator",
     "isForwardContent", "x_divRplyFwdMsg", "x_appendonsend", "x_gmail_quote", "Signature",
+    "MsoNormal", "MsoPlainText", "MsoListParagraph",
 })
 _PROPERTIES = frozenset({
     "color", "background", "background-color", "font", "font-family", "font-size", "font-style",
@@ -194,7 +196,7 @@ def _attribute(tag: str, name: str, value: str) -> str | None:
     if name == "style":
         return _style(value)
     if name in ("class", "id"):
-        kept = " ".join(word for word in value.split() if word in QUOTE_MARKS)
+        kept = " ".join(word for word in value.split() if word in KEPT_MARKS)
         return kept or None
     if name == "src":
         return _image_source(value)

@@ -52,6 +52,7 @@ def test_every_step_has_an_address_that_back_and_reload_keep(desk: Page, program
     desk.reload()
     expect(desk.locator(f"#pane[data-number='{first}']")).to_be_visible()
     expect(desk.locator(f"#row-{first} a[aria-current=true]")).to_be_visible()
+    assert desk.evaluate("document.querySelector('#pane').scrollTop") == 0  # only the thread was scrolled to its end
 
 
 def test_keys_do_what_they_say(desk: Page, program: Program) -> None:

@@ -111,6 +111,10 @@ def test_small_data_image_stays_and_a_big_one_goes() -> None:
     assert "data:" not in sanitise(f'<img src="data:image/png;base64,{"A" * MAX_DATA_URI}">').html
 
 
+def test_outlooks_paragraphs_are_known_by_their_mark() -> None:
+    assert sanitise('<p class="MsoNormal other">A</p>').html == '<p class="MsoNormal">A</p>'
+
+
 def test_plain_html_needs_no_frame() -> None:
     clean = sanitise("<p>Hei <b>du</b></p>")
     assert (clean.html, clean.needs_frame, clean.has_remote_images) == ("<p>Hei <b>du</b></p>", False, False)
