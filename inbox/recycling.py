@@ -38,12 +38,17 @@ def _watch(app: Flask, host: PluginHost) -> None:
     pause, asked = threading.Event(), 0
     while True:
         pause.wait(LOOK_SECONDS if not asked else PATIENCE[min(asked, len(PATIENCE)) - 1])
-        try:
-            with work_context(app):
-                code = session().scalar(sa.select(PluginRevision.code))
-        except SQLAlchemyError as error:
-            log.debug("The database does not answer (%s).", error)
-            continue
-        if host.code is not None and code != host.code:
+        if has_new_code(app, host):
             processes.recycle_me("There is new code of plugins.")
             asked += 1
+
+
+def has_new_code(app: Flask, host: PluginHost) -> bool:
+    """True when plugins have other code than this process has read. A database that is gone says nothing."""
+    try:
+        with work_context(app):
+            code = session().scalar(sa.select(PluginRevision.code))
+    except SQLAlchemyError as error:
+        log.debug("The database does not answer (%s).", error)
+        return False
+    return host.code is not None and code is not None and code != host.code

@@ -158,7 +158,10 @@ class PluginHost:
         return self._revision or 0
 
     def _refresh(self) -> None:
-        revision = session().scalar(sa.select(PluginRevision.value)) or 0
+        row = session().execute(sa.select(PluginRevision.value, PluginRevision.code)).first()
+        revision, code = (row.value, row.code) if row is not None else (0, 0)
+        if self.code is None:
+            self.code = code  # before anything is imported: what changes meanwhile is newer
         if revision != self._revision:
             rows = session().execute(sa.select(Plugin.name, Plugin.state, Plugin.error, Plugin.changed_at)).all()
             self._states = {row.name: row.state for row in rows}
