@@ -143,9 +143,7 @@ class Batch:
         """Put people into their organisations, and make those that are new."""
         movers = [each for each in self._people.values() if each.new_home]
         names = {organisations.fold(each.new_home): each.new_home for each in movers}
-        homes = {row.key: row.id for row in session().execute(
-            sa.select(Organisation.key, Organisation.id).where(Organisation.key.in_(sorted(names))))}
-        homes |= {key: organisations.save(name=name).id for key, name in names.items() if key not in homes}
+        homes = organisations.find_or_make(names)
         there = {each.customer_id: each for each in session().scalars(
             sa.select(Member).where(Member.customer_id.in_([each.customer_id for each in movers])))}
         for each in movers:

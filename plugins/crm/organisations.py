@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from urllib.parse import urlsplit
 
 import sqlalchemy as sa
@@ -130,6 +130,20 @@ def save(organisation: Organisation | None = None, *, name: str, website: str = 
     if before != set(wanted):
         settle(touching(sorted(before ^ set(wanted))))
     return row
+
+
+def find_or_make(names: Mapping[str, str]) -> dict[str, int]:
+    """The ids of organisations by the keys of their names (`fold`); those that are new are made, without domains.
+
+    For imports: two statements, however many there are. In a transaction.
+    """
+    query = sa.select(Organisation.key, Organisation.id).where(Organisation.key.in_(sorted(names)))
+    found = {row.key: row.id for row in session().execute(query)}
+    new = [Organisation(key=key, name=name.strip()[:200], website="", about="")
+           for key, name in names.items() if key not in found]
+    session().add_all(new)
+    session().flush()
+    return found | {each.key: each.id for each in new}
 
 
 def _domain(text: str) -> str:
