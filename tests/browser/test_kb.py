@@ -1,0 +1,67 @@
+"""The knowledge base as its users meet it: switched on, an article written, found by a reader, put into an answer."""
+
+import re
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.browser.screens import switch, ticket_path, view
+from tests.support.program import Program
+
+pytestmark = pytest.mark.once
+TEXT = "A skein of Lysefjord holds 230 metres.\n\n## By weight\n\nOne hundred grams, wound by hand.\n\n"
+
+
+def test_kb_from_activation_to_an_answer_with_an_article(program: Program, desk: Page, browser: Browser) -> None:
+    expect.set_options(timeout=20_000)
+    desk.set_default_timeout(20_000)
+    switch(desk, program, "Knowledge base", on=False)
+    assert desk.goto(f"{program.url}/help/").status == 404
+    switch(desk, program, "Knowledge base", on=True)
+
+    desk.goto(f"{program.url}/x/kb/?lang=en")
+    desk.get_by_role("link", name="New article").click()
+    desk.get_by_label("Title").fill("How long is a skein of Lysefjord?")
+    desk.get_by_label("Text", exact=True).fill(TEXT)
+    desk.get_by_label("Text", exact=True).press("Control+End")
+    desk.get_by_role("button", name="Bold").click()
+    preview = desk.get_by_label("Preview")
+    expect(preview.get_by_role("heading", name="By weight")).to_be_visible()
+    expect(preview.locator("strong")).to_have_text("words")
+    desk.get_by_role("button", name="Publish").click()
+    expect(desk.get_by_text("Published.")).to_be_visible()
+
+    with view(browser, 1440, "light") as reader:
+        _read(reader, program)
+
+    desk.goto(f"{program.url}/x/kb/readers")
+    expect(desk.get_by_text("And how many metres in a ball?")).to_be_visible()
+    desk.goto(f"{program.url}{ticket_path(desk, program)}")
+    panel = desk.locator("#side .panel", has_text="Articles")
+    panel.scroll_into_view_if_needed()  # it loads when it is seen
+    panel.get_by_role("searchbox").fill("skein lysefjord long")
+    panel.get_by_role("searchbox").press("Enter")
+    expect(panel).to_contain_text("How long is a skein of Lysefjord?")
+    panel.get_by_role("button", name="Insert link").first.click()
+    expect(desk.locator(".editor a")).to_have_attribute("href", re.compile("/help/en/how-long-is-a-skein"))
+
+    # Not by a click: the menu closes when the page hears of something new.
+    way = desk.locator("article.ours a", has_text="Make an article of this").first.get_attribute("href")
+    desk.goto(f"{program.url}{way}")
+    expect(desk.get_by_label("Text", exact=True)).not_to_have_value("")
+
+
+def _read(reader: Page, program: Program) -> None:
+    """A reader looks for it while typing, misses something, and leaves without a cookie."""
+    reader.set_default_timeout(20_000)
+    reader.goto(f"{program.url}/help/en/")
+    reader.get_by_label("Search the help centre").press_sequentially("skein lysef", delay=15)
+    reader.locator("[data-hits] a", has_text="How long is a skein").click()
+    expect(reader.get_by_role("heading", name="By weight")).to_be_visible()
+    reader.get_by_role("button", name="No", exact=True).click()
+    reader.get_by_label("What is missing or wrong?").fill("And how many metres in a ball?")
+    reader.get_by_role("button", name="Send").click()
+    expect(reader.get_by_text("We read every comment.")).to_be_visible()
+    assert reader.context.cookies() == []
+    reader.set_viewport_size({"width": 320, "height": 700})
+    assert reader.evaluate("document.documentElement.scrollWidth") == 320
