@@ -10,6 +10,7 @@ from inbox import migrate
 from inbox.cli import main
 from tests.cli.conftest import Commands
 from tests.support.program import inbox
+from tests.support.samples import copy_sample
 
 LETTER = b"From: Maja <maja@example.com>\nTo: support@desk.example\nMessage-ID: <a@example.com>\nSubject: Lamp\n\nHi\n"
 
@@ -174,25 +175,18 @@ def test_plugins_are_listed_and_an_unknown_one_is_refused(commands: Commands) ->
 
 
 def test_a_plugin_is_activated_and_deactivated(commands: Commands) -> None:
-    import shutil
-
-    sample = Path(__file__).parents[1] / "sample_plugins" / "guestbook"
-    shutil.copytree(sample, commands.home / "plugins" / "guestbook")
-    commands.run("plugin", "activate", "guestbook")
-    assert {each["name"]: each["state"] for each in commands.json("plugin", "list")}["guestbook"] == "active"
-    commands.run("plugin", "deactivate", "guestbook")
-    assert {each["name"]: each["state"] for each in commands.json("plugin", "list")}["guestbook"] == "installed"
+    copy_sample("guestbook", "callbook", commands.home / "plugins")
+    commands.run("plugin", "activate", "callbook")
+    assert {each["name"]: each["state"] for each in commands.json("plugin", "list")}["callbook"] == "active"
+    commands.run("plugin", "deactivate", "callbook")
+    assert {each["name"]: each["state"] for each in commands.json("plugin", "list")}["callbook"] == "installed"
 
 
 def test_a_plugin_whose_code_fails_is_not_activated(commands: Commands) -> None:
-    import shutil
-
-    sample = Path(__file__).parents[1] / "sample_plugins" / "guestbook"
-    place = commands.home / "plugins" / "guestbook"
-    shutil.copytree(sample, place)
+    place = copy_sample("guestbook", "callbook", commands.home / "plugins")
     (place / "__init__.py").write_text("raise RuntimeError('no')\n")
-    assert "guestbook" in commands.run("plugin", "activate", "guestbook", code=1).stderr
-    assert {each["name"]: each["state"] for each in commands.json("plugin", "list")}["guestbook"] != "active"
+    assert "callbook" in commands.run("plugin", "activate", "callbook", code=1).stderr
+    assert {each["name"]: each["state"] for each in commands.json("plugin", "list")}["callbook"] != "active"
 
 
 # --- the desk as a whole ----------------------------------------------------------------------------------------

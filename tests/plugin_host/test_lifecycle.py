@@ -26,8 +26,8 @@ from inbox.plugin_host.lifecycle import PluginError
 from inbox.plugin_host.models import Plugin, PluginFault
 from inbox.testing.factories import make_agent, make_ticket
 from inbox.testing.plugins import host_of, write_plugin
+from tests.support.samples import copy_sample
 
-SAMPLES = Path(__file__).parent.parent / "sample_plugins"
 GREETS = """
 from inbox.toolkit import hookimpl
 
@@ -214,19 +214,19 @@ def test_a_name_that_would_own_a_table_of_core_is_refused(write) -> None:
 
 
 def test_a_plugin_s_own_tables_come_with_it_and_its_events_fill_them(app: Flask, folder: Path) -> None:
-    shutil.copytree(SAMPLES / "guestbook", folder / "guestbook", ignore=shutil.ignore_patterns("__pycache__"))
-    lifecycle.activate("guestbook")
+    copy_sample("guestbook", "visitbook", folder)
+    lifecycle.activate("visitbook")
     ticket = make_ticket()
     name = ticket.customer.name
     dispatch.deliver_due(app)
     db.session.rollback()
-    assert db.session.execute(sa.text("SELECT name FROM guestbook_guest")).scalars().all() == [name]
-    assert db.session.execute(sa.text("SELECT version_num FROM guestbook_alembic_version")).scalar() == "0001"
+    assert db.session.execute(sa.text("SELECT name FROM visitbook_guest")).scalars().all() == [name]
+    assert db.session.execute(sa.text("SELECT version_num FROM visitbook_alembic_version")).scalar() == "0001"
     from inbox.plugin_host import migrate
 
     db.session.rollback()
-    migrate.to_base(discover.scan(app.config["INBOX"])["guestbook"])
-    assert "guestbook_guest" not in sa.inspect(db.engine).get_table_names()
+    migrate.to_base(discover.scan(app.config["INBOX"])["visitbook"])
+    assert "visitbook_guest" not in sa.inspect(db.engine).get_table_names()
 
 
 @pytest.mark.parametrize("deed", [

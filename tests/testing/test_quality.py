@@ -34,8 +34,7 @@ def test_a_new_plugin_is_bronze_and_told_what_silver_wants(desk: Desk) -> None:
     result = judge(desk, "medals1")
     assert result.tier == "bronze"
     assert result.missing["silver"] == [
-        "No test shows what happens when something fails (the fixtures faults and remote).",
-        "It keeps personal data and neither exports nor erases it (register_personal_data)."]
+        "No test shows what happens when something fails (the fixtures faults and remote)."]
     assert len(result.missing["gold"]) == 3
 
 
