@@ -221,7 +221,9 @@ def register_health_checks():
 """
 
 
-def test_register_health_checks_are_run_by_the_doctor(app, config: Config) -> None:
+def test_register_health_checks_are_run_by_the_doctor(
+        app, config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("INBOX_DATABASE_URL", config.database_url)  # as the process that asks for the checks found it
     with work_context(app):
         write_plugin(config.plugin_folder, "clock", CLOCK)
         lifecycle.activate("clock")
@@ -230,7 +232,9 @@ def test_register_health_checks_are_run_by_the_doctor(app, config: Config) -> No
     assert (found["Its time"].state, found["Its time"].words) == (WRONG, "The clock is late. Wind it.")
 
 
-def test_a_plugin_that_ends_the_process_does_not_end_the_doctor(app, config: Config) -> None:
+def test_a_plugin_that_ends_the_process_does_not_end_the_doctor(
+        app, config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("INBOX_DATABASE_URL", config.database_url)
     with work_context(app):
         write_plugin(config.plugin_folder, "bomb", "import os; os._exit(0)")
         with transaction() as current:
