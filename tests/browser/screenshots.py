@@ -28,6 +28,8 @@ from tests.support.browser import chromium
 from tests.support.program import ROOT, Program
 
 FOLDER = ROOT / "docs" / "screenshots"
+LOADED = """![...document.querySelectorAll('.skeleton')].some(
+    each => each.checkVisibility() && each.getBoundingClientRect().top < innerHeight)"""
 # Pictures in the READMEs of plugins: plugin, name, address.
 OF_PLUGINS = (("reports", "overview", "/x/reports/"), ("reports", "cards", "/views/unassigned"),
               ("sla", "service-level", "/x/sla/policies/1"), ("sla", "due-soon", "/views/sla.soon"))
@@ -36,6 +38,7 @@ OF_PLUGINS = (("reports", "overview", "/x/reports/"), ("reports", "cards", "/vie
 def take(page: Page, name: str, scheme: str, width: int, folder: Path) -> None:
     """One picture, called `ticket.png`, `ticket-dark.png`, `ticket-390.png` or `ticket-390-dark.png`."""
     settled(page)
+    page.wait_for_function(LOADED)
     parts = [name, "390" if width == 390 else "", "dark" if scheme == "dark" else ""]
     page.screenshot(path=folder / ("-".join(filter(None, parts)) + ".png"))
 
@@ -60,6 +63,7 @@ def demo_desk(browser: Browser, program: Program, folder: Path, scratch: Path) -
 def of_plugins(browser: Browser, program: Program, scratch: Path) -> None:
     """Pictures for the READMEs of plugins, into the folders of these."""
     with view(browser, 1440, "light", scratch / "session.json") as page:
+        choose_list(page, program, wide=False)
         for plugin, name, path in OF_PLUGINS:
             (PLUGINS / plugin / "screenshots").mkdir(exist_ok=True)
             page.goto(program.url + path)
