@@ -19,8 +19,7 @@ from tests.support.program import Program
 pytestmark = pytest.mark.once
 
 TUTORIAL = Path(__file__).parents[2] / "docs" / "tutorial" / "first-half-hour.md"
-SOON = 2.0 * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
-"""Seconds within which an open page shows a new message; longer only where others keep this machine busy."""
+SOON = 2.0  # seconds within which an open page of a machine that does nothing else shows a new message
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +48,11 @@ def desk(demo: Program) -> Iterator[Page]:
         yield page
 
 
+def patience() -> float:
+    """How much longer it may take while others, the rest of this suite among them, keep this machine busy."""
+    return 1.0 + os.getloadavg()[0] / (os.cpu_count() or 1)
+
+
 def customer_writes(demo: Program, number: int) -> float:
     """Run the tutorial's nth piece of Python; return when the message was accepted (time.monotonic)."""
     code = re.findall(r"<<'END'\n(.*?)^END$", TUTORIAL.read_text("utf-8"), re.M | re.S)[number]
@@ -61,7 +65,7 @@ def test_a_message_appears_in_the_open_list_within_two_seconds(demo: Program, de
     desk.wait_for_timeout(1000)  # the live stream opens after the page is drawn
     accepted = customer_writes(demo, 0)
     desk.get_by_text("The lamp is broken").first.wait_for()
-    assert time.monotonic() - accepted < SOON
+    assert time.monotonic() - accepted < SOON * patience()
 
 
 def test_the_answer_is_in_the_outbox_and_names_the_question(demo: Program, desk: Page) -> None:
@@ -85,7 +89,7 @@ def test_the_answer_is_in_the_outbox_and_names_the_question(demo: Program, desk:
 def test_her_answer_joins_the_same_open_ticket(demo: Program, desk: Page) -> None:
     accepted = customer_writes(demo, 1)
     desk.get_by_text("Thank you!").last.wait_for()
-    assert time.monotonic() - accepted < SOON
+    assert time.monotonic() - accepted < SOON * patience()
     expect(desk.get_by_text("the glass is broken").first).to_be_visible()
 
 
