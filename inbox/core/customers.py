@@ -107,9 +107,10 @@ def within_reach(query: sa.Select[Customer], agent: Agent) -> sa.Select[Customer
     or none at all yet."""
     if permissions.reach(agent) is None:
         return query
-    # Counted, not EXISTS: of two of those PostgreSQL makes lists of all tickets there are.
-    theirs = sa.select(sa.func.count()).select_from(Ticket).where(Ticket.customer_id == Customer.id)
-    return query.where(sa.or_(permissions.visible(theirs, agent).scalar_subquery() > 0, theirs.scalar_subquery() == 0))
+    # One row looked up, not EXISTS: of two of those PostgreSQL makes lists of all tickets there are.
+    theirs = sa.select(Ticket.id).where(Ticket.customer_id == Customer.id).limit(1)
+    return query.where(sa.or_(permissions.visible(theirs, agent).scalar_subquery().is_not(None),
+                              theirs.scalar_subquery().is_(None)))
 
 
 def page(agent: Agent, *, q: str = "", after: int | None = None, limit: int = 50) -> tuple[list[Customer], int | None]:

@@ -209,5 +209,3 @@ def _placeholders(ticket: Ticket) -> dict[str, str]:
     name = ticket.customer.name
     return {"customer.name": name, "customer.first_name": name.split()[0] if name else "",
             "ticket.number": str(ticket.number), "ticket.subject": ticket.subject, "agent.name": me().name}
-
-

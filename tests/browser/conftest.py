@@ -5,10 +5,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.screens import running, sign_in, view
 from tests.support.program import Program
+
+expect.set_options(timeout=20_000)  # milliseconds: beside the other half of the suite a page takes its time
 
 
 @pytest.fixture(scope="module")

@@ -86,11 +86,15 @@ def ticket_path(page: Page, program: Program) -> str:
     return f"/tickets/{number[1]}?in=open"
 
 
-def switch(page: Page, program: Program, title: str, *, on: bool) -> None:
-    """Switch a plugin on or off on the plugins page."""
-    page.goto(f"{program.url}/settings/plugins")
-    page.get_by_role("switch", name=title).click()
-    expect(page.get_by_role("switch", name=title)).to_have_attribute("aria-checked", "true" if on else "false")
+def switch_off_and_on(page: Page, program: Program, title: str, path: str) -> None:
+    """Deactivate a plugin and activate it again on the plugins page; its page at `path` is gone meanwhile."""
+    for on in (False, True):
+        page.goto(f"{program.url}/settings/plugins")
+        page.get_by_role("switch", name=title).click()
+        expect(page.get_by_role("switch", name=title)).to_have_attribute("aria-checked", "true" if on else "false")
+        if not on:
+            answer = page.goto(program.url + path)
+            assert answer is not None and answer.status == 404
 
 
 def choose_list(page: Page, program: Program, wide: bool) -> None:

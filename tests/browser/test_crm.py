@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.screens import switch
+from tests.browser.screens import switch_off_and_on
 from tests.support.program import Program
 
 pytestmark = pytest.mark.once
@@ -13,9 +13,7 @@ CSV = "Mail;Name;Level\nnew.shop@skein.example;Skein Shop;Gold\nno address;Nobod
 
 
 def test_crm_from_activation_to_use(program: Program, desk: Page, tmp_path: Path) -> None:
-    switch(desk, program, "Customers and organisations", on=False)
-    assert desk.goto(f"{program.url}/x/crm/organisations").status == 404
-    switch(desk, program, "Customers and organisations", on=True)
+    switch_off_and_on(desk, program, "Customers and organisations", "/x/crm/organisations")
 
     desk.goto(f"{program.url}/search?q=segment:vip")
     expect(desk.locator("#rows .tickets li")).to_have_count(3)

@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.screens import switch, ticket_path, view
+from tests.browser.screens import switch_off_and_on, ticket_path, view
 from tests.support.program import Program
 
 pytestmark = pytest.mark.once
@@ -13,11 +13,7 @@ TEXT = "A skein of Lysefjord holds 230 metres.\n\n## By weight\n\nOne hundred gr
 
 
 def test_kb_from_activation_to_an_answer_with_an_article(program: Program, desk: Page, browser: Browser) -> None:
-    expect.set_options(timeout=20_000)
-    desk.set_default_timeout(20_000)
-    switch(desk, program, "Knowledge base", on=False)
-    assert desk.goto(f"{program.url}/help/").status == 404
-    switch(desk, program, "Knowledge base", on=True)
+    switch_off_and_on(desk, program, "Knowledge base", "/help/")
 
     desk.goto(f"{program.url}/x/kb/?lang=en")
     desk.get_by_role("link", name="New article").click()

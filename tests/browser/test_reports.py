@@ -5,18 +5,14 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.screens import switch
+from tests.browser.screens import switch_off_and_on
 from tests.support.program import Program
 
 pytestmark = pytest.mark.once
 
 
 def test_reports_from_activation_to_a_ticket_and_a_mail_every_monday(program: Program, desk: Page) -> None:
-    expect.set_options(timeout=20_000)
-    desk.set_default_timeout(20_000)
-    switch(desk, program, "Reports", on=False)
-    assert desk.goto(f"{program.url}/x/reports/").status == 404
-    switch(desk, program, "Reports", on=True)
+    switch_off_and_on(desk, program, "Reports", "/x/reports/")
 
     # Figures where a ticket will stand; one leads to the pages behind it.
     desk.goto(f"{program.url}/views/unassigned")

@@ -7,7 +7,7 @@ from email.message import EmailMessage
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.screens import switch
+from tests.browser.screens import switch_off_and_on
 from tests.support.program import Program
 
 pytestmark = pytest.mark.once
@@ -34,11 +34,7 @@ def when_told(desk: Page, place: Locator, words: str) -> None:
 
 
 def test_sla_from_activation_to_a_promise_kept(program: Program, desk: Page) -> None:
-    expect.set_options(timeout=20_000)
-    desk.set_default_timeout(20_000)
-    switch(desk, program, "Service levels", on=False)
-    assert desk.goto(f"{program.url}/x/sla/").status == 404
-    switch(desk, program, "Service levels", on=True)
+    switch_off_and_on(desk, program, "Service levels", "/x/sla/")
 
     # What is due is counted on the front page, and listed.
     desk.goto(f"{program.url}/views/unassigned")

@@ -13,8 +13,6 @@ pytestmark = pytest.mark.once
 
 
 def test_from_activation_to_a_refund(program: Program, desk: Page) -> None:
-    expect.set_options(timeout=20_000)
-    desk.set_default_timeout(20_000)
     # Switched off and on again: the page of the plugin does it, and the settings have their line again.
     desk.goto(f"{program.url}/settings/plugins/woocommerce")
     for count in (0, 1):

@@ -19,18 +19,11 @@ ALL_DAY = {"zone": "UTC", "week": [[[0, 1440]]] * 7, "holidays": []}
 
 
 @pytest.fixture
-def sla(activate: Any, frozen_time: Any) -> Any:
+def sla(activate: Any, frozen_time: Any, standard: Any) -> Any:
     """The plugin, active, with one policy for all tickets: four hours to answer, a day to solve."""
     activate("sla")
     frozen_time.set(MONDAY)
-    with transaction() as current:
-        calendar = SlaCalendar(name="Always", definition=ALL_DAY)
-        current.add(calendar)
-        current.flush()
-        policy = SlaPolicy(name="Standard", calendar_id=calendar.id, first_reply=240, next_reply=120, resolution=1440,
-                           warn=30, notify=True)
-        current.add(policy)
-    return policy
+    return standard(ALL_DAY, first_reply=240, next_reply=120, resolution=1440, warn=30, notify=True)
 
 
 def clocks(ticket: Ticket) -> dict[str, SlaTarget]:

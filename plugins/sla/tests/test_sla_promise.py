@@ -19,17 +19,11 @@ SYSTEM = Actor.system("test")
 
 
 @pytest.fixture
-def sla(activate: Any, frozen_time: Any) -> Any:
+def sla(activate: Any, frozen_time: Any, standard: Any) -> Any:
     """The plugin, with a promise of four hours in the working hours of an office in Oslo."""
     activate("sla")
     frozen_time.set(FRIDAY)
-    with transaction() as current:
-        calendar = SlaCalendar(name="Office", definition=OFFICE)
-        current.add(calendar)
-        current.flush()
-        policy = SlaPolicy(name="Standard", calendar_id=calendar.id, first_reply=240, next_reply=90)
-        current.add(policy)
-    return policy
+    return standard(OFFICE, first_reply=240, next_reply=90)
 
 
 @pytest.fixture
