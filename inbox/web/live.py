@@ -74,7 +74,8 @@ class Hub:
             if len(self._streams) >= self._allowance:
                 return None
             if not self._streams:  # nobody was told of what came meanwhile, and the new stream looks at everything
-                self._last, self._seen = session().scalar(sa.select(sa.func.max(Event.id))) or 0, set()
+                self._seen = set(session().scalars(sa.select(Event.id).order_by(Event.id.desc()).limit(OVERLAP)))
+                self._last = max(self._seen, default=0)
                 self._last_notification = session().scalar(sa.select(sa.func.max(Notification.id))) or 0
             self._streams.add(stream)
             if self._watcher is None:

@@ -77,10 +77,10 @@ def test_who_loses_sight_of_a_ticket_is_told_once_to_drop_it(hub: live.Hub, kari
 
 def test_what_happened_while_nobody_listened_is_not_told_again(hub: live.Hub, kari: Agent, support: Department) -> None:
     hub.close(hub.open(kari))
-    ticket = make_ticket(department=support)
+    make_message(make_ticket(department=support), "then")
     time.sleep(0.3)  # the watcher has seen the commits by now
     stream = hub.open(kari)
-    make_message(ticket, "now")
+    ticket = make_ticket(department=support)
     assert told(stream) == {ticket.number}
     assert told(stream, 0.3) == set()
 
