@@ -23,6 +23,7 @@ from inbox.core import (
     tickets,
 )
 from inbox.core.automatic import auto_reply_words, me, record, spend, why_not_answer
+from inbox.core.circuits import is_held_back
 from inbox.core.errors import CoreError, Invalid, NotAllowed, NotFound
 from inbox.core.events import Actor
 from inbox.core.messages import Body
@@ -152,6 +153,7 @@ __all__ = [
     "hookspecs",
     "hours",
     "http",
+    "is_held_back",
     "may",
     "me",
     "messages",

@@ -38,8 +38,8 @@ METHODS = [("demo/**", "ignore"), ("migrations/**", "ignore"), ("scaffold/**", "
 # "The message is empty.", "{1} cannot be reached on port {2}: {3}", "{1} It was not installed."
 _SENTENCE = re.compile(r"(?:[A-Z]|\{\d\} [A-Za-z])[^\n]* [^\n]*(?:[.?]|: \{\d\}|\(\{\d\}\))\Z")
 # Files whose sentences ("The message is empty.") are kept in the database and translated when they are shown.
-SPOKEN = ("builtin/auto_reply.py", "colors.py", "core/errors.py", "core/plugin_settings.py", "core/settings.py",
-          "core/fields.py", "mail/catcher.py", "mail/charsets.py", "mail/deliver.py",
+SPOKEN = ("builtin/auto_reply.py", "colors.py", "core/circuits.py", "core/errors.py", "core/plugin_settings.py",
+          "core/settings.py", "core/fields.py", "mail/catcher.py", "mail/charsets.py", "mail/deliver.py",
           "mail/headers.py", "mail/imap.py", "mail/imap_client.py", "mail/parse.py", "mail/parts.py", "mail/receive.py",
           "mail/repair.py", "mail/smtp_client.py", "plugin_host/archive.py", "plugin_host/bring.py",
           "plugin_host/discover.py", "plugin_host/faults.py", "plugin_host/lifecycle.py", "plugin_host/manifest.py",

@@ -5,7 +5,6 @@ Off until `auto_reply.on` is set, for the site or for one mailbox.
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,19 +18,18 @@ from inbox.toolkit import (
     Ticket,
     auto_reply_words,
     hookimpl,
+    is_held_back,
     may,
     me,
     messages,
     placeholders,
     settings,
-    spend,
     transaction,
     why_not_answer,
     words_for,
 )
 
 TITLE = "Automatic answer"
-PER_ADDRESS, WITHIN = 5, dt.timedelta(days=1)
 TEXT = """Hello {name},
 
 thank you for your message. We have it under number {number} and answer as soon as we can.
@@ -78,7 +76,7 @@ def ticket_created(ticket: Ticket, message: Message) -> None:
         if any(each.is_automatic and each.kind == "reply" for each in messages.thread(ticket)):
             return  # told of the same event before
         to = messages.recipients_for_reply(ticket)
-        if to and spend(f"auto_reply:{to[0].address.lower()}", PER_ADDRESS, WITHIN):
+        if to and not is_held_back(to[0].address, ticket):
             messages.reply(ticket, body, by=me(), to=to[:1], automatic=True)
 
 

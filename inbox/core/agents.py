@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerifyMismatchError
 
-from inbox.core import events, permissions, queue, settings
+from inbox.core import circuits, events, permissions, settings
 from inbox.core.customers import is_address, normalise_address
 from inbox.core.errors import Invalid, NotAllowed, NotFound, RateLimited
 from inbox.core.events import Actor
@@ -300,10 +300,9 @@ def request_password_reset(email: str, link: str, remote: str = "") -> None:
     with transaction():
         token = _one_time("reset", RESET_LIFE, agent)
         desk = settings.get("desk.name")
-        queue.enqueue("mail.system", {
-            "to": agent.email, "subject": f"{desk}: a new password",
-            "text": f"Hello {agent.name},\n\nopen this address within an hour to choose a new password:\n\n"
-                    f"{link.format(token=token)}\n\nIf you did not ask for it, nothing has changed.\n"})
+        circuits.post(agent.email, f"{desk}: a new password",
+                      f"Hello {agent.name},\n\nopen this address within an hour to choose a new password:\n\n"
+                      f"{link.format(token=token)}\n\nIf you did not ask for it, nothing has changed.\n")
 
 
 def invite(agent: Agent, link: str, *, by: Actor) -> None:
@@ -319,10 +318,9 @@ def invite(agent: Agent, link: str, *, by: Actor) -> None:
     with transaction():
         token = _one_time("reset", INVITATION_LIFE, agent)
         desk = settings.get("desk.name")
-        queue.enqueue("mail.system", {
-            "to": agent.email, "subject": f"{desk}: choose your password",
-            "text": f"Hello {agent.name},\n\nyou have an account at {desk}. Open this address within three days to "
-                    f"choose a password:\n\n{link.format(token=token)}\n"})
+        circuits.post(agent.email, f"{desk}: choose your password",
+                      f"Hello {agent.name},\n\nyou have an account at {desk}. Open this address within three days to "
+                      f"choose a password:\n\n{link.format(token=token)}\n")
 
 
 def reset_agent(token: str) -> Agent | None:

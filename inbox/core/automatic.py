@@ -43,7 +43,7 @@ def spend(budget: str, limit: int, within: dt.timedelta) -> bool:
     `budget` says what it is for and for whom, e.g. `auto_reply:somebody@example.com`. Counted in the database, so
     right with any number of processes.
     """
-    key = f"budget:{hashlib.sha256(budget.encode()).hexdigest()[:40]}"
+    key = _key(budget)
     with transaction() as current:
         used = session().scalar(sa.select(sa.func.count()).select_from(Attempt).where(
             Attempt.key == key, Attempt.at > utcnow() - within)) or 0
@@ -51,6 +51,16 @@ def spend(budget: str, limit: int, within: dt.timedelta) -> bool:
             return False
         current.add(Attempt(key=key))
         return True
+
+
+def give_back(budget: str) -> None:
+    """Fill a budget again. Inside a transaction."""
+    session().execute(sa.delete(Attempt).where(Attempt.key == _key(budget))
+                      .execution_options(synchronize_session=False))
+
+
+def _key(budget: str) -> str:
+    return f"budget:{hashlib.sha256(budget.encode()).hexdigest()[:40]}"
 
 
 def why_not_answer(message: Message) -> str | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlalchemy.orm import joinedload
 
-from inbox.core import customers, events, permissions, queue, search, tickets
+from inbox.core import circuits, customers, events, permissions, queue, search, tickets
 from inbox.core.attachments import StoredFile
 from inbox.core.errors import Invalid, NotFound
 from inbox.core.events import Actor
@@ -112,7 +112,8 @@ def reply(ticket: Ticket, body: Body, *, by: Actor, to: Sequence[Address] | None
 
     `to` holds every recipient with its role; None means `recipients_for_reply`. `status` is set after sending
     ("send and close"). With `draft`, that row becomes the reply and brings its files. An unassigned ticket goes to
-    the agent who answers. Raises Invalid (no recipient, empty text), NotFound, NotAllowed.
+    the agent who answers. What no agent writes counts against the budgets of automatic mail; beyond them it is stored
+    as failed, with the reason, for a person to send. Raises Invalid (no recipient, empty text), NotFound, NotAllowed.
     """
     permissions.require(by, "reply", ticket)
     return _send(ticket, "reply", body, by=by, to=recipients_for_reply(ticket) if to is None else to, files=files,
@@ -141,19 +142,23 @@ def _send(ticket: Ticket, kind: str, body: Body, *, by: Actor, to: Sequence[Addr
     recipients = check_recipients(to)
     folded = search.text_of(ticket.subject, body.text, *(each.address for each in recipients))
     with transaction():
-        message = _store(ticket, kind, body, by=by, files=files, draft=draft, state="queued")
-        message.is_automatic = automatic
+        by_machine = automatic or by.agent is None
+        held = circuits.hold_back([each.address for each in recipients], ticket_id=ticket.id,
+                                  answers=circuits.newest_words(ticket)) if by_machine else None
+        message = _store(ticket, kind, body, by=by, files=files, draft=draft, state="failed" if held else "queued")
+        message.is_automatic, message.error = automatic, held
         message.send_after = utcnow()
         message.recipients = [
-            Recipient(message_kind=kind, role=each.role, name=each.name, address=each.address, state="queued")
-            for each in recipients]
+            Recipient(message_kind=kind, role=each.role, name=each.name, address=each.address, error=held,
+                      state=message.state) for each in recipients]
         search.index(message.id, folded)
-        if kind == "reply" and not automatic:
+        if kind == "reply" and not automatic and not held:
             _answered(ticket, message, by)
         session().flush()
-        queue.enqueue("mail.send", {"message": message.id}, key=f"send:{message.id}")
-        events.record("reply_queued", by=by, ticket=ticket, message=message,
-                      to=[each.address for each in recipients])
+        if not held:
+            queue.enqueue("mail.send", {"message": message.id}, key=f"send:{message.id}")
+            events.record("reply_queued", by=by, ticket=ticket, message=message,
+                          to=[each.address for each in recipients])
         if status is not None:
             tickets.set_status(ticket, status, by=by)
         return message

@@ -9,15 +9,13 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from inbox.core import permissions, queue
-from inbox.core.automatic import spend
+from inbox.core import circuits, permissions
 from inbox.core.models import Agent, Event, Mailbox, Membership, Notification, Ticket
 from inbox.db import current_config, fixed, session, transaction, utcnow
 from inbox.plugin_host import call
 from inbox.plugin_host.items import NotificationType
 
 log = logging.getLogger(__name__)
-LIMIT, WITHIN = 60, dt.timedelta(hours=1)  # mails to one agent
 WAYS = ("app", "mail")
 COUNTED = 100  # unread ones are not counted beyond
 
@@ -93,21 +91,21 @@ def notify(event: Event, kind: str, *, letters: Iterable[Letter], ticket: Ticket
                 current.add(Notification(event_id=event_id, agent_id=number, way=way, kind=kind,
                                          ticket_id=ticket_id, title=each.subject[:500], path=path))
                 if way == "mail":
-                    count += _mail(event_id, number, mail)
+                    count += _mail(event_id, number, mail, ticket_id)
     return count
 
 
-def _mail(event_id: int, agent_id: int, mail: dict[str, str]) -> int:
-    if not spend(f"notify:{agent_id}", LIMIT, WITHIN):
-        log.warning("Agent %s was sent %s mails within an hour; event %s is not mailed.", agent_id, LIMIT, event_id)
-        return 0
-    queue.enqueue("mail.system", mail, key=f"notify:{event_id}:{agent_id}")
-    return 1
+def _mail(event_id: int, agent_id: int, mail: dict[str, str], ticket_id: int | None) -> int:
+    sent = circuits.post(mail["to"], mail["subject"], mail["text"], name=mail["name"],
+                         key=f"notify:{event_id}:{agent_id}", ticket_id=ticket_id)
+    if not sent:
+        log.warning("Event %s is not mailed to agent %s: there were too many mails.", event_id, agent_id)
+    return int(sent)
 
 
 def mail(agent: Agent, subject: str, text: str, *, key: str) -> None:
     """Mail an agent something that no event stands behind (a report). Inside a transaction; `key` keeps it single."""
-    queue.enqueue("mail.system", {"to": agent.email, "name": agent.name, "subject": subject, "text": text}, key=key)
+    circuits.post(agent.email, subject, text, name=agent.name, key=key)
 
 
 def _concerns(agent: Agent, event: Event, ticket: Ticket | None) -> bool:

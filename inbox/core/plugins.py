@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import sqlalchemy as sa
 
-from inbox.core import events, permissions, queue, settings, words
+from inbox.core import circuits, events, permissions, settings, words
 from inbox.core.events import Actor
 from inbox.core.models import Agent, Delivery, Mailbox
 from inbox.db import current_config, session
@@ -38,8 +38,7 @@ def paused(name: str, reason: str) -> None:
     for agent in session().scalars(sa.select(Agent).where(Agent.is_active).order_by(Agent.id)):
         if permissions.may(agent, "manage_plugins") and agent.email not in ours:
             subject, text = _told(agent, name, reason)
-            queue.enqueue("mail.system", {"to": agent.email, "name": agent.name, "subject": subject, "text": text},
-                          key=f"paused:{event.id}:{agent.id}")
+            circuits.post(agent.email, subject, text, name=agent.name, key=f"paused:{event.id}:{agent.id}")
 
 
 def _told(agent: Agent, name: str, reason: str) -> tuple[str, str]:

@@ -72,6 +72,10 @@ def _days(value: int) -> str | None:
     return None if 1 <= value <= 36500 else "Give a number of days, at least one."
 
 
+def _count(value: int) -> str | None:
+    return None if 1 <= value <= 100_000 else "Give a number from 1 to 100000."
+
+
 def _date(value: str) -> str | None:
     try:
         dt.date.fromisoformat(value or "2000-01-01")
@@ -86,6 +90,13 @@ DECLARED: dict[str, Own] = {each.key: each for each in (
     Own("desk.time_zone", str, "UTC", _zone),
     Own("mail.quote", bool, True),  # the customer's last message below our answers
     Own("mail.start", str, "", _date),  # older mail stays in the account; empty: all of it is fetched
+    Own("mail.trusted_servers", str, ""),  # whose verdicts count: see inbox.mail.verdicts
+    Own("automatic.per_address", int, 10, _count),  # automatic mails to one customer in a day
+    Own("automatic.per_ticket", int, 10, _count),  # … in a day
+    Own("automatic.per_content", int, 10, _count),  # … that answer the same text, in an hour
+    Own("automatic.per_hour", int, 200, _count),  # … to all customers
+    Own("automatic.notices_per_agent", int, 60, _count),  # notifications by mail in an hour
+    Own("automatic.notices_per_hour", int, 2000, _count),
     Own("keep.trash_days", int, 30, _days),
     Own("keep.job_days", int, 7, _days),
     Own("keep.fault_days", int, 90, _days),

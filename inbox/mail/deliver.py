@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import OperationalError
 
 from inbox import secrets
-from inbox.core import attachments, messages, sending
+from inbox.core import attachments, circuits, messages, sending
 from inbox.core.errors import CoreError
 from inbox.core.models import Department, Mailbox, Message, Recipient, Reference, SendAttempt, Ticket
 from inbox.db import session, utcnow
@@ -54,7 +54,8 @@ def system_job(args: dict[str, Any]) -> None:
 
 @handler("mail.sweep", every=dt.timedelta(minutes=10))
 def sweep_job(args: dict[str, Any]) -> None:
-    """Job: find messages whose own job was lost, and queue them again."""
+    """Job: find messages whose own job was lost, and queue them again; close circuits whose time is over."""
+    circuits.close_due()
     for message_pk in sending.forgotten(utcnow() - FORGOTTEN):
         log.warning("Message %s waited for more than an hour without being sent; it is queued again.", message_pk)
         sending.send_again(message_pk)
@@ -189,7 +190,7 @@ def letter_for(message: Message, mailbox: Mailbox) -> compose.Letter:
         references=compose.references(_references(answered), in_reply_to) if answered and in_reply_to else (),
         signature="" if message.is_automatic else department.signature.strip() or name,
         quote=quote.for_message(message, parent, ticket), files=_files(message),
-        automatic="auto-replied" if message.is_automatic else "")
+        automatic="auto-replied" if message.is_automatic or message.author_kind == "system" else "")
 
 
 def _addresses(recipients: Sequence[Recipient], role: str) -> list[tuple[str, str]]:

@@ -5,7 +5,7 @@ import sqlalchemy as sa
 from flask import Flask
 from sqlalchemy.orm import Session
 
-from inbox.core import agents, events, messages, notifications, tickets
+from inbox.core import agents, events, messages, notifications, settings, tickets
 from inbox.core.events import Actor
 from inbox.core.messages import Body
 from inbox.core.models import Agent, Department, Event, Job, Notification, Ticket
@@ -163,8 +163,8 @@ def test_an_agent_whose_address_is_a_mailbox_of_ours_is_not_mailed(app, session,
     assert mails(app, session) == []
 
 
-def test_a_flood_is_not_passed_on(app, session, department, ada, monkeypatch) -> None:
-    monkeypatch.setattr(notifications, "LIMIT", 3)
+def test_a_flood_is_not_passed_on(app, session, department, ada) -> None:
+    settings.put("automatic.notices_per_agent", 3, by=Actor.system("test"))
     for _ in range(5):
         make_ticket("Printer", department=department)
     assert len(mails(app, session)) == 3

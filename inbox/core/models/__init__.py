@@ -1,6 +1,7 @@
 """The tables, one family a file: columns, relations, predicates. No commits, no hooks."""
 
 from inbox.core.models.fields import CustomerField, CustomerFieldValue, FieldColumns, ValueColumns
+from inbox.core.models.guards import Circuit, SenderRule
 from inbox.core.models.mail import FATES, CaughtMail, Ledger, Mailbox, Tombstone
 from inbox.core.models.messages import (
     KINDS,
@@ -46,9 +47,9 @@ from inbox.core.models.tickets import (
 
 __all__ = [
     "FATES", "KINDS", "PRIORITIES", "SHELVES", "STATES", "STATUSES",
-    "Agent", "ApiToken", "Attachment", "Attempt", "CaughtMail", "Counter", "Customer", "CustomerAddress",
+    "Agent", "ApiToken", "Attachment", "Attempt", "CaughtMail", "Circuit", "Counter", "Customer", "CustomerAddress",
     "CustomerField", "CustomerFieldValue", "Delivery", "Department", "Event", "FieldColumns", "Heartbeat",
     "IdempotentAnswer", "Job", "Ledger", "Mailbox", "Membership", "Message", "Notification", "OneTimeToken",
-    "Recipient", "Reference", "Role", "SavedReply", "SendAttempt", "SettingValue", "Tag", "Ticket", "TicketSeen",
-    "TicketTag", "Tombstone", "ValueColumns", "View",
+    "Recipient", "Reference", "Role", "SavedReply", "SendAttempt", "SenderRule", "SettingValue", "Tag", "Ticket",
+    "TicketSeen", "TicketTag", "Tombstone", "ValueColumns", "View",
 ]

@@ -29,6 +29,8 @@ class Mailbox(Model):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     address: Mapped[str] = mapped_column(sa.Text, unique=True)  # normalised
+    aliases: Mapped[list[str]] = mapped_column(sa.JSON, default=list, server_default="[]")  # normalised
+    takes_all: Mapped[bool] = mapped_column(default=False, server_default=sa.false())  # of its domain: a catch-all
     name: Mapped[str] = mapped_column(sa.Text, default="")
     department_id: Mapped[int] = mapped_column(sa.ForeignKey("department.id"), index=True)
     is_active: Mapped[bool] = mapped_column(default=True)

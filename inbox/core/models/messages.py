@@ -100,6 +100,7 @@ class Recipient(Model):
     address: Mapped[str] = mapped_column(sa.Text)
     state: Mapped[str] = mapped_column(sa.String(10), default="queued")  # queued, sent, failed, bounced, unknown
     error: Mapped[str | None] = mapped_column(sa.Text)
+    bounce: Mapped[str | None] = mapped_column(sa.String(10))  # what a report said: hard, soft, full, blocked
 
 
 class Attachment(Model):

@@ -1,0 +1,79 @@
+"""Spam and loops on the screen: what is held back, the budgets, the senders."""
+
+import pytest
+from flask import Flask
+from sqlalchemy.orm import Session
+
+from inbox.core import circuits, senders, settings
+from inbox.core.errors import Invalid, NotAllowed
+from inbox.core.events import Actor
+from inbox.testing.factories import make_agent
+from tests.web.browse import Visitor
+
+PAGE = "/settings/guards"
+SYSTEM = Actor.system("test")
+
+
+@pytest.fixture
+def admin(app: Flask, session: Session) -> Visitor:
+    return Visitor(app).sign_in(make_agent("Ada", role="admin"))
+
+
+def trip() -> None:
+    settings.put("automatic.per_address", 1, by=SYSTEM)
+    for _ in range(3):
+        circuits.hold_back(["robot@example.net"])
+
+
+def test_a_banner_tells_admins_on_every_page_and_nobody_else(app: Flask, admin: Visitor) -> None:
+    agent = Visitor(app).sign_in(make_agent("Kari"))
+    assert PAGE not in admin.get("/views/all").text
+    trip()
+    assert "Automatic mail is held back" in admin.get("/views/all").text
+    assert "Automatic mail is held back" in admin.get("/settings/tags").text
+    assert "held back" not in agent.get("/views/all").text
+    assert "More than 1 within 24 hours; 2 held back." in admin.get(PAGE).text
+
+
+def test_an_admin_lets_it_go_out_again(admin: Visitor) -> None:
+    trip()
+    (circuit,) = circuits.all_open()
+    admin.post(f"{PAGE}/circuits/{circuit.id}/close", page=PAGE)
+    assert "held back" not in admin.get("/views/all").text
+    assert circuits.hold_back(["robot@example.net"]) is None
+
+
+def test_budgets_are_numbers(admin: Visitor) -> None:
+    values = {"mail.trusted_servers": "mx.example.com"} | {key: "7" for key in settings.DECLARED
+                                                          if key.startswith("automatic.")}
+    admin.post(PAGE, values)
+    assert settings.get("automatic.per_ticket") == 7 and settings.get("mail.trusted_servers") == "mx.example.com"
+    answer = admin.post(PAGE, values | {"automatic.per_hour": "none"})
+    assert answer.status_code == 422 and settings.get("automatic.per_hour") == 7
+
+
+def test_senders_are_put_on_the_lists_and_taken_off(admin: Visitor) -> None:
+    admin.post(f"{PAGE}/senders", {"sender": "Bad.Example", "verdict": "block"}, page=PAGE)
+    admin.post(f"{PAGE}/senders", {"sender": "Kari <KARI@bad.example>", "verdict": "allow"}, page=PAGE)
+    assert [(each.sender, each.verdict) for each in senders.rules()] == [
+        ("@bad.example", "block"), ("kari@bad.example", "allow")]
+    assert senders.verdict_of("kari@bad.example") == ("allow", "kari@bad.example")
+    assert senders.verdict_of("Ola@mail.bad.example") == ("block", "@bad.example")
+    assert senders.verdict_of("ola@notbad.example") is None
+    admin.post(f"{PAGE}/senders/{senders.rules()[0].id}/forget", page=PAGE)
+    assert senders.verdict_of("ola@bad.example") is None
+
+
+@pytest.mark.parametrize("typed", ["", "@", "somebody", "two words@example.com", "@localhost"])
+def test_what_is_no_sender_is_refused(admin: Visitor, typed: str) -> None:
+    answer = admin.post(f"{PAGE}/senders", {"sender": typed, "verdict": "block"}, page=PAGE)
+    assert answer.status_code == 422 and "name@example.com or example.com" in answer.text
+    with pytest.raises(Invalid):
+        senders.decide(typed, "block", by=SYSTEM)
+
+
+def test_an_agent_decides_about_an_address_and_not_about_a_domain(session: Session) -> None:
+    by = Actor.of(make_agent("Kari"))
+    assert senders.decide("ola@example.com", "allow", by=by).verdict == "allow"
+    with pytest.raises(NotAllowed):
+        senders.decide("example.com", "block", by=by)
