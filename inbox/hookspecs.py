@@ -289,6 +289,11 @@ def customer_merged(customer, merged_customer_id, event):  # type: ignore[no-unt
 
 
 @event(since="0.1")
+def customer_merge_undone(customer, restored_customer_id, event):  # type: ignore[no-untyped-def]
+    """A merge was undone: what `restored_customer_id` brought along does not belong to `customer` any more."""
+
+
+@event(since="0.1")
 def event_recorded(event):  # type: ignore[no-untyped-def]
     """Anything happened: every event, those of plugins included."""
 

@@ -9,7 +9,7 @@ from contextlib import suppress
 
 import sqlalchemy as sa
 
-from inbox.core import events, fields, permissions
+from inbox.core import events, permissions
 from inbox.core.errors import Invalid, NotFound
 from inbox.core.events import Actor
 from inbox.core.models import Agent, Customer, CustomerAddress, Message, Ticket
@@ -138,33 +138,6 @@ def rename(customer: Customer, name: str, *, by: Actor) -> None:
     with transaction():
         customer.name = name.strip()[:200]
         events.record("customer_changed", by=by, customer=customer.id)
-
-
-def merge(customer: Customer, into: Customer, *, by: Actor) -> None:
-    """Make one customer out of two: everything of `customer` belongs to `into` from now on; a redirect stays.
-
-    Raises Invalid when they are one already, NotFound, NotAllowed.
-    """
-    permissions.require(by, "change", customer)
-    permissions.require(by, "change", into)
-    old, new = customer.id, into.id
-    with transaction() as current:
-        lost, kept = current.get_one(Customer, old), current.get_one(Customer, new)
-        if old == new or lost.merged_into_id is not None or kept.merged_into_id is not None:
-            raise Invalid("customer", "These two are one customer already.")
-        tickets = list(current.scalars(sa.select(Ticket.id).where(Ticket.customer_id == old)))
-        addresses = [each.id for each in lost.addresses]
-        for table in (Ticket, Message, CustomerAddress):
-            current.execute(sa.update(table).where(table.customer_id == old).values(customer_id=new)
-                            .execution_options(synchronize_session=False))
-        fields.of_customers.inherit(old, new)
-        lost.merged_into_id = new
-        kept.name, kept.locale = kept.name or lost.name, kept.locale or lost.locale
-        kept.time_zone, kept.created_at = kept.time_zone or lost.time_zone, min(kept.created_at, lost.created_at)
-        events.record("customer_merged", by=by, customer=new, merged_customer_id=old, tickets=tickets,
-                      addresses=addresses)
-        current.flush()
-        current.expire_all()
 
 
 def history(customer: Customer, agent: Agent, *, before: dt.datetime | None = None,

@@ -41,6 +41,7 @@ KINDS: dict[str, str] = {
     "customer_created": "Somebody wrote for the first time.",
     "customer_changed": "A customer's name or fields were changed.",
     "customer_merged": "Two customers turned out to be one.",
+    "customer_merge_undone": "A customer who had been merged is one of their own again.",
     "customer_erased": "Everything about a customer was deleted.",
     "agent_created": "An agent joined.",
     "agent_changed": "An agent's role, departments or password changed.",

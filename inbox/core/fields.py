@@ -185,6 +185,19 @@ class Fields(Generic[F]):
         session().execute(sa.delete(self.values).where(self._owner == from_id)
                           .execution_options(synchronize_session=False))
 
+    def written_down(self, owner_id: int) -> list[dict[str, Any]]:
+        """What an owner has, as plain values that `bring_back` understands."""
+        rows = session().scalars(sa.select(self.values).where(self._owner == owner_id).order_by(self.values.id))
+        return [{"field_id": each.field_id, "text": each.text, "amount": each.amount, "currency": each.currency,
+                 "day": each.day.isoformat() if each.day else None} for each in rows]
+
+    def bring_back(self, owner_id: int, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Give an owner what was written down, except in fields that are gone. In a transaction."""
+        known = {each.id for each in self.all()}  # type: ignore[attr-defined]
+        session().add_all(self.values(**{**from_plain(row), self._owner_name: owner_id})
+                          for row in rows if row["field_id"] in known)
+        session().flush()
+
     def having(self, field: F, test: str, typed: str) -> sa.Select[int]:
         """A select of the ids of owners whose value is, contains, is at least or at most, or is there (`is`,
         `contains`, `min`, `max`, `set`). Raises Invalid for what cannot be compared."""
@@ -226,6 +239,11 @@ def _value(type: str, row: Any) -> Any:
 def _decimal(amount: int) -> Decimal:
     found = Decimal(amount) / SCALE
     return found.quantize(Decimal(1)) if found == found.to_integral() else found.normalize()
+
+
+def from_plain(row: Mapping[str, Any]) -> dict[str, Any]:
+    """What `written_down` made of a row, as its columns again."""
+    return {**row, "day": dt.date.fromisoformat(row["day"]) if row["day"] else None}
 
 
 def as_typed(type: str, rows: Sequence[Mapping[str, Any]]) -> str:

@@ -8,10 +8,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from inbox.core import events, fields, permissions, purge
+from inbox.core import events, fields, merges, permissions, purge
 from inbox.core.errors import CoreError
 from inbox.core.events import Actor
-from inbox.core.models import Customer, CustomerAddress, CustomerFieldValue, Message, Ticket
+from inbox.core.models import Customer, CustomerAddress, CustomerFieldValue, CustomerMerge, Message, Ticket
 from inbox.db import session, transaction
 from inbox.plugin_host import call
 
@@ -25,6 +25,7 @@ def export(customer: Customer, *, by: Actor) -> dict[str, Any]:
         "name": customer.name, "customer_since": customer.created_at.isoformat(),
         "addresses": [{"kind": each.kind, "value": each.value} for each in customer.addresses],
         "fields": {each.title: fields.typed(known[each.id]) for each in fields.of_customers.all() if each.id in known},
+        "merged": [_merged(each) for each in merges.all_of(customer)],
         "tickets": [_ticket(each) for each in session().scalars(
             sa.select(Ticket).where(Ticket.customer_id == customer.id).order_by(Ticket.id))]}
     for plugin, item in call.register("register_personal_data"):
@@ -38,6 +39,15 @@ def export(customer: Customer, *, by: Actor) -> dict[str, Any]:
 def _as_plain(tell: Callable[[int], Any], customer_id: int) -> Any:
     """What a plugin tells, as JSON holds it: what cannot become JSON is its fault, and found out in its call."""
     return json.loads(json.dumps(tell(customer_id), default=str))
+
+
+def _merged(merge: CustomerMerge) -> dict[str, Any]:
+    """What is kept so that a merge can be undone."""
+    lost: dict[int, list[dict[str, Any]]] = {}
+    for row in merge.moved["fields"]:
+        lost.setdefault(row["field_id"], []).append(fields.from_plain(row))
+    return {"name": merge.customer.name, "at": merge.at.isoformat(), "fields": {
+        each.title: fields.as_typed(each.type, lost[each.id]) for each in fields.of_customers.all() if each.id in lost}}
 
 
 def _ticket(ticket: Ticket) -> dict[str, Any]:
@@ -70,9 +80,11 @@ def erase(customer: Customer, *, by: Actor) -> None:
 
 def _forget(customer_id: int, by: Actor) -> None:
     with transaction() as current:
-        redirects = sa.select(Customer.id).where(Customer.merged_into_id == customer_id)
-        current.execute(sa.update(Customer).where(sa.or_(Customer.id == customer_id, Customer.id.in_(redirects)))
-                        .values(name="", locale=None, time_zone=None).execution_options(synchronize_session=False))
+        same = merges.redirects(customer_id)
+        current.execute(sa.delete(CustomerMerge).where(CustomerMerge.customer_id.in_(same))  # holds values of fields
+                        .execution_options(synchronize_session=False))
+        current.execute(sa.update(Customer).where(Customer.id.in_([customer_id, *same])).values(
+                        name="", locale=None, time_zone=None).execution_options(synchronize_session=False))
         current.execute(sa.update(Message).where(Message.customer_id == customer_id)  # in tickets of other customers
                         .values(from_name="", from_address="").execution_options(synchronize_session=False))
         for table in (CustomerAddress, CustomerFieldValue):

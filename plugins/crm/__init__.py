@@ -21,10 +21,10 @@ from inbox.toolkit import (
 from inbox_plugins.crm import (
     demo,
     duplicate_views,  # noqa: F401  (its pages)
-    duplicates,
     field_views,  # noqa: F401
     import_views,  # noqa: F401
     imports,
+    merged,
     organisations,
     panel,
     people_views,  # noqa: F401
@@ -113,12 +113,17 @@ def customer_changed(customer):
 
 @hookimpl
 def customer_merged(customer, merged_customer_id):
-    duplicates.follow(customer.id, merged_customer_id)
+    merged.follow(customer.id, merged_customer_id)
 
 
 @hookimpl
-def customer_timeline(customer, before):
-    return timeline.entries(customer, before)
+def customer_merge_undone(customer, restored_customer_id):
+    merged.go_back(customer.id, restored_customer_id)
+
+
+@hookimpl
+def customer_timeline(customer, before, agent):
+    return timeline.entries(customer, before, agent)
 
 
 @hookimpl

@@ -6,8 +6,8 @@ from typing import Any
 
 from flask import flash, redirect, request, url_for
 
-from inbox.toolkit import Invalid, NotFound, actor, customers, gettext, signed_in
-from inbox_plugins.crm import duplicates
+from inbox.toolkit import Invalid, NotFound, actor, customers, gettext, merges, signed_in
+from inbox_plugins.crm import duplicates, timeline
 from inbox_plugins.crm.pages import blueprint, done, show, the_customer
 
 
@@ -38,10 +38,27 @@ def merge(customer_id: int) -> Any:
     if request.method == "POST" and other is not None:
         keep, lose = (customer, other) if request.form.get("keep") != str(other.id) else (other, customer)
         survivor = keep.id
-        customers.merge(lose, keep, by=actor())
+        merges.merge(lose, keep, by=actor())
         flash(gettext("The two are one customer now."))
         return redirect(url_for("customers.show", customer_id=survivor), 303)
     return show("merge.html", customer=customer, other=other)
+
+
+@blueprint.route("/merges/<int:merged_id>/undo", methods=["GET", "POST"])
+def undo_merge(merged_id: int) -> Any:
+    """Make a merged customer one of their own again."""
+    signed_in("crm.edit")
+    customer = the_customer(merged_id)  # who stayed
+    try:
+        found = merges.find(merged_id)
+        if request.method == "POST":
+            restored = merges.undo(merged_id, by=actor()).id
+            flash(gettext("These are two customers again."))
+            return redirect(url_for("customers.show", customer_id=restored), 303)
+    except Invalid as problem:
+        return show("undo_merge.html", 422, customer=customer, found=None, error=problem)
+    return show("undo_merge.html", customer=customer, found=found,
+                name=timeline.name_of(found.customer, customer, found.moved["addresses"]))
 
 
 def _other(customer_id: int) -> Any:

@@ -1,4 +1,4 @@
-"""Customers who may be one: found by name, merged by the core, and what the plugin keeps of them moved along."""
+"""Customers who may be one: found by name, merged by the core (`merged.py` says what the plugin does then)."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from inbox.toolkit import Agent, Customer, customers, session, transaction
-from inbox_plugins.crm import organisations, segments
-from inbox_plugins.crm.models import Apart, InSegment, Member, Note, Task
+from inbox_plugins.crm.models import Apart
 
 PAGE = 20
 MOST = 10  # customers of one name that are shown
@@ -59,18 +58,3 @@ def keep_apart(name: str, agent: Agent) -> None:
     looked_at = _ids(agent, name)
     with transaction() as current:
         current.merge(Apart(name=name[:200], customers=sorted(_apart(name) | set(looked_at))))
-
-
-def follow(customer_id: int, merged_id: int) -> None:
-    """After the core has merged two: notes, tasks and membership go along. Doing it twice changes nothing more."""
-    with transaction() as current:
-        for table in (Note, Task):
-            current.execute(sa.update(table).where(table.customer_id == merged_id).values(customer_id=customer_id)
-                            .execution_options(synchronize_session=False))
-        theirs, mine = current.get(Member, merged_id), current.get(Member, customer_id)
-        if theirs is not None and theirs.by_hand and (mine is None or not mine.by_hand):
-            current.merge(Member(customer_id=customer_id, organisation_id=theirs.organisation_id, by_hand=True))
-        current.execute(sa.delete(Member).where(Member.customer_id == merged_id))
-        current.execute(sa.delete(InSegment).where(InSegment.customer_id == merged_id))
-    organisations.settle([customer_id])
-    segments.settle_customer(customer_id)

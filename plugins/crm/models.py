@@ -141,6 +141,15 @@ class InSegment(Model):
     customer_id: Mapped[int] = mapped_column(sa.ForeignKey("customer.id", ondelete="CASCADE"), primary_key=True)
 
 
+class Merged(Model):
+    """What went along when the core merged a customer into another: ids of notes and tasks, and where both belonged."""
+
+    __tablename__ = "crm_merged"
+
+    customer_id: Mapped[int] = mapped_column(sa.ForeignKey("customer.id", ondelete="CASCADE"), primary_key=True)
+    moved: Mapped[dict[str, Any]] = mapped_column(sa.JSON)
+
+
 class Apart(Model):
     """Somebody looked at customers of one name and found that they are different people."""
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from inbox.toolkit import Customer, Ticket, customers, session, transaction
+from inbox.toolkit import Customer, Ticket, customers, merges, session, transaction
 from inbox_plugins.crm import organisations, segments
-from inbox_plugins.crm.models import Apart, Import, ImportPart, ImportProblem, InSegment, Member, Note, Task
+from inbox_plugins.crm.models import Apart, Import, ImportPart, ImportProblem, InSegment, Member, Merged, Note, Task
 
 
 def export(customer_id: int) -> dict[str, Any]:
@@ -35,6 +35,7 @@ def erase(customer_id: int, addresses: list[str]) -> None:
         name = current.scalar(sa.select(Customer.name).where(Customer.id == customer_id))
         if name:
             current.execute(sa.delete(Apart).where(Apart.name == sa.func.lower(name[:200])))
+        current.execute(sa.delete(Merged).where(Merged.customer_id.in_(merges.redirects(customer_id))))
         for table in (Note, Task, Member, InSegment):
             current.execute(sa.delete(table).where(table.customer_id == customer_id))
         for address in addresses:

@@ -1,4 +1,4 @@
-"""What the plugin adds to a customer's time line: notes and tasks."""
+"""What the plugin adds to a customer's time line: notes, tasks, and merges that can be undone."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import datetime as dt
 
 import sqlalchemy as sa
 
-from inbox.toolkit import Customer, TimelineEntry, gettext, session
+from inbox.toolkit import Agent, Customer, TimelineEntry, gettext, may, merges, plugin_url, session
 from inbox_plugins.crm import notes
 from inbox_plugins.crm.models import Note, Task
 
@@ -14,12 +14,31 @@ LIMIT = 30
 LONGEST = 200
 
 
-def entries(customer: Customer, before: dt.datetime | None) -> list[TimelineEntry]:
+def entries(customer: Customer, before: dt.datetime | None, agent: Agent) -> list[TimelineEntry]:
     """The newest before a time."""
-    found = [TimelineEntry(note.at, _noted(note))
+    found = [each for each in _merged(customer, agent) if before is None or each.at < before]
+    found += [TimelineEntry(note.at, _noted(note))
              for note in notes.latest(customer_id=customer.id, before=before, limit=LIMIT)]
     return found + [each for task in _tasks(customer, before) for each in _of_task(task)
                     if before is None or each.at < before]
+
+
+def _merged(customer: Customer, agent: Agent) -> list[TimelineEntry]:
+    """Who was merged into the customer: the line leads to where it can be undone."""
+    lines = []
+    for each in merges.of(customer):
+        url = plugin_url("undo_merge", merged_id=each.customer_id) if may(agent, "crm.edit", customer) else ""
+        name = name_of(each.customer, customer, each.moved["addresses"])
+        who = each.agent.name if each.agent else gettext("Somebody")
+        lines.append(TimelineEntry(each.at, gettext("%(agent)s merged %(name)s into this customer. It can be undone.",
+                                                    agent=who, name=name)[:LONGEST], url=url))
+    return lines
+
+
+def name_of(merged: Customer, customer: Customer, address_ids: list[int]) -> str:
+    """What a merged customer is called: the address says which Kari it was."""
+    addresses = ", ".join(each.value for each in customer.addresses if each.id in address_ids)
+    return f"{merged.name} ({addresses})" if merged.name and addresses else merged.name or addresses or f"#{merged.id}"
 
 
 def _noted(note: Note) -> str:

@@ -5,7 +5,7 @@ import datetime as dt
 from flask import Flask
 from sqlalchemy.orm import Session
 
-from inbox.core import customers
+from inbox.core import merges
 from inbox.core.events import Actor
 from inbox.plugin_host.items import Panel, TimelineEntry
 from inbox.testing.factories import make_agent, make_customer, make_ticket
@@ -43,7 +43,7 @@ def test_customer_timeline_stands_among_what_was_said(app: Flask, session: Sessi
 
 def test_a_merged_customer_leads_to_the_survivor(app: Flask, session: Session) -> None:
     one, two = make_customer("Kari"), make_customer("Kari")
-    customers.merge(two, one, by=Actor.system("test"))
+    merges.merge(two, one, by=Actor.system("test"))
     assert Visitor(app).sign_in(make_agent(role="admin")).get(f"/customers/{two.id}").location == f"/customers/{one.id}"
 
 

@@ -18,6 +18,7 @@ from inbox.core.models.people import (
     Attempt,
     Customer,
     CustomerAddress,
+    CustomerMerge,
     Department,
     Membership,
     OneTimeToken,
@@ -48,8 +49,8 @@ from inbox.core.models.tickets import (
 __all__ = [
     "FATES", "KINDS", "PRIORITIES", "SHELVES", "STATES", "STATUSES",
     "Agent", "ApiToken", "Attachment", "Attempt", "CaughtMail", "Circuit", "Counter", "Customer", "CustomerAddress",
-    "CustomerField", "CustomerFieldValue", "Delivery", "Department", "Event", "FieldColumns", "Heartbeat",
-    "IdempotentAnswer", "Job", "Ledger", "Mailbox", "Membership", "Message", "Notification", "OneTimeToken",
-    "Recipient", "Reference", "Role", "SavedReply", "SendAttempt", "SenderRule", "SettingValue", "Tag", "Ticket",
-    "TicketSeen", "TicketTag", "Tombstone", "ValueColumns", "View",
+    "CustomerField", "CustomerFieldValue", "CustomerMerge", "Delivery", "Department", "Event", "FieldColumns",
+    "Heartbeat", "IdempotentAnswer", "Job", "Ledger", "Mailbox", "Membership", "Message", "Notification",
+    "OneTimeToken", "Recipient", "Reference", "Role", "SavedReply", "SendAttempt", "SenderRule", "SettingValue", "Tag",
+    "Ticket", "TicketSeen", "TicketTag", "Tombstone", "ValueColumns", "View",
 ]

@@ -37,6 +37,21 @@ class Customer(Model):
         return self.name or self.email or f"#{self.id}"
 
 
+class CustomerMerge(Model):
+    """What moved when a customer was merged into another, so that it can go back. Gone when undone or erased."""
+
+    __tablename__ = "customer_merge"
+
+    customer_id: Mapped[int] = mapped_column(sa.ForeignKey("customer.id", ondelete="CASCADE"), primary_key=True)
+    into_id: Mapped[int] = mapped_column(sa.ForeignKey("customer.id", ondelete="CASCADE"), index=True)
+    agent_id: Mapped[int | None] = mapped_column(sa.ForeignKey("agent.id", ondelete="SET NULL"))
+    at: Mapped[dt.datetime] = mapped_column(UtcDateTime, default=utcnow)
+    moved: Mapped[dict[str, Any]] = mapped_column(sa.JSON)  # see inbox.core.merges
+
+    agent: Mapped[Agent | None] = relationship(lazy="select")
+    customer: Mapped[Customer] = relationship(lazy="select", foreign_keys=[customer_id])
+
+
 class CustomerAddress(Model):
     """A way to reach a customer: mail, phone or handle. `normalised` is what is compared."""
 

@@ -5,7 +5,7 @@ import datetime as dt
 import pytest
 
 from inbox.testing import make_agent, make_customer, make_department, make_ticket
-from inbox.toolkit import Invalid, NotAllowed, fields, transaction
+from inbox.toolkit import Actor, Invalid, NotAllowed, fields, merges, session, transaction
 
 
 @pytest.fixture(autouse=True)
@@ -151,6 +151,47 @@ def test_two_who_are_one_are_found_and_merged(client, acme, kari, deliver_events
     for said in ("Older", "Newer", "kari@home.example", "kn@acme.example", "Likes green.", "Call her", "Beta", "7"):
         assert said in page.text, said
     assert organisations.is_by_hand(one) and "kari@home.example" not in client.get("/x/crm/duplicates").text
+
+
+def test_a_merge_is_undone_from_the_time_line(client, acme, kari, deliver_events) -> None:
+    from inbox_plugins.crm import notes, organisations, tasks
+
+    per = make_customer("Per", "per@home.example")
+    hers, his = notes.add(kari, "Likes green.", _somebody()), notes.add(per, "Likes blue.", _somebody())
+    call = tasks.add(per, "Call him", by=_somebody())
+    organisations.put(per, acme)
+    organisations.put(kari, organisations.save(name="Beta"))
+    client.post(f"/x/crm/customers/{kari.id}/merge", {"other": str(per.id), "keep": str(kari.id)},
+                page=f"/x/crm/customers/{kari.id}/merge?other={per.id}")
+    deliver_events(twice=True)
+    since = notes.add(kari, "Both are one.", _somebody())
+    there = f"/x/crm/merges/{per.id}/undo"
+    page = client.get(f"/customers/{kari.id}").text
+    assert "merged Per (per@home.example) into this customer" in page and there in page
+    assert "Per (per@home.example) was merged into Kari" in client.get(there).text
+    assert client.post(there, page=there).location == f"/customers/{per.id}"
+    deliver_events(twice=True)
+    session().expire_all()
+    assert [each.customer_id for each in (hers, his, call, since)] == [kari.id, per.id, per.id, kari.id]
+    homes = [organisations.of_customer(each.id).name for each in (kari, per)]
+    assert homes == ["Beta", "Acme"] and organisations.is_by_hand(per.id)
+    again = client.post(there, page="/x/crm/duplicates")
+    assert again.status_code == 422 and "This merge cannot be undone" in again.text
+    assert there not in client.get(f"/customers/{kari.id}").text
+
+
+def test_an_organisation_that_came_with_a_merge_goes_with_its_undoing(acme, deliver_events) -> None:
+    from inbox_plugins.crm import merged, organisations
+
+    one, two = make_customer("One", "one@home.example"), make_customer("Two", "two@home.example")
+    organisations.put(two, acme)
+    merges.merge(two, one, by=Actor.system("test"))
+    deliver_events()
+    assert organisations.of_customer(one.id) is acme
+    merges.undo(two.id, by=Actor.system("test"))
+    deliver_events()
+    merged.follow(one.id, two.id)  # told late, and once more
+    assert organisations.of_customer(one.id) is None and organisations.of_customer(two.id) is acme
 
 
 def _somebody():
