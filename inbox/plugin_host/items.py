@@ -109,11 +109,12 @@ class Banner(Item):
 
 @dataclass(frozen=True)
 class Panel(Item):
-    """A box in the right column. One of: `load`, `facts`, `template`.
+    """A box in the right column. One of: `load`, `facts`, `template`; or `load` and `template`.
 
     `load` is the address of a page of the plugin that answers with the panel's content; it is fetched after the page
     was drawn, so only there may a plugin talk to another server. `facts` are lines of label and value. `template` is
-    one of the plugin's own, drawn with `values`.
+    one of the plugin's own, drawn with `values`; beside `load` it shows what is known already, as high as it is, until
+    the answer takes its place.
     """
 
     title: str

@@ -8,7 +8,6 @@ from inbox.toolkit import (
     Link,
     MessageLink,
     Pages,
-    Panel,
     Permission,
     PersonalData,
     Placeholder,
@@ -72,9 +71,8 @@ def ticket_sidebar_panels(ticket, agent):
     if ticket.customer is None:
         return []
     found = shops.active_shops()
-    return [Panel(gettext("Orders") if len(found) == 1 else gettext("Orders, %(shop)s", shop=shop.name),
-                  load=plugin_url("panel", shop_id=shop.id, number=ticket.number), order=5, lines=8)
-            for shop in found]
+    return [views.panel_beside(ticket, shop, gettext("Orders") if len(found) == 1 else gettext(
+        "Orders, %(shop)s", shop=shop.name)) for shop in found]
 
 
 @hookimpl

@@ -196,12 +196,22 @@ def forget_old() -> None:
 
 def known(shop: Shop, addresses: Sequence[str]) -> Answer:
     """What is kept of a customer, without asking anybody."""
-    lookups = _lookups(addresses, shop)
+    return _answer(shop, addresses, _lookups(addresses, shop))
+
+
+def _answer(shop: Shop, addresses: Sequence[str], lookups: Sequence[Lookup]) -> Answer:
     found = [each for each in of_addresses(addresses, lookups) if each.shop_id == shop.id]
     return Answer(
         shop, found, max([len(found), *(each.total for each in lookups)]),
         min(each.asked_at for each in lookups) if lookups and len(lookups) == len(addresses) else None,
         shop.problem, shop.problem_words, shop.failing_since)
+
+
+def known_at_once(shop: Shop, addresses: Sequence[str]) -> Answer | None:
+    """The same while a page is drawn; None when nobody has asked yet, or when it is a lot."""
+    lookups = _lookups(addresses, shop)
+    was_asked = len(lookups) == len(addresses) or shop.problem
+    return _answer(shop, addresses, lookups) if was_asked and sum(each.total for each in lookups) <= PAGE else None
 
 
 def of_customer(customer: Customer, numbers: Collection[str] | None = None) -> list[Order]:

@@ -10,6 +10,7 @@ from inbox.toolkit import (
     Invalid,
     NotAllowed,
     NotFound,
+    Panel,
     Ticket,
     actor,
     gettext,
@@ -21,7 +22,7 @@ from inbox.toolkit import (
 )
 from inbox_plugins.woocommerce import orders, refunds, shops, words
 from inbox_plugins.woocommerce.client import Client, ShopError
-from inbox_plugins.woocommerce.models import Order
+from inbox_plugins.woocommerce.models import Order, Shop
 
 blueprint = Blueprint("pages", __name__)
 SHOWN = 5  # orders in the panel
@@ -36,14 +37,30 @@ def show(template: str, status: int = 200, **values: Any) -> Any:
 # --- beside the ticket ------------------------------------------------------------------------------------------
 
 
+def panel_beside(ticket: Ticket, shop: Shop, title: str) -> Panel:
+    """Orders as they are known already, until the shop's answer takes their place: then nothing jumps.
+
+    When nothing is known yet, or so much that reading it would hold up the page, some lines are kept free.
+    """
+    load = plugin_url("panel", shop_id=shop.id, number=ticket.number)
+    answer = orders.known_at_once(shop, orders.addresses_of(ticket.customer))
+    if answer is None:
+        return Panel(title, load=load, order=5, lines=10)
+    return Panel(title, load=load, order=5, template="panel.html", values=_of_panel(answer, ticket))
+
+
+def _of_panel(answer: orders.Answer, ticket: Ticket) -> dict[str, Any]:
+    return {"answer": answer, "ticket": ticket, "shown": answer.orders[:SHOWN], "words": words, "tone": words.TONES,
+            "addresses": orders.addresses_of(ticket.customer)}
+
+
 @blueprint.get("/panel/<int:shop_id>/<int:number>")
 def panel(shop_id: int, number: int) -> Any:
     """A customer's orders, loaded after the ticket's page was drawn. `?again=1` asks the shop whatever is known."""
     ticket, shop = tickets.get(number, signed_in()), shops.get(shop_id)
     addresses = orders.addresses_of(ticket.customer)
     answer = orders.look_up(shop, addresses, again=request.args.get("again") == "1")
-    return show("panel.html", answer=answer, ticket=tickets.get(number, signed_in()), shown=answer.orders[:SHOWN],
-                addresses=addresses, kept=orders.MOST)
+    return render("panel.html", **_of_panel(answer, tickets.get(number, signed_in())))
 
 
 @blueprint.get("/tickets/<int:number>/orders/<int:shop_id>")

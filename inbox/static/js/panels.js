@@ -1,7 +1,7 @@
 // Panels that a plugin loads after the page was drawn: when one cannot be loaded, it says so and offers to try again.
 function failed(panel) {
   const words = document.createElement("p");
-  words.className = "soft";
+  words.className = "soft failed";
   words.textContent = `${panel.dataset.failed} `;
   const again = document.createElement("button");
   again.className = "btn s";
@@ -9,7 +9,9 @@ function failed(panel) {
   again.textContent = panel.dataset.retry;
   again.addEventListener("click", () => htmx.trigger(panel, "retry"));
   words.append(again);
-  panel.replaceChildren(words);
+  panel.querySelector(":scope > .failed")?.remove();
+  if (panel.matches(".known")) panel.append(words); // what was known when the page was drawn is still worth reading
+  else panel.replaceChildren(words);
 }
 
 export function startPanels() {

@@ -70,7 +70,7 @@ def test_nothing_promised_says_nothing(sla, receive_email, deliver_events, saved
         session().get_one(SlaPolicy, sla.id).first_reply = None
     ticket = receive_email("Where is it?")
     deliver_events()
-    assert "Thank you.  Bye." in saved_reply(ticket)
+    assert "Thank you. Bye." in saved_reply(ticket)
 
 
 def test_it_is_said_in_the_language_of_the_customer(sla, receive_email, deliver_events, saved_reply):

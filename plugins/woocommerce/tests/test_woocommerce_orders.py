@@ -72,6 +72,14 @@ def test_the_panel_shows_what_was_bought(shop, ticket_of_maja, client) -> None:
         assert words in said
 
 
+def test_what_is_known_stands_on_the_page_at_once(shop, remote_shop, ticket_of_maja, client) -> None:
+    there = f"/tickets/{ticket_of_maja.number}"
+    assert "lazy-panel lines-" in client.get(there).text
+    panel(client, ticket_of_maja, shop)
+    asked, page = len(remote_shop.shop.asked), client.get(there).text
+    assert "lazy-panel known" in page and "#10482" in page and len(remote_shop.shop.asked) == asked
+
+
 def test_the_page_of_the_ticket_asks_for_the_panel_later(shop, remote_shop, ticket_of_maja, client) -> None:
     page = client.get(f"/tickets/{ticket_of_maja.number}").text
     assert f'hx-get="/x/woocommerce/panel/{shop.id}/{ticket_of_maja.number}"' in page
