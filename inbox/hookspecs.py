@@ -274,6 +274,21 @@ def reply_failed(ticket, message, error, event):  # type: ignore[no-untyped-def]
 
 
 @event(since="0.1")
+def mailbox_fetch_failed(mailbox, error, event):  # type: ignore[no-untyped-def]
+    """Mail could not be fetched from a mailbox; told once, not at every try. `error` says why, in plain words."""
+
+
+@event(since="0.1")
+def mailbox_login_refused(mailbox, error, event):  # type: ignore[no-untyped-def]
+    """The OAuth provider of a mailbox does not let us in any more. `error` says what to do."""
+
+
+@event(since="0.1")
+def mailbox_login_expiring(mailbox, days, event):  # type: ignore[no-untyped-def]
+    """The OAuth login of a mailbox ends in `days`: told 30, 7 and 1 day before."""
+
+
+@event(since="0.1")
 def customer_created(customer, event):  # type: ignore[no-untyped-def]
     """Somebody wrote for the first time, or was put in by an agent or an import."""
 

@@ -40,7 +40,8 @@ _SENTENCE = re.compile(r"(?:[A-Z]|\{\d\} [A-Za-z])[^\n]* [^\n]*(?:[.?]|: \{\d\}|
 # Files whose sentences ("The message is empty.") are kept in the database and translated when they are shown.
 SPOKEN = ("builtin/auto_reply.py", "colors.py", "core/circuits.py", "core/errors.py", "core/plugin_settings.py",
           "core/settings.py", "core/fields.py", "mail/catcher.py", "mail/charsets.py", "mail/deliver.py",
-          "mail/headers.py", "mail/imap.py", "mail/imap_client.py", "mail/parse.py", "mail/parts.py", "mail/receive.py",
+          "mail/headers.py", "mail/imap.py", "mail/imap_client.py", "mail/oauth.py", "mail/parse.py", "mail/parts.py",
+          "mail/pop3.py", "mail/receive.py",
           "mail/repair.py", "mail/smtp_client.py", "plugin_host/archive.py", "plugin_host/bring.py",
           "plugin_host/discover.py", "plugin_host/faults.py", "plugin_host/lifecycle.py", "plugin_host/manifest.py",
           "plugin_host/migrate.py", "plugin_host/registry.py", "plugin_host/requirements.py", "plugin_host/store.py",

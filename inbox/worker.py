@@ -33,7 +33,7 @@ def run_worker(config: Config) -> int:
 
     from inbox.app import create_app
     from inbox.jobs.worker import Worker
-    from inbox.mail.imap import Fetcher
+    from inbox.mail.fetcher import Fetcher
     from inbox.plugin_host import watchdog
     from inbox.recycling import follow_code
 

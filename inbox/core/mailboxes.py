@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
 import sqlalchemy as sa
@@ -13,10 +14,13 @@ from inbox.core.events import Actor
 from inbox.core.models import Agent, Department, Mailbox
 from inbox.db import session, transaction, utcnow
 
+SIGN_INS = ("password", "google", "microsoft", "other")
 SECURITY = ("tls", "starttls", "none")
+FETCHED = ("imap", "pop3")  # ways in that this desk takes itself
+LONGEST_KEPT = 3650
 CHANGEABLE = ("address", "name", "department_id", "is_active", "incoming", "imap_host", "imap_port", "imap_security",
               "imap_user", "imap_password", "imap_folder", "outgoing", "smtp_host", "smtp_port", "smtp_security",
-              "smtp_user", "smtp_password")
+              "smtp_user", "smtp_password", "sign_in", "delete_after", "sent_folder")
 
 
 def all_mailboxes(*, active: bool | None = None) -> list[Mailbox]:
@@ -74,7 +78,8 @@ def change(mailbox: Mailbox, *, by: Actor, **columns: Any) -> None:
         _fill(mailbox, columns)
         if before != (mailbox.imap_host, mailbox.imap_user, mailbox.imap_folder):
             mailbox.uidvalidity, mailbox.last_uid = None, 0
-        mailbox.fetch_error = mailbox.fetch_error_at = None
+        mailbox.fetch_error = mailbox.fetch_error_at = mailbox.next_try_at = None
+        mailbox.failures = 0
         current.flush()
         current.expire(mailbox, ["department"])
         events.record("settings_changed", by=by, mailbox=mailbox.id)
@@ -93,10 +98,10 @@ def check(mailbox: Mailbox) -> None:
     """Raises Invalid for a mailbox that cannot work."""
     if not is_address(mailbox.address):
         raise Invalid("address", "This is not a mail address. It should look like name@example.com.")
-    if (mailbox.incoming or "smtp") not in ("smtp", "imap") or (mailbox.outgoing or "catcher") not in (
+    if (mailbox.incoming or "smtp") not in ("smtp", "imap", "pop3") or (mailbox.outgoing or "catcher") not in (
             "smtp", "catcher"):
-        raise Invalid("incoming", "Mail comes in by smtp or imap, and goes out by smtp or into the catcher.")
-    for way, wanted in (("imap", mailbox.incoming == "imap"), ("smtp", mailbox.outgoing == "smtp")):
+        raise Invalid("incoming", "Mail comes in by smtp, imap or pop3, and goes out by smtp or into the catcher.")
+    for way, wanted in (("imap", mailbox.incoming in FETCHED), ("smtp", mailbox.outgoing == "smtp")):
         if not wanted:
             continue
         if not (getattr(mailbox, f"{way}_host") or "").strip():
@@ -105,22 +110,34 @@ def check(mailbox: Mailbox) -> None:
             raise Invalid(f"{way}_port", "A port is a number between 1 and 65535.")
         if (getattr(mailbox, f"{way}_security") or "tls") not in SECURITY:
             raise Invalid(f"{way}_security", "Choose tls, starttls or none.")
+    _check_more(mailbox)
 
 
-def fetch_failed(mailbox: Mailbox, error: str) -> None:
-    """Note that mail could not be fetched; the event tells admins once, not at every try."""
+def _check_more(mailbox: Mailbox) -> None:
+    if (mailbox.sign_in or "password") not in SIGN_INS:
+        raise Invalid("sign_in", "Choose a password, Google, Microsoft or another provider.")
+    if mailbox.delete_after is not None and not 0 <= mailbox.delete_after <= LONGEST_KEPT:
+        raise Invalid("delete_after", "Give a number of days between 0 and 3650, or nothing.")
+
+
+def fetch_failed(mailbox: Mailbox, error: str, *, wait: float = 0, is_login: bool = False) -> None:
+    """Note that mail could not be fetched and in how many seconds the next try is; the event tells admins once, not
+    at every try. `is_login`: its OAuth provider refused us, which is an event of its own."""
     with transaction():
         first = mailbox.fetch_error is None
+        mailbox.failures, mailbox.next_try_at = mailbox.failures + 1, utcnow() + dt.timedelta(seconds=wait)
         mailbox.fetch_error = error[:1000]
         if first:
             mailbox.fetch_error_at = utcnow()
-            events.record("mailbox_fetch_failed", by=Actor.system("mail"), mailbox=mailbox.id, error=error[:300])
+            events.record("mailbox_fetch_failed", by=Actor.system("mail"), mailbox=mailbox.id, error=error[:500],
+                          is_login=is_login)
 
 
 def fetch_worked(mailbox: Mailbox) -> None:
     """Note that mail was fetched; ends an error."""
     with transaction():
         if mailbox.fetch_error is not None:
-            mailbox.fetch_error = mailbox.fetch_error_at = None
+            mailbox.fetch_error = mailbox.fetch_error_at = mailbox.next_try_at = None
+            mailbox.failures = 0
             events.record("mailbox_fetch_recovered", by=Actor.system("mail"), mailbox=mailbox.id)
         mailbox.fetched_at = utcnow()

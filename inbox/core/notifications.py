@@ -113,6 +113,17 @@ def _concerns(agent: Agent, event: Event, ticket: Ticket | None) -> bool:
     return not is_own_act and permissions.may(agent, "view", ticket)  # without a ticket: is active, and may look
 
 
+def able(ability: str) -> list[Agent]:
+    """The active agents who may do something, in every department."""
+    return [each for each in session().scalars(sa.select(Agent).where(Agent.is_active).order_by(Agent.id))
+            if permissions.may(each, ability)]
+
+
+def page_address(path: str) -> str:
+    """The address of a page, for mails."""
+    return f"{current_config().public_url}{path}"
+
+
 def ticket_address(ticket: Ticket) -> str:
     """The address of a ticket's page, for mails."""
     return f"{current_config().public_url}/tickets/{ticket.number}"

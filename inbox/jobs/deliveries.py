@@ -20,7 +20,7 @@ from flask import Flask
 from sqlalchemy.orm import aliased
 
 from inbox.core.events import MAX_DEPTH
-from inbox.core.models import Agent, Customer, Delivery, Event, Message, Ticket
+from inbox.core.models import Agent, Customer, Delivery, Event, Mailbox, Message, Ticket
 from inbox.db import is_sqlite, session, transaction, utcnow, work_context
 from inbox.plugin_host import call
 
@@ -282,12 +282,16 @@ def facts_of(event: Event) -> dict[str, Any] | None:
             facts[name] = session().get(Agent, number) if number else None
         elif name == "customer":
             facts[name] = session().get(Customer, data["customer"]) if data.get("customer") else None
+        elif name == "mailbox":
+            facts[name] = session().get(Mailbox, data["mailbox"]) if data.get("mailbox") else None
+        elif name == "error" and "error" in data:
+            facts[name] = data["error"]
         elif name == "error":
             message = _message_of(event)
             facts[name] = message.error or "" if message is not None else ""
         else:
             facts[name] = data.get("before" if name.startswith("previous_") else name)
-    gone = any(facts.get(name, "") is None for name in ("ticket", "message", "note", "customer"))
+    gone = any(facts.get(name, "") is None for name in ("ticket", "message", "note", "customer", "mailbox"))
     return None if gone else facts
 
 

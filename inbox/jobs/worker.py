@@ -19,7 +19,8 @@ from inbox.jobs import dispatch, engine
 from inbox.jobs.schedule import Schedule
 
 log = logging.getLogger(__name__)
-MODULES = ("inbox.jobs.schedule", "inbox.jobs.plugin_jobs", "inbox.mail.receive", "inbox.mail.deliver")
+MODULES = ("inbox.jobs.schedule", "inbox.jobs.plugin_jobs", "inbox.mail.receive", "inbox.mail.deliver",
+           "inbox.mail.oauth", "inbox.mail.imap_after")
 
 
 def load_handlers() -> None:

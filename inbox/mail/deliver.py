@@ -16,12 +16,12 @@ import sqlalchemy as sa
 from sqlalchemy.exc import OperationalError
 
 from inbox import secrets
-from inbox.core import attachments, circuits, messages, sending
+from inbox.core import attachments, circuits, logins, messages, queue, sending
 from inbox.core.errors import CoreError
-from inbox.core.models import Department, Mailbox, Message, Recipient, Reference, SendAttempt, Ticket
-from inbox.db import session, utcnow
+from inbox.core.models import Department, Mailbox, MailboxLogin, Message, Recipient, Reference, SendAttempt, Ticket
+from inbox.db import session, transaction, utcnow
 from inbox.jobs.engine import handler
-from inbox.mail import catcher, compose, mime, quote, smtp_client
+from inbox.mail import catcher, compose, mime, oauth, quote, smtp_client
 from inbox.mail.sanitise import show_remote
 from inbox.mail.smtp_client import Account, Result, test_connection
 
@@ -91,11 +91,17 @@ def _attempt(attempt: SendAttempt, mailbox: Mailbox | None) -> None:
         catcher.catch(composed.data, sender=mailbox.address, recipients=recipients, subject=letter.subject,
                       message=message, attempt=attempt)
         return
-    account = account_of(mailbox)
+    try:
+        account = account_of(mailbox)
+    except oauth.LoginTrouble as trouble:
+        _remember(attempt, Result("later", trouble.words))
+        return
     session().rollback()  # ends the read: no database snapshot is held while the server takes its time
     result = smtp_client.send(account, mailbox.address, recipients, composed.data,
                               needs_smtputf8=composed.needs_smtputf8,
                               before_text=lambda: sending.handed_over(attempt))
+    if result.step == "login" and mailbox.sign_in != "password":
+        logins.forget_access(mailbox.id)
     _remember(attempt, result)
 
 
@@ -122,7 +128,11 @@ def _finish(attempt: SendAttempt, result: Result) -> None:
         if wait is None and outcome == "later":
             outcome, response = "refused", f"Given up after two days. The last answer was: {response}"
         retry_at = utcnow() + dt.timedelta(seconds=wait or DELAYS[0])
-    sending.finish(attempt, outcome, response, refused=result.refused, delayed=result.delayed, retry_at=retry_at)
+    mailbox = mailbox_for(message)
+    with transaction():
+        sending.finish(attempt, outcome, response, refused=result.refused, delayed=result.delayed, retry_at=retry_at)
+        if outcome == "sent" and mailbox is not None and mailbox.sent_folder:
+            queue.enqueue("mail.sent_copy", {"message": message.id}, key=f"copy:{message.id}")
 
 
 def _settle_left_behind(message: Message) -> None:
@@ -163,7 +173,14 @@ def mailbox_for(message: Message) -> Mailbox | None:
 
 
 def account_of(mailbox: Mailbox) -> Account:
-    """The mailbox's outgoing account, its password readable. Raises SecretLost, mime.AddressError."""
+    """The mailbox's outgoing account, its password readable, or a token of its OAuth provider (which may be asked).
+
+    Raises SecretLost, mime.AddressError, oauth.LoginTrouble.
+    """
+    if mailbox.sign_in != "password" and mailbox.smtp_user:
+        hello = mime.wire_address(mailbox.address).rpartition("@")[2]
+        where = (mailbox.smtp_host, mailbox.smtp_port, mailbox.smtp_security, mailbox.smtp_user)
+        return Account(*where, "", hello, mailbox.sign_in, oauth.access_token(mailbox.id))
     password = secrets.decrypt(mailbox.smtp_password) if mailbox.smtp_password else ""
     hello = mime.wire_address(mailbox.address).rpartition("@")[2]
     return Account(mailbox.smtp_host, mailbox.smtp_port, mailbox.smtp_security, mailbox.smtp_user, password, hello)
@@ -251,6 +268,8 @@ def send_system(to: tuple[str, str], subject: str, text: str, *, html: str | Non
     except (mime.AddressError, secrets.SecretLost) as error:
         log.error("Mail to %s cannot be sent: %s", to[1], error)
         return
+    except oauth.LoginTrouble as trouble:
+        raise NotSent(trouble.words) from trouble
     session().rollback()
     result = smtp_client.send(account, mailbox.address, [to[1]], composed.data, needs_smtputf8=composed.needs_smtputf8)
     if result.outcome == "later":
@@ -260,6 +279,11 @@ def send_system(to: tuple[str, str], subject: str, text: str, *, html: str | Non
 
 
 def system_mailbox() -> Mailbox | None:
-    """The mailbox that mail of the desk goes out by: the first active one, a real server before the catcher."""
-    return session().scalar(sa.select(Mailbox).where(Mailbox.is_active)
-                            .order_by(sa.case((Mailbox.outgoing == "smtp", 0), else_=1), Mailbox.id).limit(1))
+    """The mailbox that mail of the desk goes out by: the first active one, a real server before the catcher.
+
+    One whose provider refuses us comes last: the warning about it has to find another way.
+    """
+    return session().scalar(
+        sa.select(Mailbox).outerjoin(MailboxLogin, MailboxLogin.mailbox_id == Mailbox.id).where(Mailbox.is_active)
+        .order_by(sa.case((Mailbox.outgoing == "smtp", 0), else_=1),
+                  sa.case((MailboxLogin.error.is_(None), 0), else_=1), Mailbox.id).limit(1))

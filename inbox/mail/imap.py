@@ -1,4 +1,4 @@
-"""Fetching mail by IMAP: one thread a mailbox, in the worker process.
+"""Fetching mail by IMAP: one round over an open folder. `inbox.mail.fetcher` runs the rounds.
 
 What has been fetched is known by our own mark (UIDVALIDITY and the last UID, stored with the ledger rows in one
 transaction), never by the server's Seen flag. A lease keeps two processes from fetching the same mailbox; if both
@@ -8,38 +8,25 @@ do all the same, the ledger takes each UID once.
 from __future__ import annotations
 
 import datetime as dt
-import logging
 import threading
-import time
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-import sqlalchemy as sa
-from flask import Flask
 from imapclient import IMAPClient
-from sqlalchemy.exc import SQLAlchemyError
 
 from inbox import secrets
-from inbox.config import ConfigError
-from inbox.core import arrivals, attachments, mailboxes
-from inbox.core.errors import NotFound
+from inbox.core import arrivals, attachments, logins
 from inbox.core.models import Mailbox
-from inbox.db import current_config, session, work_context
+from inbox.db import current_config
 from inbox.mail import imap_rows as rows
+from inbox.mail import oauth
 from inbox.mail.headers import message_id as clean_message_id
-from inbox.mail.imap_client import SERVER_ERRORS, Account, Trouble, connected, test_connection, words_for
-from inbox.mail.imap_rows import Arrived, LeaseLost, Place
+from inbox.mail.imap_client import Account, Trouble, test_connection
+from inbox.mail.imap_rows import Arrived, Place
 
-__all__ = ["Account", "Fetcher", "account_of", "fetch_new", "test_connection"]
+__all__ = ["Account", "account_of", "fetch_new", "signed", "test_connection"]
 
-log = logging.getLogger(__name__)
-
-POLL_SECONDS = 60.0  # where the server cannot tell us by itself
-IDLE_TICK = 1.0  # how often an idle connection looks whether it is to end
-IDLE_SECONDS = 600.0  # renewed so that a dead line is noticed; servers allow 29 minutes
-CONTACT_SECONDS = 30.0  # how often the lease is renewed meanwhile
-LOOK_SECONDS = 5.0  # for new, changed and removed mailboxes
-FIRST_BACKOFF, LONGEST_BACKOFF = 5.0, 300.0
 WINDOW = 200  # messages whose sizes are asked for at once
 GROUP_MESSAGES, GROUP_BYTES = 50, 8 * 1024 * 1024  # fetched and committed together
 
@@ -48,9 +35,24 @@ DISK = "This desk could not write to its disk ({error}). The mail waits on the s
 
 def account_of(mailbox: Mailbox) -> Account:
     """Where a mailbox is read, with its password in the clear. Raises SecretLost."""
+    if mailbox.sign_in != "password":
+        login = logins.of(mailbox.id)
+        grant = login.granted_at.isoformat() if login is not None and login.granted_at is not None else ""
+        return Account(mailbox.imap_host, mailbox.imap_port, mailbox.imap_security, mailbox.imap_user, "",
+                       mailbox.imap_folder, mailbox.sign_in, grant)
     password = secrets.decrypt(mailbox.imap_password) if mailbox.imap_password else ""
     return Account(mailbox.imap_host, mailbox.imap_port, mailbox.imap_security, mailbox.imap_user, password,
                    mailbox.imap_folder)
+
+
+def signed(account: Account, mailbox_id: int) -> Account:
+    """The account with what it takes to sign in just now; asks its OAuth provider if need be. Raises Trouble."""
+    if account.sign_in == "password":
+        return account
+    try:
+        return replace(account, token=oauth.access_token(mailbox_id))
+    except oauth.LoginTrouble as trouble:
+        raise Trouble("permission" if trouble.needs_person else "provider", trouble.words) from trouble
 
 
 # --- one round --------------------------------------------------------------------------------------------------
@@ -137,11 +139,12 @@ def _fetch(client: IMAPClient, group: Sequence[int], sizes: Mapping[int, int], l
             continue  # deleted on the server since we asked for its size
         raw = answer[uid].get(b"BODY[]") if uid in whole else answer[uid].get(b"BODY[HEADER]")
         raw = raw or b""  # what the server does not give is held, and says so
-        arrived.append(Arrived(uid, _store(raw), sizes[uid] if uid in heads or not raw else len(raw)))
+        arrived.append(Arrived(uid, store(raw), sizes[uid] if uid in heads or not raw else len(raw)))
     return arrived
 
 
-def _store(raw: bytes) -> str:
+def store(raw: bytes) -> str:
+    """The bytes of a message, on disk. Raises Trouble."""
     try:
         return attachments.store(raw, compress=True)
     except OSError as error:
@@ -153,154 +156,4 @@ def _fetch_whole(client: IMAPClient, place: Place, limit: int) -> None:
     for ledger_id, uid in rows.cut_short(place, limit):
         raw = client.fetch([uid], ["BODY.PEEK[]"]).get(uid, {}).get(b"BODY[]")
         if raw:
-            arrivals.completed(ledger_id, _store(raw), len(raw))
-
-
-# --- a mailbox, for as long as the program runs ----------------------------------------------------------------------
-
-
-class _MailboxThread(threading.Thread):
-    """Fetches one mailbox until told to stop: whenever the server says there is something, else every minute."""
-
-    def __init__(self, app: Flask, mailbox_id: int, account: Account, owner: str, poll_seconds: float) -> None:
-        super().__init__(name=f"imap-{mailbox_id}", daemon=True)
-        self.account = account
-        self.stopping = threading.Event()
-        self._app, self._mailbox_id, self._owner, self._poll = app, mailbox_id, owner, poll_seconds
-
-    def run(self) -> None:
-        backoff = FIRST_BACKOFF
-        while not self.stopping.is_set():
-            try:
-                with work_context(self._app):
-                    if not rows.take_lease(self._mailbox_id, self._owner):
-                        self.stopping.wait(LOOK_SECONDS)
-                        continue
-                self._converse()
-                backoff = FIRST_BACKOFF
-            except (LeaseLost, NotFound):
-                log.info("Mailbox %d was changed, or is fetched by another process now.", self._mailbox_id)
-            except SQLAlchemyError as error:
-                log.warning("The database cannot be reached (%s); mailbox %d waits.", error, self._mailbox_id)
-                self.stopping.wait(FIRST_BACKOFF)
-            except (Trouble, *SERVER_ERRORS) as error:
-                self._failed(words_for(error))
-                self.stopping.wait(backoff)
-                backoff = min(backoff * 2, LONGEST_BACKOFF)
-        self._let_go()
-
-    def _converse(self) -> None:
-        """One connection, for as long as it holds."""
-        with connected(self.account) as (client, state):
-            place = Place(self._mailbox_id, self.account.folder, int(state[b"UIDVALIDITY"]))
-            idles = client.has_capability("IDLE")
-            while not self.stopping.is_set():
-                with work_context(self._app):
-                    fetch_new(client, place, self._owner, self.stopping)
-                    mailboxes.fetch_worked(mailboxes.get(self._mailbox_id))
-                if idles:
-                    self._idle(client)
-                else:
-                    self._wait(self._poll)
-                    client.noop()
-
-    def _idle(self, client: IMAPClient) -> None:
-        """Wait until the server says that something came, or until it is time to ask. Raises OSError (line dead)."""
-        client.idle()
-        end, contact, empty = time.monotonic() + IDLE_SECONDS, time.monotonic() + CONTACT_SECONDS, 0
-        try:
-            while not self.stopping.is_set() and time.monotonic() < end:
-                asked = time.monotonic()
-                answers = client.idle_check(timeout=IDLE_TICK)
-                if any(len(each) > 1 and each[1] in (b"EXISTS", b"RECENT") for each in answers):
-                    return
-                empty = empty + 1 if not answers and time.monotonic() - asked < IDLE_TICK / 2 else 0
-                if empty > 3 or any(each[:1] == (b"BYE",) for each in answers):
-                    raise ConnectionResetError("the server closed the connection")
-                if time.monotonic() > contact:
-                    contact = time.monotonic() + CONTACT_SECONDS
-                    self._in_contact()
-        finally:
-            client.idle_done()
-
-    def _wait(self, seconds: float) -> None:
-        end = time.monotonic() + seconds
-        while not self.stopping.wait(max(0.0, min(CONTACT_SECONDS, end - time.monotonic()))):
-            self._in_contact()
-            if time.monotonic() >= end:
-                return
-
-    def _in_contact(self) -> None:
-        with work_context(self._app):
-            rows.in_contact(self._mailbox_id, self._owner)
-
-    def _failed(self, words: str) -> None:
-        log.warning("Mailbox %d cannot be fetched: %s", self._mailbox_id, words)
-        try:
-            with work_context(self._app):
-                mailboxes.fetch_failed(mailboxes.get(self._mailbox_id), words)
-        except (SQLAlchemyError, NotFound) as error:
-            log.warning("That could not be written down: %s", error)
-
-    def _let_go(self) -> None:
-        try:
-            with work_context(self._app):
-                rows.release(self._mailbox_id, self._owner)
-        except SQLAlchemyError as error:
-            log.info("The lease of mailbox %d runs out by itself: %s", self._mailbox_id, error)
-
-
-class Fetcher:
-    """Runs a thread for every active IMAP mailbox, and follows changes of their settings."""
-
-    def __init__(self, app: Flask, poll_seconds: float = POLL_SECONDS) -> None:
-        self._app, self._poll = app, poll_seconds
-        self._owner = rows.new_owner()
-        self._threads: dict[int, _MailboxThread] = {}
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="imap", daemon=True)
-
-    def start(self) -> None:
-        """Begin. Returns at once."""
-        self._thread.start()
-
-    def stop(self, timeout: float = 10.0) -> None:
-        """Finish the group in hand, close the connections. A server that does not answer is not waited for."""
-        self._stopping.set()
-        end = time.monotonic() + timeout
-        self._thread.join(timeout)
-        for each in self._threads.values():
-            each.stopping.set()
-        for each in self._threads.values():
-            each.join(max(0.1, end - time.monotonic()))
-        rows.forget_owner(self._owner)
-
-    def _run(self) -> None:
-        while not self._stopping.is_set():
-            try:
-                with work_context(self._app):
-                    self._follow(self._wanted())
-            except SQLAlchemyError as error:
-                log.warning("The list of mailboxes cannot be read: %s", error)
-            self._stopping.wait(LOOK_SECONDS)
-
-    def _wanted(self) -> dict[int, Account]:
-        wanted = {}
-        query = sa.select(Mailbox).where(Mailbox.is_active, Mailbox.incoming == "imap")
-        for mailbox in session().scalars(query).all():
-            try:
-                wanted[mailbox.id] = account_of(mailbox)
-            except (secrets.SecretLost, ConfigError) as error:
-                mailboxes.fetch_failed(mailbox, str(error))
-        return wanted
-
-    def _follow(self, wanted: dict[int, Account]) -> None:
-        for mailbox_id, thread in list(self._threads.items()):
-            if wanted.get(mailbox_id) != thread.account:
-                thread.stopping.set()
-            if not thread.is_alive():
-                del self._threads[mailbox_id]
-        for mailbox_id, account in wanted.items():
-            if mailbox_id not in self._threads:
-                self._threads[mailbox_id] = _MailboxThread(self._app, mailbox_id, account, self._owner, self._poll)
-                self._threads[mailbox_id].start()
+            arrivals.completed(ledger_id, store(raw), len(raw))

@@ -24,6 +24,9 @@ CONNECT_SECONDS = 15
 READ_SECONDS = 90
 STEPS = ("host", "port", "tls", "login", "folder")
 
+NOT_TAKEN = ("The server did not take the permission that the provider gave us. Is this way of reading mail switched "
+             "on for the account, and is the user the one that was connected? It said: {text}")
+
 # Whatever a conversation with a server can raise; imapclient parses some broken answers with ValueError.
 SERVER_ERRORS = (IMAPClientError, OSError, ValueError, AssertionError)
 
@@ -38,6 +41,9 @@ class Account:
     user: str = ""
     password: str = field(default="", repr=False)
     folder: str = "INBOX"
+    sign_in: str = "password"  # else the OAuth provider, and `token` is what it gave us for now
+    grant: str = ""  # which of its permissions: a new one is tried at once
+    token: str = field(default="", repr=False, compare=False)
 
 
 @dataclass(frozen=True)
@@ -120,11 +126,15 @@ def _start_tls(client: IMAPClient, account: Account) -> None:
 
 def _log_in(client: IMAPClient, account: Account) -> None:
     try:
-        if (account.user + account.password).isascii():
+        if account.sign_in != "password":
+            client.oauth2_login(account.user, account.token)
+        elif (account.user + account.password).isascii():
             client.login(account.user, account.password)
         else:  # LOGIN knows ASCII only; RFC 4616 says UTF-8
             client.plain_login(account.user, account.password)
     except LoginError as error:
+        if account.sign_in != "password":
+            raise Trouble("login", NOT_TAKEN.format(text=_text(error))) from error
         raise Trouble("login", f"The server refused the user name or the password. It said: {_text(error)}") from error
     except (IMAPClientError, OSError) as error:
         raise Trouble("login", f"The server broke off while we signed in: {_text(error)}") from error
@@ -161,6 +171,8 @@ def words_for(error: Exception) -> str:
     """What to tell people about an error in the middle of a conversation."""
     if isinstance(error, Trouble):
         return error.words
+    if error.args and isinstance(error.args[0], bytes):  # of POP3
+        return f"The conversation with the server broke off: {error.args[0].decode('utf-8', 'replace')[:300]}"
     if isinstance(error, TimeoutError):
         return f"The server stopped answering for {READ_SECONDS} seconds."
     return f"The conversation with the server broke off: {_text(error)}"

@@ -99,17 +99,18 @@ def release(mailbox_id: int, owner: str) -> None:
 def in_contact(mailbox_id: int, owner: str) -> None:
     """Keep the lease, and note that the server answers. Raises LeaseLost."""
     with transaction() as current:
-        _extend(current, mailbox_id, owner, fetched_at=utcnow())
+        extend(current, mailbox_id, owner, fetched_at=utcnow())
 
 
 def _advance(current: sa.orm.Session, place: Place, owner: str, mark: int) -> None:
     """Move the mark of a folder that is still the one to fetch. Raises LeaseLost."""
-    _extend(current, place.mailbox_id, owner, Mailbox.imap_folder == place.folder,
+    extend(current, place.mailbox_id, owner, Mailbox.imap_folder == place.folder,
             Mailbox.uidvalidity == place.uidvalidity, last_uid=mark, fetched_at=utcnow())
 
 
-def _extend(current: sa.orm.Session, mailbox_id: int, owner: str, *still: sa.ColumnElement[bool],
+def extend(current: sa.orm.Session, mailbox_id: int, owner: str, *still: sa.ColumnElement[bool],
             **values: object) -> None:
+    """Keep the lease and store what goes with that. Inside a transaction. Raises LeaseLost."""
     done = current.execute(
         sa.update(Mailbox).where(Mailbox.id == mailbox_id, Mailbox.lease_owner == owner, *still)
         .values(lease_until=utcnow() + LEASE, **values), execution_options={"synchronize_session": False})
@@ -134,7 +135,7 @@ def open_folder(place: Place, owner: str, mark_before: Callable[[dt.date], int] 
     is_first = stored is not None and stored.uidvalidity is None and stored.fetched_at is None
     mark = mark_before(dt.date.fromisoformat(since)) if is_first and since else 0
     with transaction() as current:
-        _extend(current, place.mailbox_id, owner, Mailbox.imap_folder == place.folder,
+        extend(current, place.mailbox_id, owner, Mailbox.imap_folder == place.folder,
                 uidvalidity=place.uidvalidity, last_uid=mark)
     return mark
 

@@ -26,7 +26,7 @@ from inbox.db import fixed, session, transaction
 MAX_ATTEMPTS = 2  # a message that ends the process this often while it is parsed is not parsed again
 MOST_COUNTED = 20_000
 SEARCH_WINDOW = 20_000  # newest rows in which a word is looked for; exact addresses and Message-IDs: in all
-SOURCES = ("smtp", "lmtp", "imap", "pipe", "api", "form", "demo")
+SOURCES = ("smtp", "lmtp", "imap", "pop3", "pipe", "import", "api", "form", "demo")
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,7 @@ from inbox.mail.parse import ParsedMessage
 log = logging.getLogger(__name__)
 
 TRANSIENT = (OperationalError, InterfaceError, PoolTimeout, OSError)  # the job tries again; the message is kept
+FOLDERS = ("imap", "pop3", "import")  # what may have lain elsewhere before it came here
 TRIES = 3  # when another worker stores a related message at the same moment
 LONGEST_ID = 900  # characters of a Message-ID we index
 TOLD_TO_PLUGINS = ("x-priority", "x-msmail-priority", "importance", "priority")
@@ -246,7 +247,7 @@ def _seen_before(row: Waiting, incoming: Incoming, facts: Facts) -> tuple[_Verdi
     pipe such a message is never a second copy. From a folder it is: renumbering shows every message again.
     """
     if incoming.message_id is None:
-        return _same_bytes(row) if facts.dated or row.source == "imap" else None
+        return _same_bytes(row) if facts.dated or row.source in FOLDERS else None
     if purge.is_buried(incoming.message_id):
         return _Verdict("ignored", BURIED), None
     for other in session().execute(sa.select(
@@ -347,7 +348,7 @@ def _files(parsed: ParsedMessage) -> list[StoredFile]:
 def _at(row: Waiting, parsed: ParsedMessage) -> Any:
     """When it arrived. Mail that lay in an IMAP folder before we looked arrived when its server took it in: the date of
     the topmost Received line (RFC 5321, 4.4), never the sender's own clock."""
-    if row.source != "imap":
+    if row.source not in FOLDERS:
         return row.arrived_at
     stamp = (parsed.header("received") or "").rpartition(";")[2].strip()
     try:

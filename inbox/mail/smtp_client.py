@@ -33,6 +33,8 @@ class Account:
     user: str = ""
     password: str = field(default="", repr=False)
     hello: str = "localhost"
+    sign_in: str = "password"  # else the OAuth provider, and `token` is what it gave us for now
+    token: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,7 @@ class Result:
     response: str
     refused: dict[str, str] = field(default_factory=dict)
     delayed: dict[str, str] = field(default_factory=dict)
+    step: str = ""  # where it ended, when it did not come to the text
 
 
 class Trouble(Exception):
@@ -67,7 +70,7 @@ def send(account: Account, sender: str, recipients: Sequence[str], data: bytes, 
         with _connected(account) as smtp:
             return _converse(smtp, sender, recipients, data, needs_smtputf8, before_text)
     except Trouble as trouble:
-        return Result(trouble.outcome, trouble.words)
+        return Result(trouble.outcome, trouble.words, step=trouble.step)
 
 
 def _converse(smtp: smtplib.SMTP, sender: str, recipients: Sequence[str], data: bytes, needs_smtputf8: bool,
@@ -154,7 +157,9 @@ def _connected(account: Account) -> Iterator[smtplib.SMTP]:
     try:
         if account.security == "starttls":
             _start_tls(smtp, account)
-        if account.user:
+        if account.sign_in != "password":
+            _show_token(smtp, account)
+        elif account.user:
             _log_in(smtp, account)
         if smtp.sock is not None:
             smtp.sock.settimeout(COMMAND_SECONDS)
@@ -211,6 +216,19 @@ def _log_in(smtp: smtplib.SMTP, account: Account) -> None:
         raise Trouble("login", "refused", f"{account.host} offers no kind of login we know: {error}") from error
     except OSError as error:
         raise Trouble("login", "later", _spoken_error(error)) from error
+
+
+def _show_token(smtp: smtplib.SMTP, account: Account) -> None:
+    """Sign in with OAuth 2 (XOAUTH2). A refusal may pass: another token is asked for, or a person connects anew."""
+    said = base64.b64encode(f"user={account.user}\1auth=Bearer {account.token}\1\1".encode()).decode("ascii")
+    try:
+        code, words = smtp.docmd("AUTH", f"XOAUTH2 {said}")
+        if code == 334:  # the reason, in base64; an empty line asks for the answer itself
+            code, words = smtp.docmd("")
+    except (OSError, smtplib.SMTPException) as error:
+        raise Trouble("login", "later", _spoken_error(error)) from error
+    if not 200 <= code < 300:
+        raise Trouble("login", "later", _spoken(code, words))
 
 
 def _say_goodbye(smtp: smtplib.SMTP) -> None:
@@ -273,7 +291,7 @@ def test_connection(account: Account, sender: str | None = None) -> list[Tried]:
     With `sender` the server is also asked whether it lets us send in that name. Sends nothing.
     """
     done: list[str] = ["connect"] + (["tls"] if account.security != "none" else []) + (
-        ["login"] if account.user else [])
+        ["login"] if account.user or account.sign_in != "password" else [])
     try:
         with _connected(account) as smtp:
             if sender is not None:
@@ -307,6 +325,9 @@ def _advice(trouble: Trouble, account: Account) -> str:
         if isinstance(cause, smtplib.SMTPServerDisconnected):
             return (f"{account.host} hung up on port {account.port}. "
                     "A port that expects TLS from the start does so (465): choose TLS.")
+    if trouble.step == "login" and account.sign_in != "password":
+        return ("The server did not take the permission that the provider gave us. Is sending (SMTP) switched on for "
+                f"the account? It said: {trouble.words}")
     if trouble.step == "login":
         return f"The server does not accept this user and password. It said: {trouble.words}"
     return trouble.words

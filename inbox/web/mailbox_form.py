@@ -1,47 +1,37 @@
-"""The form for a mailbox, for the set-up and the settings: what was typed, and how the connections went."""
+"""The form for a mailbox, for the set-up and the settings: what was typed, and what the form shows."""
 
 from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import Any
 
-from flask import render_template, request
-from flask_babel import gettext
+from flask import request
 
 from inbox import secrets
-from inbox.core import mailboxes, settings
-from inbox.core.customers import is_address, normalise_address
+from inbox.core import logins, mailboxes, settings
+from inbox.core.customers import normalise_address
 from inbox.core.errors import Invalid
 from inbox.core.events import Actor
 from inbox.core.models import Department, Mailbox
-from inbox.db import session, transaction, utcnow
-from inbox.mail import deliver, imap, mime
+from inbox.db import transaction, utcnow
+from inbox.mail.providers import PRESETS, preset_for
 
 TEXTS = ("address", "name", "incoming", "imap_host", "imap_security", "imap_user", "imap_folder",
-         "outgoing", "smtp_host", "smtp_security", "smtp_user")
-USUAL_PORTS = {"imap": {"tls": 993, "starttls": 143, "none": 143}, "smtp": {"tls": 465, "starttls": 587, "none": 25}}
+         "outgoing", "smtp_host", "smtp_security", "smtp_user", "sign_in", "sent_folder")
+LOGIN_TEXTS = ("client_id", "tenant", "authorize_url", "token_url", "scope")
+USUAL_PORTS = {"imap": {"tls": 993, "starttls": 143, "none": 143}, "pop3": {"tls": 995, "starttls": 110, "none": 110},
+               "smtp": {"tls": 465, "starttls": 587, "none": 25}}
 STARTS = {"today": dt.timedelta(hours=12),  # half a day back: the server's calendar may be behind ours
           "month": dt.timedelta(days=30), "all": None}
 SAY_IT_AGAIN = "The stored password cannot be read any more. Type it again."
-
-
-@dataclass(frozen=True)
-class Line:
-    """One line of a connection test: what was tried, and if it failed, why and what to do."""
-
-    is_ok: bool
-    title: str
-    words: str = ""
 
 
 def empty(address: str = "") -> Mailbox:
     """What the form of a new mailbox shows; not stored."""
     return Mailbox(address=address, name="", incoming="imap", imap_host="", imap_port=993, imap_security="tls",
                    imap_user="", imap_folder="INBOX", outgoing="smtp", smtp_host="", smtp_port=587,
-                   smtp_security="starttls", smtp_user="", is_active=True)
+                   smtp_security="starttls", smtp_user="", is_active=True, sign_in="password", sent_folder="")
 
 
 def read(form: Mapping[str, str]) -> dict[str, Any]:
@@ -51,16 +41,37 @@ def read(form: Mapping[str, str]) -> dict[str, Any]:
     for way in ("imap", "smtp"):
         typed[f"{way}_security"] = typed.get(f"{way}_security") or ("tls" if way == "imap" else "starttls")
         typed[f"{way}_user"] = typed.get(f"{way}_user") or typed["address"]
-        typed[f"{way}_port"] = _port(form.get(f"{way}_port", ""), way, typed[f"{way}_security"])
+        usual = USUAL_PORTS["pop3" if way == "imap" and typed.get("incoming") == "pop3" else way]
+        typed[f"{way}_port"] = _port(form.get(f"{way}_port", ""), way, usual.get(typed[f"{way}_security"], 0))
     typed["imap_folder"] = typed.get("imap_folder") or "INBOX"
+    typed["sign_in"] = typed.get("sign_in") or "password"
     if "no_smtp_login" in form:
         typed["smtp_user"] = ""
+    if "delete_after" in form:
+        typed["delete_after"] = _days(form["delete_after"])
     return typed
 
 
-def _port(text: str, way: str, security: str) -> int:
+def _days(text: str) -> int | None:
+    if text.strip() and not (text.strip().isdecimal() and len(text.strip()) < 6):
+        raise Invalid("delete_after", "Give a number of days between 0 and 3650, or nothing.")
+    return int(text) if text.strip() else None
+
+
+def _login(form: Mapping[str, str]) -> dict[str, Any]:
+    """The OAuth application as a form names it. Raises Invalid."""
+    day = form.get("secret_expires_on", "").strip()
+    try:
+        ends = dt.date.fromisoformat(day) if day else None
+    except ValueError:
+        raise Invalid("secret_expires_on", "Write a day like 2025-01-31, or nothing.") from None
+    return {**{name: form.get(name, "").strip() for name in LOGIN_TEXTS}, "secret_expires_on": ends,
+            "client_secret": form.get("client_secret", "").strip()}
+
+
+def _port(text: str, way: str, usual: int) -> int:
     if not text.strip():
-        return USUAL_PORTS[way].get(security, 0)
+        return usual
     if not text.strip().isdecimal():
         raise Invalid(f"{way}_port", "A port is a number between 1 and 65535.")
     return int(text)
@@ -73,6 +84,8 @@ def passwords(form: Mapping[str, str], mailbox: Mailbox | None, columns: Mapping
     host name. Raises Invalid.
     """
     found = {}
+    if columns.get("sign_in", "password") != "password":
+        return {"imap": "", "smtp": ""}
     for way in ("imap", "smtp"):
         typed = form.get(f"{way}_password", "")
         if typed or mailbox is None:
@@ -80,7 +93,7 @@ def passwords(form: Mapping[str, str], mailbox: Mailbox | None, columns: Mapping
             continue
         stored = getattr(mailbox, f"{way}_password")
         moved = getattr(mailbox, f"{way}_host") != columns[f"{way}_host"]
-        wanted = columns["incoming"] == "imap" if way == "imap" else columns["outgoing"] == "smtp"
+        wanted = columns["incoming"] in mailboxes.FETCHED if way == "imap" else columns["outgoing"] == "smtp"
         if stored and moved and wanted:
             raise Invalid(f"{way}_password", "The server has changed, so type the password again.")
         try:
@@ -102,6 +115,8 @@ def save(form: Mapping[str, str], *, by: Actor, department: Department, mailbox:
             mailbox = mailboxes.create(by=by, department=department, **columns)
         else:
             mailboxes.change(mailbox, by=by, department_id=department.id, **columns)
+        if mailbox.sign_in != "password":
+            logins.configure(mailbox, by=by, **_login(form))
         if form.get("start") in STARTS and mailbox.fetched_at is None:
             settings.put("mail.start", _first_day(form["start"]), by=by, scope=settings.mailbox_scope(mailbox))
         return mailbox
@@ -112,88 +127,42 @@ def _first_day(start: str) -> str:
     return "" if back is None else (utcnow() - back).date().isoformat()
 
 
-# --- trying -----------------------------------------------------------------------------------------------------
+# --- what the form shows ------------------------------------------------------------------------------------------
 
 
-def lines(form: Mapping[str, str], mailbox: Mailbox | None = None) -> list[Line]:
-    """Try what was typed, both ways at once; up to half a minute. Sends nothing. Raises Invalid."""
-    columns = read(form)
-    if not is_address(columns["address"]):
-        raise Invalid("address", "This is not a mail address. It should look like name@example.com.")
-    plain = passwords(form, mailbox, columns)
-    return _try({**columns, "imap_password": plain["imap"], "smtp_password": plain["smtp"]})
+def with_preset(shown: Mailbox, key: str) -> Mailbox:
+    """What was typed, with the servers of a provider in their fields. An unknown provider changes nothing."""
+    preset = PRESETS.get(key or preset_for(shown.address) or "")
+    if preset is None:
+        return shown
+    way = shown.incoming if shown.incoming in mailboxes.FETCHED else "imap"
+    server = preset.pop3 if way == "pop3" and preset.pop3 is not None else preset.imap
+    shown.incoming = "pop3" if server is preset.pop3 else "imap"
+    shown.imap_host, shown.imap_port, shown.imap_security = server
+    shown.outgoing = "smtp"
+    shown.smtp_host, shown.smtp_port, shown.smtp_security = preset.smtp
+    shown.sign_in, shown.sent_folder = preset.sign_in, preset.sent_folder
+    return shown
 
 
-def lines_for(mailbox: Mailbox) -> list[Line]:
-    """Try a mailbox as it is stored. Raises Invalid when its password cannot be read."""
-    columns = {name: getattr(mailbox, name) for name in mailboxes.CHANGEABLE}
-    return _try({**columns, **{f"{way}_password": plain for way, plain in passwords({}, mailbox, columns).items()}})
-
-
-def _try(columns: Mapping[str, Any]) -> list[Line]:
-    session().rollback()  # ends the read: no database snapshot is held while servers take their time
-    incoming = imap.Account(columns["imap_host"], columns["imap_port"], columns["imap_security"],
-                            columns["imap_user"], columns["imap_password"], columns["imap_folder"])
-    outgoing = deliver.Account(columns["smtp_host"], columns["smtp_port"], columns["smtp_security"],
-                               columns["smtp_user"], columns["smtp_password"],
-                               _hello(columns["address"]))
-    with ThreadPoolExecutor(2) as pool:
-        reading = pool.submit(imap.test_connection, incoming) if columns["incoming"] == "imap" else None
-        sending = (pool.submit(deliver.test_connection, outgoing, columns["address"])
-                   if columns["outgoing"] == "smtp" else None)
-    found = _said(_reading_titles(incoming), reading.result()) if reading else []
-    return found + (_said(_sending_titles(outgoing, columns["address"]), sending.result()) if sending else [])
-
-
-def _hello(address: str) -> str:
-    try:
-        return mime.wire_address(address).rpartition("@")[2]
-    except mime.AddressError as error:
-        raise Invalid("address", str(error)) from error
-
-
-def _said(titles: Mapping[str, tuple[str, str]], tried: Any) -> list[Line]:
-    return [Line(each.is_ok, titles[each.step][0 if each.is_ok else 1], each.words) for each in tried
-            if each.step in titles]
-
-
-def _reading_titles(account: imap.Account) -> dict[str, tuple[str, str]]:
-    return {
-        "host": (gettext("Found the incoming server"), gettext("Cannot receive: the incoming server was not found")),
-        "port": (gettext("The incoming server answers on port %(n)s", n=account.port),
-                 gettext("Cannot receive: the incoming server does not answer on port %(n)s", n=account.port)),
-        "tls": (gettext("Receiving is encrypted"), gettext("Cannot receive: no encrypted connection")),
-        "login": (gettext("Signed in as %(user)s", user=account.user),
-                  gettext("Cannot receive: the server did not let us sign in")),
-        "folder": (gettext("Can read the folder %(name)s", name=account.folder),
-                   gettext("Cannot receive: the folder %(name)s cannot be read", name=account.folder)),
-    }
-
-
-def _sending_titles(account: deliver.Account, address: str) -> dict[str, tuple[str, str]]:
-    return {
-        "connect": (gettext("The outgoing server answers on port %(n)s", n=account.port),
-                    gettext("Cannot send: the outgoing server does not answer on port %(n)s", n=account.port)),
-        "tls": (gettext("Sending is encrypted"), gettext("Cannot send: no encrypted connection")),
-        "login": (gettext("Signed in for sending"), gettext("Cannot send: the server did not let us sign in")),
-        "sender": (gettext("The server sends in the name of %(address)s", address=address),
-                   gettext("Cannot send in the name of %(address)s", address=address)),
-    }
-
-
-def lines_part(mailbox: Mailbox | None) -> str:
-    """The connection test of the request's form as a part of a page; what is wrong with the form is a line, too."""
-    try:
-        found = lines(request.form, mailbox)
-    except Invalid as problem:
-        found = [Line(False, gettext("Nothing was tried yet"), gettext(str(problem)))]
-    return render_template("settings/_checks.html", lines=found)
+def login_shown(stored: Mailbox | None) -> dict[str, Any]:
+    """What the fields of an OAuth application show: what was typed, what is stored, what another mailbox has."""
+    login = logins.of(stored.id) if stored is not None else None
+    other = logins.copy_application(stored) if stored is not None and login is None else None
+    source = login or other
+    kept = {name: getattr(source, name, "") or "" for name in LOGIN_TEXTS}
+    ends = login.secret_expires_on.isoformat() if login is not None and login.secret_expires_on else ""
+    return {"login": login, "days_left": logins.days_left(login), "ends_at": logins.ends_at(login),
+            "fields": {**kept, "secret_expires_on": ends, **{
+                name: request.form[name] for name in (*LOGIN_TEXTS, "secret_expires_on") if name in request.form}}}
 
 
 def typed(stored: Mailbox | None = None) -> Mailbox:
     """The request's form as a mailbox that is not stored, to fill the form with again. Never the passwords."""
     shown = empty()
     for name, value in request.form.items():
+        if name == "delete_after" and value.isdecimal():
+            shown.delete_after = int(value[:6])
         if name in TEXTS or (name in ("imap_port", "smtp_port") and value.isdecimal()):
             setattr(shown, name, value)
     if stored is not None:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import hmac
 from typing import Any
 
-from flask import request
+from flask import flash, redirect, render_template, request, url_for
+from flask import session as cookie
 from flask_babel import gettext
 
 from inbox import secrets
-from inbox.core import departments, mailboxes
+from inbox.core import departments, logins, mailboxes
 from inbox.core.errors import Invalid
 from inbox.core.models import Mailbox
-from inbox.web import mailbox_form
+from inbox.db import current_config
+from inbox.mail import imap_after, oauth
+from inbox.mail.imap_client import Trouble
+from inbox.mail.providers import PRESETS
+from inbox.web import mailbox_check, mailbox_form
 from inbox.web.auth import actor
 from inbox.web.settings import blueprint, page, require, saved
 
@@ -54,7 +60,7 @@ def _edit(stored: Mailbox | None) -> Any:
     typed = mailbox_form.typed(stored)
     try:
         if request.form.get("act") == "test":
-            return _page(stored, typed, lines=mailbox_form.lines(request.form, stored))
+            return _page(stored, typed, lines=mailbox_check.lines(request.form, stored))
         department_id = request.form.get("department_id", "")
         if not department_id.isdecimal():
             raise Invalid("department_id", "Choose the department that this mail goes to.")
@@ -69,7 +75,73 @@ def _page(stored: Mailbox | None, shown: Mailbox, *, status: int = 200, **values
     chosen = request.form.get("department_id", type=int) or (stored.department_id if stored else None)
     return page("mailbox", status, mailbox=shown, stored=stored, chosen=chosen,
                 departments=departments.all_departments(), start=request.form.get("start", "month"),
-                lost=stored is not None and _lost(stored), **values)
+                lost=stored is not None and _lost(stored), presets=PRESETS, preset=request.form.get("preset", ""),
+                connect_uri=_redirect_uri(), **mailbox_form.login_shown(stored), **values)
+
+
+def _redirect_uri() -> str:
+    """Where a provider sends the browser back to; it has to be entered there."""
+    return current_config().public_url + url_for("settings.connected_mailbox")
+
+
+@blueprint.post("/mailboxes/fields")
+@blueprint.post("/mailboxes/<int:mailbox_id>/fields")
+def mailbox_fields(mailbox_id: int | None = None) -> Any:
+    """The fields of the form with the servers of a provider filled in."""
+    require("manage_mailboxes")
+    stored = mailboxes.get(mailbox_id) if mailbox_id is not None else None
+    shown = mailbox_form.with_preset(mailbox_form.typed(stored), request.form.get("preset", ""))
+    return render_template("settings/_mailbox_fields.html", mailbox=shown, stored=stored, error=None, presets=PRESETS,
+                           preset=request.form.get("preset", ""), start=request.form.get("start", "month"),
+                           connect_uri=_redirect_uri(), **mailbox_form.login_shown(stored))
+
+
+@blueprint.get("/mailboxes/<int:mailbox_id>/folders")
+def mailbox_folders(mailbox_id: int) -> Any:
+    """The folders of the account, to choose from."""
+    require("manage_mailboxes")
+    try:
+        return render_template("settings/_folders.html", folders=imap_after.folders_of(mailbox_id), problem="")
+    except (Trouble, secrets.SecretLost) as trouble:
+        return render_template("settings/_folders.html", folders=[], problem=str(trouble))
+
+
+# --- OAuth 2 ----------------------------------------------------------------------------------------------------
+
+
+@blueprint.get("/mailboxes/<int:mailbox_id>/connect")
+def connect_mailbox(mailbox_id: int) -> Any:
+    """To the provider's page, where a person lets us in."""
+    require("manage_mailboxes")
+    try:
+        address, kept = oauth.begin(mailboxes.get(mailbox_id), _redirect_uri())
+    except oauth.LoginTrouble as trouble:
+        flash(gettext(trouble.words), "bad")
+        return redirect(url_for("settings.mailbox", mailbox_id=mailbox_id), 303)
+    cookie["oauth"] = kept
+    return redirect(address)
+
+
+@blueprint.get("/mailboxes/connected")
+def connected_mailbox() -> Any:
+    """Back from the provider, with a code or with a refusal."""
+    require("manage_mailboxes")
+    kept = cookie.pop("oauth", None) or {}
+    if not kept or not hmac.compare_digest(str(kept.get("state", "")).encode(), request.args.get("state", "").encode()):
+        flash(gettext("This answer belongs to nothing that was begun here. Press Connect again."), "bad")
+        return redirect(url_for("settings.mailbox_list"), 303)
+    found = mailboxes.get(int(kept["mailbox"]))
+    try:
+        if "code" not in request.args:
+            said = request.args.get("error_description") or request.args.get("error") or ""
+            raise oauth.LoginTrouble(gettext("The provider did not let us in: %(words)s", words=said[:300]),
+                                     needs_person=True)
+        answer = oauth.exchange(found, request.args["code"], str(kept["verifier"]), _redirect_uri())
+        logins.granted(found, answer, by=actor())
+        flash(gettext("Connected. Mail is fetched within a few seconds."))
+    except (oauth.LoginTrouble, Invalid) as trouble:
+        flash(gettext(str(trouble)), "bad")
+    return redirect(url_for("settings.mailbox", mailbox_id=found.id), 303)
 
 
 @blueprint.post("/mailboxes/test")
@@ -77,7 +149,7 @@ def _page(stored: Mailbox | None, shown: Mailbox, *, status: int = 200, **values
 def test_mailbox(mailbox_id: int | None = None) -> Any:
     """The lines of a connection test of what is typed, to be put into the form."""
     require("manage_mailboxes")
-    return mailbox_form.lines_part(mailboxes.get(mailbox_id) if mailbox_id is not None else None)
+    return mailbox_check.lines_part(mailboxes.get(mailbox_id) if mailbox_id is not None else None)
 
 
 @blueprint.post("/mailboxes/<int:mailbox_id>/active")

@@ -15,7 +15,8 @@ from flask_login import current_user
 from inbox.core import agents, departments, mailboxes, permissions, settings, setup
 from inbox.core.errors import Invalid, NotFound
 from inbox.core.models import Mailbox
-from inbox.web import i18n, mailbox_form
+from inbox.mail.providers import PRESETS
+from inbox.web import i18n, mailbox_check, mailbox_form
 from inbox.web.auth import actor, me, public, start_session
 from inbox.web.profile import time_zones
 
@@ -125,9 +126,9 @@ def mailbox() -> Any:
         return _mailbox_page(stored or mailbox_form.empty())
     try:
         if request.form.get("act") == "test":
-            return _mailbox_page(mailbox_form.typed(stored), lines=mailbox_form.lines(request.form, stored))
+            return _mailbox_page(mailbox_form.typed(stored), lines=mailbox_check.lines(request.form, stored))
         saved = mailbox_form.save(request.form, by=actor(), department=there[0], mailbox=stored)
-        lines = mailbox_form.lines_for(saved)
+        lines = mailbox_check.lines_for(saved)
     except Invalid as problem:
         return _mailbox_page(mailbox_form.typed(stored), error=problem, status=422)
     if all(each.is_ok for each in lines):
@@ -135,10 +136,11 @@ def mailbox() -> Any:
     return _mailbox_page(mailboxes.get(saved.id), lines=lines)
 
 
-def _mailbox_page(shown: Mailbox, lines: list[mailbox_form.Line] | None = None, error: Invalid | None = None,
+def _mailbox_page(shown: Mailbox, lines: list[mailbox_check.Line] | None = None, error: Invalid | None = None,
                   status: int = 200) -> Any:
     return _page("mailbox", status, mailbox=shown, is_stored=bool(mailboxes.all_mailboxes()), lines=lines, error=error,
-                 start=request.form.get("start", "month"))
+                 start=request.form.get("start", "month"), presets=PRESETS, preset=request.form.get("preset", ""),
+                 **mailbox_form.login_shown(next(iter(mailboxes.all_mailboxes()), None)))
 
 
 @blueprint.post("/mailbox/test")
@@ -146,7 +148,7 @@ def test_mailbox() -> Any:
     """The lines of a connection test, to be put into the form."""
     permissions.require(actor(), "manage_settings")
     stored = next(iter(mailboxes.all_mailboxes()), None)
-    return mailbox_form.lines_part(stored)
+    return mailbox_check.lines_part(stored)
 
 
 @blueprint.post("/finish")

@@ -15,6 +15,7 @@ from inbox.core import settings
 from inbox.core.events import Actor
 from inbox.core.models import Event, Ledger, Mailbox, Message, Ticket
 from inbox.db import session, transaction, work_context
+from inbox.mail import fetcher as mail_fetcher
 from inbox.mail import imap, imap_rows, receive
 from inbox.mail.imap_client import Account, connected, test_connection
 from tests.mail.conftest import letter
@@ -57,12 +58,12 @@ def fetch(app, box, account):
 @pytest.fixture
 def fetcher(app, box, monkeypatch):
     """Start the fetcher as the worker does."""
-    monkeypatch.setattr(imap, "LOOK_SECONDS", 0.1)
-    monkeypatch.setattr(imap, "FIRST_BACKOFF", 0.2)
+    monkeypatch.setattr(mail_fetcher, "LOOK_SECONDS", 0.1)
+    monkeypatch.setattr(mail_fetcher, "FIRST_BACKOFF", 0.2)
     running = []
 
     def start(**options):
-        running.append(imap.Fetcher(app, **options))
+        running.append(mail_fetcher.Fetcher(app, **options))
         running[-1].start()
         return running[-1]
 
@@ -186,8 +187,8 @@ def test_while_idle_a_new_message_arrives_at_once(app, dovecot, fetcher, ledger_
 
 
 def test_idle_is_renewed(app, dovecot, fetcher, ledger_rows, monkeypatch):
-    monkeypatch.setattr(imap, "IDLE_SECONDS", 0.3)
-    monkeypatch.setattr(imap, "IDLE_TICK", 0.1)
+    monkeypatch.setattr(mail_fetcher, "IDLE_SECONDS", 0.3)
+    monkeypatch.setattr(mail_fetcher, "IDLE_TICK", 0.1)
     fetcher()
     time.sleep(2)
     dovecot.deliver(letter())
@@ -238,7 +239,7 @@ def test_two_fetchers_take_each_message_once(app, dovecot, fetcher, ledger_rows)
 def test_two_fetchers_without_the_lease_still_take_each_message_once(
         app, dovecot, box, account, ledger_rows, monkeypatch):
     """The lease saves work; what guards is the ledger."""
-    monkeypatch.setattr(imap_rows, "_extend", lambda *args, **values: None)
+    monkeypatch.setattr(imap_rows, "extend", lambda *args, **values: None)
     dovecot.append(*some(100))
     errors = []
 

@@ -32,6 +32,11 @@ def is_installed() -> bool:
     return PROGRAM.exists() and (services / "imap").exists() and (services / "lmtp").exists()
 
 
+def speaks_pop3() -> bool:
+    """Tell whether this Dovecot has POP3, too."""
+    return Path("/usr/lib/dovecot/pop3").exists()
+
+
 def make_certificate(folder: Path) -> tuple[Path, Path]:
     """Write a self-made certificate for localhost and 127.0.0.1; return (certificate, key) as PEM files."""
     key = ec.generate_private_key(ec.SECP256R1())
@@ -67,7 +72,8 @@ def make_certificate(folder: Path) -> tuple[Path, Path]:
 
 
 class Dovecot:
-    """A running server. `port` speaks IMAP (STARTTLS offered), `tls_port` IMAPS, `lmtp_port` LMTP.
+    """A running server. `port` speaks IMAP (STARTTLS offered), `tls_port` IMAPS, `lmtp_port` LMTP,
+    `pop3_port` POP3. For OAuth 2 it asks http://127.0.0.1:`token_port`/tokeninfo whose token it was given.
 
     `users` maps login names (which are also the LMTP addresses' local parts) to passwords.
     `certificate` is the PEM file to trust for the TLS ports.
@@ -78,6 +84,7 @@ class Dovecot:
         self.folder = Path(tempfile.mkdtemp(prefix="dovecot-"))
         self.folder.chmod(0o755)  # services run as nobody and must reach their files
         self.port, self.tls_port, self.lmtp_port = free_port(), free_port(), free_port()
+        self.pop3_port, self.token_port = free_port(), free_port()
         self.certificate, self.key = make_certificate(self.folder)
         self.log = self.folder / "log"
         self._write_configuration()
@@ -105,9 +112,11 @@ class Dovecot:
         lines = (f"{name}:{{PLAIN}}{password}\n" for name, password in self.users.items())
         (self.folder / "users").write_text("".join(lines))
         text = CONFIGURATION.format(
-            folder=self.folder, user=user.pw_name, group=group, uid=user.pw_uid, gid=user.pw_gid, self=self
+            folder=self.folder, user=user.pw_name, group=group, uid=user.pw_uid, gid=user.pw_gid, self=self,
+            protocols="imap lmtp pop3" if speaks_pop3() else "imap lmtp",
         )
         (self.folder / "dovecot.conf").write_text(text)
+        (self.folder / "oauth2.conf").write_text(OAUTH2.format(self=self))
 
     def connect(self, user: str = "support") -> imaplib.IMAP4:
         """Return a signed-in IMAP connection of the standard library; the caller logs out."""
@@ -166,7 +175,7 @@ base_dir = {folder}/run
 state_dir = {folder}/state
 log_path = {folder}/log
 info_log_path = {folder}/log
-protocols = imap lmtp
+protocols = {protocols}
 listen = 127.0.0.1
 ssl = yes
 ssl_cert = <{folder}/cert.pem
@@ -183,10 +192,16 @@ mail_gid = {gid}
 mail_home = {folder}/mail/%n
 mail_location = maildir:{folder}/mail/%n/Maildir
 mail_max_userip_connections = 50
-auth_mechanisms = plain login
+auth_mechanisms = plain login xoauth2
 auth_failure_delay = 0
 passdb {{
+  driver = oauth2
+  mechanisms = xoauth2
+  args = {folder}/oauth2.conf
+}}
+passdb {{
   driver = passwd-file
+  mechanisms = plain login none
   args = scheme=PLAIN username_format=%n {folder}/users
 }}
 userdb {{
@@ -207,6 +222,15 @@ service imap-login {{
     ssl = yes
   }}
 }}
+service pop3-login {{
+  chroot =
+  inet_listener pop3 {{
+    port = {self.pop3_port}
+  }}
+  inet_listener pop3s {{
+    port = 0
+  }}
+}}
 service anvil {{
   chroot =
   unix_listener anvil-auth-penalty {{
@@ -225,4 +249,10 @@ service lmtp {{
 protocol lmtp {{
   auth_username_format = %n
 }}
+"""
+
+OAUTH2 = """
+tokeninfo_url = http://127.0.0.1:{self.token_port}/tokeninfo?access_token=
+username_attribute = email
+username_format = %n
 """

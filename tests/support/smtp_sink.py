@@ -1,9 +1,11 @@
 """An SMTP server that keeps what it is sent, and misbehaves on request."""
 
 import asyncio
+import base64
 import ssl
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
 from email.message import EmailMessage
@@ -53,6 +55,7 @@ class SmtpSink:
 
     login: (user, password) that must be given before mail is taken; None takes mail from anybody.
     tls: "no", "starttls" (offered and required) or "tls" (from the first byte);
+    takes_token: whose OAuth 2 token it is (None: nobody's); then only XOAUTH2 is taken.
     certificate: (certificate, key) PEM files, needed for TLS: dovecot.make_certificate makes them.
     """
 
@@ -61,6 +64,7 @@ class SmtpSink:
         login: tuple[str, str] | None = None,
         tls: str = "no",
         certificate: tuple[Path, Path] | None = None,
+        takes_token: Callable[[str], str | None] | None = None,
     ) -> None:
         self.port = free_port()
         self.messages: list[Received] = []
@@ -68,6 +72,7 @@ class SmtpSink:
         self.behaviour = Behaviour()
         self._login = login
         self._tls = tls == "tls"
+        self._takes_token = takes_token
         self._arrived = threading.Condition()
         options: dict[str, Any] = {}
         if tls != "no":
@@ -79,6 +84,8 @@ class SmtpSink:
                 if tls == "starttls"
                 else {"ssl_context": context}
             )
+        if takes_token:
+            options |= {"auth_required": True, "auth_require_tls": False}
         if login:
             options |= {
                 "authenticator": self._authenticate,
@@ -93,6 +100,16 @@ class SmtpSink:
     ) -> AuthResult:
         given = (data.login.decode(), data.password.decode()) if isinstance(data, LoginPassword) else None
         return AuthResult(success=given == self._login, handled=False, auth_data=given)
+
+    async def auth_XOAUTH2(self, server: SMTP, args: list[str]) -> AuthResult:
+        """Sign in with OAuth 2; a refusal is told in base64 first, as Google does it."""
+        said = dict(each.split("=", 1) for each in base64.b64decode(args[1]).decode().split("\1") if "=" in each)
+        token = said.get("auth", "").removeprefix("Bearer ")
+        user = self._takes_token(token) if self._takes_token else None
+        if user == said.get("user"):
+            return AuthResult(success=True, auth_data=(user, token))
+        await server.challenge_auth(b'{"status":"400"}')
+        return AuthResult(success=False, handled=False)
 
     async def handle_RCPT(
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]

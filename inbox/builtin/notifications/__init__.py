@@ -7,6 +7,7 @@ from typing import Any
 
 from flask import Blueprint, redirect, request
 
+from inbox.builtin.notifications import accounts
 from inbox.toolkit import (
     Agent,
     Event,
@@ -36,6 +37,7 @@ def register_notification_types() -> list[NotificationType]:
         NotificationType("notifications.answer", "A customer writes in a ticket that is mine, or nobody’s"),
         NotificationType("notifications.note", "A colleague leaves a note in a ticket of mine"),
         NotificationType("notifications.failed", "A reply of mine could not be sent"),
+        NotificationType(accounts.KIND, "A mailbox that I look after cannot be read, or its login ends soon"),
     ]
 
 
@@ -115,6 +117,21 @@ def reply_failed(ticket: Ticket, message: Message, error: str, event: Event) -> 
     to = message.agent or ticket.assignee
     if to is not None:
         _tell([to], "failed", ticket, message, event, error)
+
+
+@hookimpl
+def mailbox_fetch_failed(mailbox: Any, error: str, event: Event) -> None:
+    accounts.cannot_fetch(mailbox, error, event)
+
+
+@hookimpl
+def mailbox_login_refused(mailbox: Any, error: str, event: Event) -> None:
+    accounts.refused(mailbox, error, event)
+
+
+@hookimpl
+def mailbox_login_expiring(mailbox: Any, days: int, event: Event) -> None:
+    accounts.expiring(mailbox, days, event)
 
 
 def _is_away(ticket: Ticket) -> bool:

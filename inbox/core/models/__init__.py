@@ -2,7 +2,16 @@
 
 from inbox.core.models.fields import CustomerField, CustomerFieldValue, FieldColumns, ValueColumns
 from inbox.core.models.guards import Circuit, SenderRule
-from inbox.core.models.mail import FATES, CaughtMail, Ledger, Mailbox, Tombstone
+from inbox.core.models.mail import (
+    FATES,
+    CaughtMail,
+    Ledger,
+    Mailbox,
+    MailboxLogin,
+    MailImport,
+    Pop3Seen,
+    Tombstone,
+)
 from inbox.core.models.messages import (
     KINDS,
     STATES,
@@ -50,7 +59,8 @@ __all__ = [
     "FATES", "KINDS", "PRIORITIES", "SHELVES", "STATES", "STATUSES",
     "Agent", "ApiToken", "Attachment", "Attempt", "CaughtMail", "Circuit", "Counter", "Customer", "CustomerAddress",
     "CustomerField", "CustomerFieldValue", "CustomerMerge", "Delivery", "Department", "Event", "FieldColumns",
-    "Heartbeat", "IdempotentAnswer", "Job", "Ledger", "Mailbox", "Membership", "Message", "Notification",
-    "OneTimeToken", "Recipient", "Reference", "Role", "SavedReply", "SendAttempt", "SenderRule", "SettingValue", "Tag",
-    "Ticket", "TicketSeen", "TicketTag", "Tombstone", "ValueColumns", "View",
+    "Heartbeat", "IdempotentAnswer", "Job", "Ledger", "MailImport", "Mailbox", "MailboxLogin", "Membership",
+    "Message", "Notification", "OneTimeToken", "Pop3Seen", "Recipient", "Reference", "Role", "SavedReply",
+    "SendAttempt", "SenderRule", "SettingValue", "Tag", "Ticket", "TicketSeen", "TicketTag", "Tombstone",
+    "ValueColumns", "View",
 ]
