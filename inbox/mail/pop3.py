@@ -170,8 +170,9 @@ def fetch_new(client: poplib.POP3, mailbox_id: int, owner: str, stop: threading.
 
 def _fetch_whole(client: poplib.POP3, mailbox_id: int, numbers: dict[str, int]) -> None:
     """Messages that were too big, and are not any more since somebody raised the limit."""
+    limit = current_config().max_message_bytes
     cut = session().execute(sa.select(Ledger.id, Pop3Seen.uidl).join(Pop3Seen, Pop3Seen.ledger_id == Ledger.id).where(
-        Ledger.mailbox_id == mailbox_id, Ledger.fate == "quarantined", Ledger.size <= current_config().max_message_bytes,
+        Ledger.mailbox_id == mailbox_id, Ledger.fate == "quarantined", Ledger.size <= limit,
         Ledger.reason.startswith(arrivals.ONLY_HEADER)).order_by(Ledger.id).limit(20)).all()
     for row in cut:
         if row.uidl in numbers:
