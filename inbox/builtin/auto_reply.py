@@ -11,6 +11,7 @@ from typing import Any
 from inbox.toolkit import (
     Agent,
     Body,
+    Event,
     Link,
     Message,
     Setting,
@@ -67,8 +68,8 @@ def settings_menu_links(agent: Agent) -> list[Link]:
 
 
 @hookimpl
-def ticket_created(ticket: Ticket, message: Message) -> None:
-    text = _text_for(ticket)
+def ticket_created(ticket: Ticket, message: Message, event: Event) -> None:
+    text = _text_for(ticket) if event.actor_kind != "agent" else ""  # they made it of a message that is long there
     if not text or ticket.is_spam or ticket.trashed_at is not None or why_not_answer(message):
         return
     body = Body(auto_reply_words(text, ticket))

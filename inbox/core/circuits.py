@@ -18,7 +18,7 @@ import sqlalchemy as sa
 
 from inbox.core import events, permissions, queue, settings, words
 from inbox.core.automatic import give_back, spend
-from inbox.core.customers import normalise_address
+from inbox.core.customers import is_avoided, normalise_address
 from inbox.core.errors import NotFound
 from inbox.core.events import Actor
 from inbox.core.models import Agent, Circuit, Mailbox, Message, Notification, Ticket
@@ -28,6 +28,7 @@ HOUR, DAY = dt.timedelta(hours=1), dt.timedelta(days=1)
 PAGE = "/settings/guards"
 SHORTEST = 40  # letters of a text that tells one machine from others; "Thank you!" says everybody
 _OTHER_EACH_TIME = re.compile(r"\S*@\S*|\S*\d\S*|[^\w\s]|_")  # addresses, numbers, marks
+AVOIDED = "Held back: the last mail to this address came back, or was called spam there."
 SENTENCES = {
     "address": "Held back: this address got {most} automatic mails within {hours} hours.",
     "ticket": "Held back: this ticket sent {most} automatic mails within {hours} hours.",
@@ -64,11 +65,13 @@ class Open:
     until: dt.datetime
 
 
-def hold_back(addresses: Iterable[str], *, ticket_id: int | None = None, answers: str = "") -> str | None:
+def hold_back(addresses: Sequence[str], *, ticket_id: int | None = None, answers: str = "") -> str | None:
     """Why an automatic mail to customers is held back (a sentence for `said`), or None: then it is counted.
 
     `answers` is the text that is answered: a machine that has a new address each time is known by what it says.
     """
+    if any(is_avoided(each) for each in addresses):
+        return AVOIDED
     return _hold(_budgets(addresses, ticket_id, answers), ticket_id)
 
 
@@ -77,6 +80,8 @@ def is_held_back(address: str, ticket: Ticket) -> bool:
 
     For those who answer much: what they would send is then not even stored.
     """
+    if is_avoided(address):
+        return True
     with transaction():
         return _held_by_open(_budgets([address], ticket.id, newest_words(ticket))) is not None
 

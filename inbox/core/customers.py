@@ -70,6 +70,20 @@ def find_or_create(address: str, name: str = "", *, by: Actor) -> Customer:
         return customer
 
 
+def heard_from(address: str) -> None:
+    """A person wrote from an address: it works, whatever a report said before. Inside a transaction."""
+    session().execute(sa.update(CustomerAddress).where(
+        CustomerAddress.kind == "mail", CustomerAddress.normalised == normalise_address(address),
+        CustomerAddress.bounced_at.is_not(None)).values(bounced_at=None))
+
+
+def is_avoided(address: str) -> bool:
+    """True when the last mail to an address came back for good, or was called spam there."""
+    return session().scalar(sa.select(CustomerAddress.id).where(
+        CustomerAddress.kind == "mail", CustomerAddress.normalised == normalise_address(address),
+        CustomerAddress.bounced_at.is_not(None)).limit(1)) is not None
+
+
 def add_many(people: Mapping[str, str], *, by: Actor) -> dict[str, int]:
     """New customers by address, with their names; nobody may have one of the addresses. Returns their ids by address.
 

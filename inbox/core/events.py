@@ -37,6 +37,7 @@ KINDS: dict[str, str] = {
     "reply_sent": "The mail server accepted a reply.",
     "reply_failed": "A reply could not be sent, or nobody knows whether it was.",
     "reply_bounced": "A reply came back.",
+    "reply_called_spam": "A recipient called a reply spam.",
     "message_moved": "A message was moved between tickets.",
     "customer_created": "Somebody wrote for the first time.",
     "customer_changed": "A customer's name or fields were changed.",

@@ -103,6 +103,8 @@ def accept(plan: Plan, *, ledger_id: int | None = None) -> Message:
     incoming, message = plan.incoming, plan.message
     customer = customers.find_or_create(incoming.from_address if customers.is_address(incoming.from_address) else "",
                                         incoming.from_name, by=Actor.system(incoming.channel))
+    if not incoming.is_automatic and incoming.from_address:
+        customers.heard_from(incoming.from_address)
     by = Actor.customer(customer, incoming.channel)
     is_new = plan.target is None
     ticket = plan.target or tickets.create(

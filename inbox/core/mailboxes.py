@@ -47,8 +47,9 @@ def by_address(address: str) -> Mailbox | None:
 
 
 def own_addresses() -> set[str]:
-    """Every address that is ours, normalised: mail from them must not loop."""
-    return set(session().scalars(sa.select(Mailbox.address)))
+    """Every address that is ours, aliases too, normalised: mail from them must not loop."""
+    rows = session().execute(sa.select(Mailbox.address, Mailbox.aliases)).all()
+    return {address for row in rows for address in (row.address, *row.aliases)}
 
 
 def create(*, by: Actor, address: str, department: Department, **columns: Any) -> Mailbox:

@@ -147,7 +147,7 @@ def _send(ticket: Ticket, kind: str, body: Body, *, by: Actor, to: Sequence[Addr
                                   answers=circuits.newest_words(ticket)) if by_machine else None
         message = _store(ticket, kind, body, by=by, files=files, draft=draft, state="failed" if held else "queued")
         message.is_automatic, message.error = automatic, held
-        message.send_after = utcnow()
+        message.send_after, message.subject = utcnow(), _current_subject(ticket)
         message.recipients = [
             Recipient(message_kind=kind, role=each.role, name=each.name, address=each.address, error=held,
                       state=message.state) for each in recipients]
@@ -162,6 +162,14 @@ def _send(ticket: Ticket, kind: str, body: Body, *, by: Actor, to: Sequence[Addr
         if status is not None:
             tickets.set_status(ticket, status, by=by)
         return message
+
+
+def _current_subject(ticket: Ticket) -> str:
+    """What the matter is called now: a customer who goes on under another subject looks for the answer there."""
+    why = session().scalar(sa.select(Message.why).where(
+        Message.ticket_id == ticket.id, Message.kind == "received", Message.is_automatic.is_(False))
+        .order_by(Message.at.desc(), Message.id.desc()).limit(1)) or {}
+    return tickets.clean_subject(why["subject"]) if why.get("subject") else ticket.subject
 
 
 def _answered(ticket: Ticket, message: Message, by: Actor) -> None:

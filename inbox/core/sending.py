@@ -11,6 +11,7 @@ import datetime as dt
 import sqlalchemy as sa
 
 from inbox.core import events, permissions, queue, tickets
+from inbox.core.customers import normalise_address
 from inbox.core.errors import Invalid
 from inbox.core.events import Actor
 from inbox.core.models import CustomerAddress, Message, Recipient, SendAttempt, Ticket
@@ -181,24 +182,53 @@ def mark_sent(message: Message, *, by: Actor) -> None:
         _settle(message)
 
 
-def bounced(message: Message, address: str, reason: str) -> bool:
-    """A delivery report says that a recipient did not get a message. True when that recipient is known."""
-    from inbox.core.customers import normalise_address
+def bounced(message: Message, address: str, reason: str, *, kind: str = "hard", permanent: bool = True) -> bool:
+    """A delivery report says that a recipient did not get a message, or not yet. True when that recipient is known.
 
+    `kind`: hard, soft, full, blocked. Only an address that is wrong for good is marked as one that does not work.
+    """
     with transaction() as current:
-        wanted = normalise_address(address)
-        hit = [each for each in message.recipients if normalise_address(each.address) == wanted]
+        hit = _recipients_at(message, address)
         for recipient in hit:
-            recipient.state, recipient.error = "bounced", reason[:2000]
-        if hit:
+            recipient.bounce, recipient.error = kind, reason[:2000]
+            if permanent:
+                recipient.state = "bounced"
+        if hit and permanent:
             message.state, message.error = "bounced", reason[:2000]
-            current.execute(sa.update(CustomerAddress).where(
-                CustomerAddress.kind == "mail", CustomerAddress.normalised == wanted).values(bounced_at=utcnow()))
+            if kind == "hard":
+                _avoid(address)
             ticket = current.get(Ticket, message.ticket_id)
             events.record("reply_bounced", by=Actor.system("mail"), ticket=ticket, message=message,
-                          address=address, reason=reason[:300])
+                          address=address, reason=reason[:300], sort=kind)
+        if hit:
             _changed(message)
         return bool(hit)
+
+
+def complained(message: Message, address: str) -> bool:
+    """A provider says that a recipient called a message spam (RFC 5965). True when that recipient is known."""
+    with transaction() as current:
+        hit = _recipients_at(message, address)
+        for recipient in hit:
+            recipient.bounce = "complaint"
+        if hit:
+            _avoid(address)
+            events.record("reply_called_spam", by=Actor.system("mail"), ticket=current.get(Ticket, message.ticket_id),
+                          message=message, address=address)
+            _changed(message)
+        return bool(hit)
+
+
+def _recipients_at(message: Message, address: str) -> list[Recipient]:
+    wanted = normalise_address(address)
+    return [each for each in message.recipients if normalise_address(each.address) == wanted]
+
+
+def _avoid(address: str) -> None:
+    """No machine writes to an address any more until somebody writes from it."""
+    session().execute(sa.update(CustomerAddress).where(
+        CustomerAddress.kind == "mail", CustomerAddress.normalised == normalise_address(address))
+        .values(bounced_at=utcnow()))
 
 
 def recipients_left(message: Message) -> list[Recipient]:

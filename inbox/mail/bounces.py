@@ -54,6 +54,11 @@ _MEANINGS = (
     ("5.2.2", re.compile(r"(?:mailbox|mail ?folder|account) (?:is )?(?:full|over)|quota (?:exceeded|violation)|"
                          r"over quota|exceeded (?:its|the|his|storage) ", re.I)),
 )
+_FULL = re.compile(r"(?:mailbox|mail ?folder|account|storage|user) (?:is |was )?(?:full|over)|quota|"
+                   r"insufficient storage|out of storage|too full", re.I)
+_BLOCKED = re.compile(r"\bspam\b|\bblocked\b|black ?list|block ?list|deny ?list|\bdnsbl\b|\brbl\b|reputation|spamhaus|"
+                      r"policy (?:reasons?|violation|rejection)|\bdmarc\b|\bdkim\b|\bspf\b|unsolicited|"
+                      r"content (?:rejected|denied)|not (?:authori[sz]ed|allowed) to send", re.I)
 # Above these words stand the sender's own addresses, below them those that failed.
 _LEAD = re.compile(
     r"following (?:\w+ ){0,2}(?:recipient|address|user)|failed (?:address|recipient)|did not reach|"
@@ -85,6 +90,16 @@ class Bounce:
     permanent: bool
     reason: str  # the other server's words, '' if none
     original_message_ids: list[str]  # of the returned message, without brackets
+
+    @property
+    def kind(self) -> str:
+        """Why, in one word: `full` (the mailbox), `blocked` (refused as unwanted), `hard` (for good), `soft`."""
+        code = (self.status or "")[1:]
+        if code == ".2.2" or (code != ".1.1" and _FULL.search(self.reason)):
+            return "full"
+        if code.startswith(".7") or (not code.startswith(".1") and _BLOCKED.search(self.reason)):
+            return "blocked"
+        return "hard" if self.permanent else "soft"
 
 
 def is_daemon(parsed: ParsedMessage) -> bool:
@@ -141,7 +156,7 @@ def _from_report(parsed: ParsedMessage, groups: list[dict[str, str]]) -> Bounce 
     permanent = bool(hard) and not (status or "5").startswith("4")
     reason = re.sub(r"^[\w.-]{1,20}\s*;\s*", "", diagnostic)
     recipients = recipients or _addresses_in(parsed)
-    return Bounce(recipients, status, permanent, headers.clean(reason)[:500], _original_ids(parsed))
+    return Bounce(recipients, status, permanent, headers.clean(reason)[:500], original_ids(parsed))
 
 
 def _action(group: dict[str, str]) -> str:
@@ -198,7 +213,7 @@ def _from_text(parsed: ParsedMessage) -> Bounce:
     if found:
         begin = text.rfind("\n", 0, found.start()) + 1
         reason = text[begin : begin + 500].split("\n\n")[0]
-    return Bounce(_addresses_in(parsed), status, permanent, headers.clean(reason)[:500], _original_ids(parsed))
+    return Bounce(_addresses_in(parsed), status, permanent, headers.clean(reason)[:500], original_ids(parsed))
 
 
 def _own_words(parsed: ParsedMessage) -> str:
@@ -233,7 +248,7 @@ def _addresses_in(parsed: ParsedMessage) -> list[str]:
     return list(dict.fromkeys(near or other[:1]))[:100]
 
 
-def _original_ids(parsed: ParsedMessage) -> list[str]:
+def original_ids(parsed: ParsedMessage) -> list[str]:
     """Message-IDs of the returned message: from its attached header, else from the text."""
     ids: list[str] = []
     for attachment in parsed.attachments:

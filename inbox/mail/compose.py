@@ -23,6 +23,7 @@ REPLY_PREFIX = re.compile(
     r"\s*(?:\[\d{1,3}\]|\(\d{1,3}\)|\d{1,2})?\s*[:：]\s*)+", re.IGNORECASE)
 FORWARD_PREFIX = re.compile(r"(?:(?:fwd?|wg|vb|tr|转发|轉寄|転送)\s*[:：]\s*)+", re.IGNORECASE)
 OURS = re.compile(r"t(\d{1,18})\.m(\d{1,18})\.([0-9a-f]{20})@[^@\s<>]+")
+_OF_DESK = re.compile(r"s\.([0-9a-f]{24})\.([0-9a-f]{20})@[^@\s<>]+")
 CID_IMAGE = re.compile(r"<img\b(?:[^>\"]|\"[^\"]*\")*?\ssrc=\"cid:([^\"]*)\"(?:[^>\"]|\"[^\"]*\")*>", re.IGNORECASE)
 QUOTE_STYLE = "margin:0 0 0 .8ex;border-left:2px solid #ccc;padding-left:1ex"
 
@@ -203,6 +204,22 @@ def read_message_id(message_id: str, key: bytes) -> tuple[int, int] | None:
 def random_message_id(address: str) -> str:
     """A Message-ID (without <>) that belongs to no ticket."""
     return f"s.{secrets.token_hex(12)}@{_domain(address)}"
+
+
+def system_message_id(address: str, key: bytes) -> str:
+    """The Message-ID (without <>) of a mail of the desk itself, known again by `is_of_desk` when a machine answers."""
+    token = secrets.token_hex(12)
+    return f"s.{token}.{_system_signature(token, key)}@{_domain(address)}"
+
+
+def is_of_desk(message_id: str, key: bytes) -> bool:
+    """True for a Message-ID that this installation gave to a notification or another mail of its own."""
+    found = _OF_DESK.fullmatch(message_id.strip().strip("<>"))
+    return found is not None and hmac.compare_digest(found[2], _system_signature(found[1], key))
+
+
+def _system_signature(token: str, key: bytes) -> str:
+    return hmac.new(key, f"system-id:{token}".encode(), hashlib.sha256).hexdigest()[:20]
 
 
 def _signature(ticket_id: int, message_pk: int, key: bytes) -> str:

@@ -260,7 +260,8 @@ def send_system(to: tuple[str, str], subject: str, text: str, *, html: str | Non
         return
     try:
         composed = compose.compose_system(to, subject, text, html=html, date=utcnow(),
-                                          sender=(mailbox.name or quote.desk_name(), mailbox.address))
+                                          sender=(mailbox.name or quote.desk_name(), mailbox.address),
+                                          message_id=compose.system_message_id(mailbox.address, key()))
         if mailbox.outgoing == "catcher":
             catcher.catch(composed.data, sender=mailbox.address, recipients=[to[1]], subject=subject)
             return

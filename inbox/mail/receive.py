@@ -13,7 +13,7 @@ import json
 import logging
 import threading
 import traceback
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from typing import Any
 
@@ -30,7 +30,7 @@ from inbox.core.models import Ledger, Mailbox, Message, Ticket
 from inbox.db import current_config, session, transaction
 from inbox.jobs.engine import handler
 from inbox.mail import body as bodies
-from inbox.mail import guards, ledger, parse, thread
+from inbox.mail import bounces, guards, judge, ledger, parse, thread
 from inbox.mail.parse import ParsedMessage
 
 log = logging.getLogger(__name__)
@@ -49,6 +49,7 @@ NO_HOME = "The mailbox this message came for no longer exists. Give its address 
 EMPTY = "The message is empty."
 BURIED = "This message was deleted for good earlier."
 OUR_OWN = "This is our own message, which came back to us."
+ANSWERED_NOTICE = "This is the automatic answer of a machine to a notification of this desk."
 OUR_ROBOT = "This is an automatic mail of this desk, which came back to us."
 
 # A message that ends the process takes no innocent one with it: they are read one at a time in each process.
@@ -86,6 +87,9 @@ class Facts:
     unanswerable: str
     bounce: guards.Bounce | None
     dated: bool = True
+    machine: str = ""  # which sort of machine wrote it; see inbox.mail.judge
+    returned: tuple[str, ...] = ()  # Message-IDs that a report is about
+    judged: judge.Judgement = field(default_factory=judge.Judgement)
 
 
 @dataclass(frozen=True)
@@ -174,9 +178,8 @@ def _take_in(row: Waiting) -> str:
     if not raw.strip() and len(raw) >= row.size:
         return _settle(row, _Verdict("ignored", EMPTY))
     parsed = parse.parse(raw)
-    mailboxes = session().scalars(sa.select(Mailbox)).all()
-    mailbox = next((each for each in mailboxes if each.id == row.mailbox_id), None)
-    ours = {each.address for each in mailboxes}
+    mailbox = session().get(Mailbox, row.mailbox_id) if row.mailbox_id is not None else None
+    ours = mailboxes.own_addresses()
     known = {"message_id": _message_id(parsed), "subject": parsed.subject[:500],
              "from_address": parsed.from_.address[:320] if parsed.from_ else ""}
     if mailbox is None:
@@ -186,8 +189,18 @@ def _take_in(row: Waiting) -> str:
     facts = _facts(parsed, row, ours)
     if facts.quiet and facts.bounce is None and parsed.from_ and normalise_address(parsed.from_.address) in ours:
         return _settle(row, _Verdict("ignored", OUR_ROBOT), **known)
+    if facts.quiet and thread.is_of_desk([*facts.returned, *parsed.in_reply_to, *parsed.references]):
+        return _settle(row, _Verdict("ignored", _about_our_notice(facts)), **known)
     incoming = _incoming(row, parsed, facts, ours)
     return _accept(row, incoming, facts, mailbox, known)
+
+
+def _about_our_notice(facts: Facts) -> str:
+    """A ticket of it would be told to the agents by mail, whose machines would answer that, and so on."""
+    if facts.bounce is None:
+        return ANSWERED_NOTICE
+    to = ", ".join(facts.bounce.recipients[:3]) or "?"
+    return f"It reports that a notification of this desk to {to} was not delivered: {facts.bounce.reason or '–'}"
 
 
 def _too_big(row: Waiting) -> str:
@@ -202,6 +215,8 @@ def _accept(row: Waiting, incoming: Incoming, facts: Facts, mailbox: Mailbox, kn
     named = thread.candidates(incoming.extra["in_reply_to"], incoming.references)
     for _ in range(TRIES):
         target, why = _place(incoming, facts)
+        if target is not None and facts.judged.is_blocked:
+            incoming.is_automatic = True
         plan = intake.plan(incoming, mailbox=mailbox, target=target, why=why)
         try:
             with transaction():
@@ -213,13 +228,15 @@ def _accept(row: Waiting, incoming: Incoming, facts: Facts, mailbox: Mailbox, kn
 
 def _place(incoming: Incoming, facts: Facts) -> tuple[Ticket | None, thread.Why]:
     in_reply_to, references = incoming.extra["in_reply_to"], list(incoming.references)
-    if facts.bounce is not None:
-        returned = facts.bounce.original_message_ids
-        ticket, why = thread.find_ticket(in_reply_to=returned, references=[], subject="", sender="")
+    if facts.returned:
+        ticket, why = thread.find_ticket(in_reply_to=facts.returned, references=[], subject="", sender="")
         if ticket is not None:
-            return ticket, {**why, "by": "bounce"}
-    return thread.find_ticket(in_reply_to=in_reply_to, references=references, subject=incoming.subject,
-                              sender=incoming.from_address, message_id=incoming.message_id)
+            return ticket, {**why, "by": facts.machine}
+    ticket, why = thread.find_ticket(in_reply_to=in_reply_to, references=references, subject=incoming.subject,
+                                     sender=incoming.from_address, message_id=incoming.message_id)
+    if ticket is not None and not facts.quiet and (renamed := thread.new_subject(ticket, incoming.subject)):
+        why["subject"] = renamed
+    return ticket, why
 
 
 def _store(row: Waiting, plan: intake.Plan, facts: Facts, named: list[str], known: dict[str, Any]) -> str:
@@ -232,8 +249,8 @@ def _store(row: Waiting, plan: intake.Plan, facts: Facts, named: list[str], know
             and _place(plan.incoming, facts)[0] is not None):
         raise _Overtaken  # what it answers was stored a moment ago
     message = intake.accept(plan, ledger_id=row.id)
-    if facts.bounce is not None and facts.bounce.permanent and plan.why.get("message_pk"):
-        _mark_bounced(plan.why["message_pk"], facts.bounce)
+    if facts.returned and plan.why.get("message_pk"):
+        _mark_returned(plan.why["message_pk"], facts)
     fate = "created" if plan.target is None else "appended"
     _write_fate(row, _Verdict(fate), ticket_id=message.ticket_id, **known)
     return fate
@@ -271,15 +288,21 @@ def _same_bytes(row: Waiting) -> tuple[_Verdict, int | None] | None:
     return None
 
 
-def _mark_bounced(message_pk: int, bounce: guards.Bounce) -> None:
+def _mark_returned(message_pk: int, facts: Facts) -> None:
+    """What a report says of a reply of ours is noted on it, for each recipient."""
     message = session().get(Message, message_pk)
     if message is None or message.kind not in ("reply", "forward"):
         return
-    failed = bounce.recipients
+    bounce = facts.bounce
+    failed = bounce.recipients if bounce is not None else []
     if not failed and len(message.recipients) == 1:  # the report does not say who, and there is only one
         failed = [message.recipients[0].address]
     for address in failed:
-        sending.bounced(message, address, bounce.reason or bounce.status or "")
+        if bounce is not None:
+            sending.bounced(message, address, bounce.reason or bounce.status or "", kind=bounce.kind,
+                            permanent=bounce.permanent)
+        elif facts.machine == "complaint":
+            sending.complained(message, address)
 
 
 def _settle(row: Waiting, verdict: _Verdict, **known: Any) -> str:
@@ -299,10 +322,12 @@ def _facts(parsed: ParsedMessage, row: Waiting, ours: set[str]) -> Facts:
     what a machine wrote is quiet."""
     allowed, reason = guards.may_answer(parsed, row.envelope_from, ours)
     bounce = guards.bounce(parsed)
-    submitted = (parsed.header("auto-submitted") or "no").lower().split(";")[0].strip()
-    quiet = (bounce is not None or guards.is_out_of_office(parsed) or guards.is_feedback_report(parsed)
-             or guards.is_read_receipt(parsed) or submitted not in ("", "no") or row.envelope_from == "")
-    return Facts(quiet=quiet, unanswerable="" if allowed else reason, bounce=bounce, dated=parsed.date is not None)
+    machine = judge.machine(parsed, bounce, row.envelope_from)
+    returned = bounce.original_message_ids if bounce is not None else (
+        bounces.original_ids(parsed) if machine == "complaint" else [])
+    sender = _sender(parsed, bool(machine), ours)[0]
+    return Facts(quiet=bool(machine), unanswerable="" if allowed else reason, bounce=bounce, returned=tuple(returned),
+                 dated=parsed.date is not None, machine=machine, judged=judge.judge(parsed, sender, ours))
 
 
 # --- what the core is given --------------------------------------------------------------------------------------
@@ -310,7 +335,7 @@ def _facts(parsed: ParsedMessage, row: Waiting, ours: set[str]) -> Facts:
 
 def _incoming(row: Waiting, parsed: ParsedMessage, facts: Facts, ours: set[str]) -> Incoming:
     body = bodies.build(parsed)
-    sender, name, automatic = _sender(parsed, facts, ours)
+    sender, name, automatic = _sender(parsed, facts.quiet, ours)
     return Incoming(
         subject=parsed.subject, from_address=sender, from_name=name, text=body.text_visible,
         text_quoted=body.text_quoted, html=body.html, html_quoted=body.html_quoted, needs_frame=body.needs_frame,
@@ -318,8 +343,9 @@ def _incoming(row: Waiting, parsed: ParsedMessage, facts: Facts, ours: set[str])
         addressed={role: [{"address": each.address, "name": each.name} for each in getattr(parsed, role)]
                    for role in ("to", "cc", "reply_to")},
         files=_files(parsed), fingerprint=fingerprint(parsed), at=_at(row, parsed), is_automatic=automatic,
-        defects=parsed.defects, extra={"in_reply_to": list(parsed.in_reply_to), "unanswerable": facts.unanswerable,
-                                       "headers": _headers_for_plugins(parsed)})
+        is_spam=facts.judged.is_spam, defects=parsed.defects,
+        extra={"in_reply_to": list(parsed.in_reply_to), "unanswerable": facts.unanswerable,
+               "headers": _headers_for_plugins(parsed), "marks": facts.judged.marks, "machine": facts.machine})
 
 
 def _headers_for_plugins(parsed: ParsedMessage) -> dict[str, str]:
@@ -328,15 +354,15 @@ def _headers_for_plugins(parsed: ParsedMessage) -> dict[str, str]:
     return {name: value[:200] for name, value in found.items() if value}
 
 
-def _sender(parsed: ParsedMessage, facts: Facts, ours: set[str]) -> tuple[str, str, bool]:
+def _sender(parsed: ParsedMessage, quiet: bool, ours: set[str]) -> tuple[str, str, bool]:
     """Who wrote. A form on our own site writes in our name, with the visitor in Reply-To: then it is the visitor."""
     if parsed.from_ is None:
         return "", "", True
     sender = parsed.from_
     if normalise_address(sender.address) in ours:
         other = next((each for each in parsed.reply_to if normalise_address(each.address) not in ours), None)
-        return (other.address, other.name, facts.quiet) if other else (sender.address, sender.name, True)
-    return sender.address, sender.name, facts.quiet
+        return (other.address, other.name, quiet) if other else (sender.address, sender.name, True)
+    return sender.address, sender.name, quiet
 
 
 def _files(parsed: ParsedMessage) -> list[StoredFile]:

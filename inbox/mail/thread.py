@@ -19,6 +19,7 @@ from inbox.config import ConfigError
 from inbox.core import customers
 from inbox.core.customers import normalise_address
 from inbox.core.models import Message, Recipient, Reference, Ticket
+from inbox.core.tickets import NO_SUBJECT
 from inbox.db import session
 from inbox.mail import compose
 
@@ -40,7 +41,7 @@ def find_ticket(*, in_reply_to: Sequence[str], references: Sequence[str], subjec
     for ticket, reason in _by_ids(named, in_reply_to, sender, message_id):
         joined = survivor(ticket)
         if joined is not None:
-            return joined, reason
+            return joined, reason if joined.id == ticket.id else {**reason, "merged": ticket.number}
     return _by_subject(subject, sender)
 
 
@@ -80,6 +81,35 @@ def _by_ids(named: list[str], in_reply_to: Sequence[str], sender: str,
     for ticket, why in _by_sibling(named):
         if takes_part(sender, ticket) or was_addressed(sender, ticket):
             yield ticket, why  # two strangers who answer the same newsletter are not in one conversation
+
+
+def is_of_desk(named: Sequence[str]) -> bool:
+    """True when one of these Message-IDs is that of a notification, or of another mail of the desk itself."""
+    try:
+        return any(compose.is_of_desk(each, secrets.derived_key("message-id")) for each in named)
+    except ConfigError:  # no key: nothing can be ours
+        return False
+
+
+def new_subject(ticket: Ticket, subject: str) -> str | None:
+    """The subject of a message that begins something new in a ticket; None when anybody has called it so there."""
+    bare = _bare_subject(subject)
+    known = session().scalars(sa.select(Message.subject).where(
+        Message.ticket_id == ticket.id, Message.state != "draft").distinct().limit(MAX_IDS))
+    if not bare or bare == _bare_subject(NO_SUBJECT):
+        return None
+    return None if bare in {_bare_subject(each) for each in (ticket.subject, *known)} else subject[:200]
+
+
+def _bare_subject(subject: str) -> str:
+    """A subject without Re:, Fwd:, [lists], ticket numbers, and all but letters and digits."""
+    before, now = None, re.sub(r"\[[^\]]{0,60}\]", " ", subject[:500])
+    while before != now:
+        before = now
+        for prefix in (compose.REPLY_PREFIX, compose.FORWARD_PREFIX):
+            found = prefix.match(now.strip())
+            now = now.strip()[found.end():] if found else now
+    return "".join(c for c in now.casefold() if c.isalnum())
 
 
 def _own(message_id: str | None) -> list[str]:

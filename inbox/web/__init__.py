@@ -76,6 +76,7 @@ def _register_screens(app: Flask) -> None:
         health,
         ledger,
         live,
+        marks,
         messages,
         new_ticket,
         outbox,
@@ -88,5 +89,5 @@ def _register_screens(app: Flask) -> None:
 
     settings.load_pages()
     for screen in (auth, setup, profile, desk, tickets, new_ticket, composer, messages, customers, settings, ledger,
-                   outbox, live, health, theming):
+                   outbox, live, health, theming, marks):
         app.register_blueprint(screen.blueprint)

@@ -5,16 +5,19 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import quote
 
-from flask import Blueprint, Response, current_app, render_template, request, url_for
+from flask import Blueprint, Response, current_app, flash, render_template, request, url_for
+from flask_babel import gettext
 from markupsafe import Markup
 
-from inbox.core import attachments, messages, permissions, sending, tickets
-from inbox.core.errors import NotFound
+from inbox.core import attachments, messages, moving, permissions, sending, tickets
+from inbox.core.errors import Invalid, NotFound
 from inbox.core.models import Attachment, Ledger, Message
 from inbox.db import session, transaction
 from inbox.mail import sanitise
 from inbox.web.auth import actor, me
+from inbox.web.desk import Place
 from inbox.web.forms import linked
+from inbox.web.htmx import go_to
 from inbox.web.message_links import find_links, with_links
 from inbox.web.tickets import answer
 
@@ -120,7 +123,29 @@ def raw(message_pk: int) -> Any:
 def why(message_pk: int) -> Any:
     """Why a message is in its ticket."""
     message = messages.get(message_pk, me())
-    return render_template("ticket/_why.html", message=message, why=message.why or {})
+    can_move = permissions.may(me(), "change") and message.state not in moving.ON_ITS_WAY
+    return render_template("ticket/_why.html", message=message, why=message.why or {}, can_move=can_move,
+                           place=Place.from_request())
+
+
+@blueprint.post("/messages/<int:message_pk>/move")
+def move(message_pk: int) -> Any:
+    """Put a message into another ticket (`number`), or into one of its own."""
+    message, number = messages.get(message_pk, me()), request.form.get("number", "").strip().lstrip("#")
+    if number and not (number.isdecimal() and len(number) < 16):
+        raise Invalid("number", "Write the number of a ticket.")
+    target = moving.move(message, tickets.get(int(number), me()) if number else None, by=actor(),
+                         subject=request.form.get("subject", ""))
+    flash(gettext("The message is in ticket %(number)s now.", number=target.number))
+    return go_to(Place.from_request().ticket_url(target.number))
+
+
+@blueprint.post("/messages/<int:message_pk>/move-back")
+def move_back(message_pk: int) -> Any:
+    """Undo the last move of a message."""
+    target = moving.move_back(messages.get(message_pk, me()), by=actor())
+    flash(gettext("The message is in ticket %(number)s again.", number=target.number))
+    return go_to(Place.from_request().ticket_url(target.number))
 
 
 @blueprint.post("/messages/<int:message_pk>/retry")

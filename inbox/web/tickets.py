@@ -12,8 +12,19 @@ from flask import Blueprint, render_template, request
 from flask_babel import gettext
 from sqlalchemy.orm.util import identity_key
 
-from inbox.core import agents, customers, departments, events, messages, notifications, permissions, tickets
+from inbox.core import (
+    agents,
+    customers,
+    departments,
+    events,
+    messages,
+    notifications,
+    permissions,
+    senders,
+    tickets,
+)
 from inbox.core.errors import Invalid
+from inbox.core.events import Actor
 from inbox.core.models import Agent, Department, Event, Message, Ticket
 from inbox.db import session, utcnow
 from inbox.plugin_host import call
@@ -27,7 +38,8 @@ blueprint = Blueprint("tickets", __name__)
 SHOWN_EVENTS = {
     "ticket_assigned", "ticket_status_changed", "ticket_moved", "ticket_subject_changed", "ticket_priority_changed",
     "ticket_tagged", "ticket_untagged", "ticket_snoozed", "ticket_woke", "ticket_marked_spam",
-    "ticket_unmarked_spam", "ticket_trashed", "ticket_restored", "reply_bounced", "message_moved"}
+    "ticket_unmarked_spam", "ticket_trashed", "ticket_restored", "reply_bounced", "reply_called_spam",
+    "message_moved"}
 
 
 @dataclass
@@ -137,7 +149,9 @@ def describe(event: Event, names: dict[tuple[str, int], str]) -> str:
         "ticket_trashed": gettext("%(who)s put it into the trash", who=who),
         "ticket_restored": gettext("%(who)s restored it", who=who),
         "reply_bounced": gettext("A reply came back: %(name)s", name=data.get("reason", "")),
-        "message_moved": gettext("%(who)s moved a message", who=who),
+        "reply_called_spam": gettext("%(name)s called a reply spam", name=data.get("address", "")),
+        "message_moved": gettext("%(who)s moved a message from ticket %(before)s to ticket %(number)s", who=who,
+                                 before=data.get("before", "?"), number=data.get("to", "?")),
     }
     return said.get(event.kind, event.kind)
 
@@ -266,13 +280,31 @@ def snooze_time(choice: str) -> dt.datetime:
         raise Invalid("until", "Choose a time that is still to come.") from error
 
 
+def spam_and_block(ticket: Ticket, *, by: Actor) -> None:
+    """Into the spam folder, with all that its sender writes from now on."""
+    _decide(ticket, "block", by)
+    tickets.mark_spam(ticket, by=by)
+
+
+def not_spam_and_allow(ticket: Ticket, *, by: Actor) -> None:
+    """Out of the spam folder, and what its sender writes never goes there again."""
+    _decide(ticket, "allow", by)
+    tickets.mark_not_spam(ticket, by=by)
+
+
+def _decide(ticket: Ticket, verdict: str, by: Actor) -> None:
+    permissions.require(by, "spam", ticket)
+    if ticket.customer.email:
+        senders.decide(ticket.customer.email, verdict, by=by)
+
+
 ACTS = {"wake": tickets.wake, "trash": tickets.trash, "restore": tickets.restore, "spam": tickets.mark_spam,
-        "not-spam": tickets.mark_not_spam}
+        "not-spam": tickets.mark_not_spam, "block": spam_and_block, "allow": not_spam_and_allow}
 
 
-@blueprint.post("/tickets/<int:number>/<any(wake, trash, restore, spam, 'not-spam'):act>")
+@blueprint.post("/tickets/<int:number>/<any(wake, trash, restore, spam, 'not-spam', block, allow):act>")
 def simple_act(number: int, act: str) -> Any:
     """The acts that need nothing but a click."""
     ticket = load(number)
     ACTS[act](ticket, by=actor())
-    return leave(ticket) if act in ("trash", "spam") else answer(ticket)
+    return leave(ticket) if act in ("trash", "spam", "block") else answer(ticket)

@@ -148,3 +148,34 @@ def test_somebody_who_was_addressed_joins_as_a_sibling(session):
     found, why = thread.find_ticket(in_reply_to=["plan@a.example"], references=[], subject="Re: Plan",
                                     sender="bob@b.example")
     assert found is not None and found.id == ticket.id and why["by"] == "sibling"
+
+
+def why_of(session, ticket_id):
+    return messages.thread(session.get(Ticket, ticket_id))[-1].why
+
+
+@pytest.mark.parametrize(("subject", "told"), [
+    ("Re: Hello", None), ("SV: RE: [list] hello [#12]", None), ("", None), ("Fwd: Hello", None),
+    ("My printer burns", "My printer burns"), ("Re: my printer", "Re: my printer")])
+def test_another_subject_is_noted_so_that_a_ticket_of_its_own_can_be_made(take, session, subject, told):
+    first = take(message_id="1@x")
+    assert take(message_id="2@x", subject=subject, text="x", In_Reply_To="<1@x>") == first
+    assert why_of(session, first).get("subject") == told
+    assert take(message_id="3@x", subject=f"Re: {subject}", text="y", In_Reply_To="<2@x>") == first
+    assert "subject" not in why_of(session, first)  # it is known here by now
+
+
+def test_mail_for_a_ticket_that_leads_elsewhere_says_so(take, session):
+    one, two = take(message_id="1@x"), take(message_id="2@x", subject="two", text="b")
+    with transaction():
+        session.get(Ticket, one).merged_into_id = two
+    assert take(message_id="3@x", subject="Re: Hello", text="c", In_Reply_To="<1@x>") == two
+    assert why_of(session, two)["merged"] == session.get(Ticket, one).number
+
+
+def test_a_clone_of_this_desk_signs_with_another_key_and_opens_tickets_of_its_own(take, session, config):
+    """Its Message-IDs name tickets by our numbers; the customer is even one of ours."""
+    one = take(message_id="1@x")
+    theirs = compose.signed_message_id(one, 2, "support@desk.example", b"the key of the clone")
+    other = take(message_id="2@x", subject="Re: Hello", text="to the clone", In_Reply_To=f"<{theirs}>")
+    assert other != one and why_of(session, other)["by"] == "new"
