@@ -97,22 +97,22 @@ def ticket_status_changed(ticket: Ticket) -> None:
 
 @hookimpl
 def ticket_moved(ticket: Ticket) -> None:
-    targets.recount(ticket.id)
+    targets.recount(ticket.id, anew=True)
 
 
 @hookimpl
 def ticket_priority_changed(ticket: Ticket) -> None:
-    targets.recount(ticket.id)
+    targets.recount(ticket.id, anew=True)
 
 
 @hookimpl
 def ticket_tagged(ticket: Ticket) -> None:
-    targets.recount(ticket.id)
+    targets.recount(ticket.id, anew=True)
 
 
 @hookimpl
 def ticket_untagged(ticket: Ticket) -> None:
-    targets.recount(ticket.id)
+    targets.recount(ticket.id, anew=True)
 
 
 # --- what agents see --------------------------------------------------------------------------------------------

@@ -22,12 +22,12 @@ def fill() -> None:
         current.flush()
         if dear is not None:
             current.add(SlaPolicy(name="Our best customers", position=0, segment=dear, calendar_id=calendar.id,
-                                  first_reply=60, next_reply=120, resolution=None, warn=15))
+                                  made_at=None, first_reply=60, next_reply=120, resolution=None, warn=15))
         wholesale = current.scalar(sa.select(Department.id).where(Department.name == "Wholesale"))
         if wholesale is not None:
             current.add(SlaPolicy(name="Shops we supply", position=1, department_id=wholesale, calendar_id=calendar.id,
-                                  first_reply=120, next_reply=120, resolution=2 * 24 * 60, warn=30))
-        current.add(SlaPolicy(name="Everybody", position=2, calendar_id=calendar.id, first_reply=4 * 60,
+                                  made_at=None, first_reply=120, next_reply=120, resolution=2 * 24 * 60, warn=30))
+        current.add(SlaPolicy(name="Everybody", position=2, calendar_id=calendar.id, made_at=None, first_reply=4 * 60,
                               next_reply=8 * 60, resolution=None, warn=60))
     for ticket_id in session().scalars(sa.select(Ticket.id).order_by(Ticket.id)).all():
         targets.recount(ticket_id)

@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
-from inbox.toolkit import Model, UtcDateTime, hours
+from inbox.toolkit import Model, UtcDateTime, hours, utcnow
 
 BIG = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 
@@ -50,6 +50,7 @@ class SlaPolicy(Model):
     notify: Mapped[bool] = mapped_column(default=True)
     raise_priority: Mapped[bool] = mapped_column(default=False)
     assign_to: Mapped[int | None] = mapped_column(sa.ForeignKey("agent.id", ondelete="SET NULL"))
+    made_at: Mapped[dt.datetime | None] = mapped_column(UtcDateTime, default=utcnow)  # None: there always was
 
 
 class SlaTarget(Model):

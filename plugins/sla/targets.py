@@ -44,10 +44,12 @@ def _facts(events: sa.ScalarResult[Event]) -> Iterator[Fact]:
             yield Fact(event.at, "answered")
 
 
-def recount(ticket_id: int) -> None:
+def recount(ticket_id: int, *, anew: bool = False) -> None:
     """Bring the rows of a ticket to what its history says. Safe to repeat; does nothing for a ticket that is gone.
 
-    Whoever does the same for the same ticket at the same moment waits for its row.
+    With `anew` the ticket itself has changed: a clock that runs, and is not late yet, goes by the policy that fits now.
+    Without, it keeps what was promised, whatever became of the policy. Whoever does the same for the same ticket at the
+    same moment waits for its row.
     """
     groups = segments.of_ticket(ticket_id)  # asks other plugins: before the write begins
     with transaction() as current:
@@ -56,10 +58,12 @@ def recount(ticket_id: int) -> None:
             return
         rows = {(row.kind, row.started_at): row for row in current.scalars(
             sa.select(SlaTarget).where(SlaTarget.ticket_id == ticket_id))}
-        book = _Book(policy_for(ticket, groups), rows)
+        book = _Book(policy_for(ticket, groups), rows, anew)
         clocks = clocks_of(facts_of(ticket), book.promise)
         for clock in clocks:
             clock.look(utcnow())
+            if book.was_never_promised(clock):
+                continue
             _keep(book.row(ticket_id, clock), clock)
         owed = {(clock.kind, clock.started_at) for clock in clocks}
         for key, row in rows.items():
@@ -70,22 +74,30 @@ def recount(ticket_id: int) -> None:
 class _Book:
     """What is promised to one ticket: as long as a policy stays its policy, by the words it had when a clock began."""
 
-    def __init__(self, policy: SlaPolicy | None, rows: dict[tuple[str, dt.datetime], SlaTarget]) -> None:
-        self._policy, self._rows = policy, rows
+    def __init__(self, policy: SlaPolicy | None, rows: dict[tuple[str, dt.datetime], SlaTarget], anew: bool) -> None:
+        self._policy, self._rows, self._anew = policy, rows, anew
         kept = session().get(SlaCalendar, policy.calendar_id) if policy is not None else None
         self._hours = kept.hours if kept is not None else None
 
     def promise(self, kind: str, started_at: dt.datetime) -> Promise | None:
         row = self._rows.get((kind, started_at))
-        if row is not None and (row.stopped_at is not None or self._is_ours(row)):
+        if row is not None and self._stays(row):
             return Promise(row.seconds, hours.Hours.of(row.calendar), row.warn_seconds)
         minutes = getattr(self._policy, kind) if self._policy is not None else None
         if not minutes or self._policy is None or self._hours is None or not self._hours.is_ever_open:
             return None
         return Promise(minutes * 60, self._hours, min(self._policy.warn, minutes) * 60)
 
-    def _is_ours(self, row: SlaTarget) -> bool:
-        return self._policy is not None and row.policy_id == self._policy.id
+    def _stays(self, row: SlaTarget) -> bool:
+        """What is over, or late, was promised as it was; nothing makes it undone."""
+        is_ours = self._policy is not None and row.policy_id == self._policy.id
+        return is_ours or not self._anew or row.stopped_at is not None or row.missed_at is not None
+
+    def was_never_promised(self, clock: Clock) -> bool:
+        """True for what was over before there was the policy: neither kept nor missed."""
+        made_at = self._policy.made_at if self._policy is not None else None
+        is_new = (clock.kind, clock.started_at) not in self._rows
+        return is_new and made_at is not None and clock.stopped_at is not None and clock.stopped_at < made_at
 
     def row(self, ticket_id: int, clock: Clock) -> SlaTarget:
         """The row of a clock; a new one, or one that now runs by another policy, takes down what is promised."""
@@ -93,7 +105,7 @@ class _Book:
         if row is None:
             row = SlaTarget(ticket_id=ticket_id, kind=clock.kind, started_at=clock.started_at)
             session().add(row)
-        elif row.stopped_at is not None or self._is_ours(row):
+        elif self._stays(row):
             return row
         assert self._policy is not None
         row.policy_id, row.policy_name = self._policy.id, self._policy.name

@@ -21,7 +21,7 @@ def watch() -> None:
     """The job. What was told once is not told again, however often it runs."""
     now = utcnow()
     for ticket_id in _young(now):
-        targets.recount(ticket_id)
+        targets.recount(ticket_id, anew=True)
     for when, done, tell in ((SlaTarget.warn_at, SlaTarget.warned_at, _warn),
                              (SlaTarget.due_at, SlaTarget.escalated_at, _escalate)):
         for target_id, ticket_id in _due(when, done, now):

@@ -57,6 +57,8 @@ def standing(row: SlaTarget) -> str:
         return gettext("missed, after %(time)s", time=length(row.spent))
     if row.state == "dropped":
         return gettext("not needed")
+    if row.state == "paused" and row.missed_at is not None:
+        return gettext("missed, after %(time)s", time=length(row.seconds))
     if row.state == "paused":
         return gettext("waiting, %(time)s left", time=length(row.seconds - row.spent))
     return short(row)

@@ -60,6 +60,57 @@ def test_the_record_stays_true_when_the_policy_changes(sla, receive_email, deliv
     assert (clocks(ticket)["first_reply"].state, clocks(ticket)["first_reply"].seconds) == ("met", 4 * 3600)
 
 
+@pytest.mark.parametrize("change", [
+    lambda policy: setattr(policy, "is_active", False),
+    lambda policy: session().delete(policy),
+    lambda policy: session().add(SlaPolicy(name="First", position=-1, calendar_id=policy.calendar_id, first_reply=5)),
+])
+def test_what_waits_keeps_its_promise_whatever_becomes_of_the_policy(
+        sla, receive_email, deliver_events, frozen_time, agent, change):
+    ticket = receive_email("Where is it?")
+    deliver_events()
+    with transaction():
+        change(session().get_one(SlaPolicy, sla.id))
+    frozen_time.move(hours=1)
+    tickets.set_status(ticket, "pending", by=_by(agent))
+    tickets.set_status(ticket, "open", by=_by(agent))
+    deliver_events()
+    found = clocks(ticket)["first_reply"]
+    assert (found.policy_name, found.due_at) == ("Standard", MONDAY + dt.timedelta(hours=4))
+
+
+def test_a_raised_priority_with_a_policy_of_its_own_escalates_nothing_twice(
+        sla, receive_email, deliver_events, frozen_time, agent, desk):
+    with transaction() as current:
+        policy = current.get_one(SlaPolicy, sla.id)
+        policy.raise_priority, policy.position, policy.resolution = True, 9, None
+        current.add(SlaPolicy(name="High", priority="high", calendar_id=policy.calendar_id, first_reply=600,
+                              raise_priority=True))
+    ticket = receive_email("Where is it?")
+    deliver_events()
+    frozen_time.move(hours=5)
+    run(desk)
+    session().expire_all()
+    tickets.tag(session().get_one(Ticket, ticket.id), "late", by=_by(agent))
+    deliver_events()
+    frozen_time.move(hours=9)
+    run(desk)
+    found = clocks(ticket)["first_reply"]
+    assert (found.policy_name, found.missed_at) == ("Standard", MONDAY + dt.timedelta(hours=4))
+    assert _kinds(ticket).count("sla.missed") == 1 and session().get_one(Ticket, ticket.id).priority == "high"
+
+
+def test_what_was_over_before_there_was_a_policy_was_never_promised(
+        sla, receive_email, deliver_events, frozen_time, agent):
+    ticket = receive_email("Where is it?", sender="kari@example.com")
+    answer(ticket, agent)
+    frozen_time.move(hours=1)
+    with transaction():
+        session().get_one(SlaPolicy, sla.id).made_at = MONDAY + dt.timedelta(minutes=30)
+    deliver_events()
+    assert list(clocks(ticket)) == ["resolution"]
+
+
 def test_two_workers_may_tell_of_a_ticket_at_once(sla, desk, receive_email):
     waiting = [receive_email("Where is it?").id for _ in range(8)]
     for each in waiting:
