@@ -35,6 +35,7 @@ TEST_DB = os.environ.get("INBOX_TEST_DB", "sqlite")
 IN_CI = os.environ.get("INBOX_CI") == "1"
 LONG = ("cli/test_run.py", "browser/test_accessibility.py", "mail/test_kill.py", "chaos/", "under_load", "browser/")
 """Files of minutes, begun first: two processes share the suite file by file, and neither should wait for the other."""
+FEW_QUERIES = ("tests/web/", "tests/cli/", "tests/testing/")
 
 
 # --- the suite's own rules ------------------------------------------------------------------------
@@ -55,7 +56,8 @@ def pytest_report_header() -> str:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave tests that do not touch the database under test to the SQLite round.
 
-    A test touches it when it asks for it, directly or through a fixture, and is not marked `once`.
+    A test touches it when it asks for it, directly or through a fixture, and is not marked `once`. Screens, commands
+    and the kit for tests leave their queries to the core: only those of their tests marked `each_database` run again.
     """
     if TEST_DB == "postgresql":
         again = [item for item in items if uses_database(item)]
@@ -67,7 +69,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def uses_database(item: pytest.Item) -> bool:
     """Tell whether a test has to run on each database."""
     fixtures = {"database_url", "database_in", "databases", "postgres"} & set(getattr(item, "fixturenames", ()))
-    return bool(fixtures) and not item.get_closest_marker("once")
+    if not fixtures or item.get_closest_marker("once"):
+        return False
+    return not item.nodeid.startswith(FEW_QUERIES) or bool(item.get_closest_marker("each_database"))
 
 
 @pytest.hookimpl(wrapper=True)

@@ -1,4 +1,4 @@
-"""A running demo desk for the tests of each file, and a signed-in page on it."""
+"""One running demo desk and one Chromium for all tests of this folder that meet in a process, and a signed-in page."""
 
 import shutil
 from collections.abc import Iterator
@@ -8,20 +8,30 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.screens import running, sign_in, view
+from tests.support.browser import WHY_NOT, chromium, find_chromium
 from tests.support.program import Program
 
 expect.set_options(timeout=20_000)  # milliseconds: beside the other half of the suite a page takes its time
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Browser]:
+    """Chromium; nothing in this folder calls asyncio.run(), which is refused while Playwright runs."""
+    if find_chromium() is None:
+        pytest.skip(WHY_NOT)
+    with chromium() as started:
+        yield started
+
+
+@pytest.fixture(scope="package")
 def program(demo_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
-    """The demo desk at work, for the tests of one file: on a copy of the one that was written for all."""
+    """The demo desk at work, on a copy of the one that was written for all. Tests put back what others would notice."""
     home = Path(shutil.copytree(demo_home, tmp_path_factory.mktemp("demo") / "home"))
     with running(home, "--demo") as started:
         yield started
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def state(program: Program, browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The cookies of the signed-in owner."""
     path = tmp_path_factory.mktemp("state") / "session.json"

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from inbox.demo import LOGIN
@@ -78,7 +79,7 @@ def sign_in(page: Page, program: Program) -> None:
 
 def ticket_path(page: Page, program: Program) -> str:
     """The address of the ticket that the pictures show."""
-    page.goto(f"{program.url}/search?q=10482+is:open")
+    page.goto(f"{program.url}/search?q=10482")
     found = page.locator("#rows a", has_text=TICKET).first.get_attribute("href")
     assert found is not None
     number = re.search(r"/tickets/(\d+)", found)
@@ -108,6 +109,17 @@ def settled(page: Page) -> None:
     """Wait until what a page loads by itself is there."""
     page.wait_for_load_state("load")
     page.wait_for_timeout(350)
+
+
+def complaints(page: Page, where: str, rules: list[str] | None = None) -> list[str]:
+    """What axe says about a page (None: by all its rules), and whether it can be scrolled sideways."""
+    settled(page)
+    options = {"resultTypes": ["violations"], **({"runOnly": rules} if rules else {})}
+    violations = [] if rules == [] else Axe().run(page, options=options).response["violations"]
+    found = [f"{where}: {each['id']} ({each['impact']}) at {[node['target'] for node in each['nodes']][:3]}"
+             for each in violations]
+    beyond = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+    return [*found, f"{where}: {beyond} px wider than the screen"] if beyond > 0 else found
 
 
 @contextmanager

@@ -7,16 +7,14 @@ from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser
 
 from tests.browser.screens import (
     SIZES,
     Screen,
     choose_list,
-    running,
+    complaints,
     screens,
-    settled,
-    setup_address,
     ticket_path,
     view,
 )
@@ -24,21 +22,11 @@ from tests.support.program import Program
 
 pytestmark = pytest.mark.once
 COLOURS = ["color-contrast", "link-in-text-block"]
-SIGHTS = ((1440, "light", None), (1440, "dark", COLOURS), (390, "dark", COLOURS), (390, "light", None),
-          (320, "light", []))
-"""Widths, schemes, and the rules to ask: a scheme changes colours alone, and 320 px is about the width alone."""
+NARROW = [*COLOURS, "target-size", "button-name", "link-name", "region", "landmark-one-main"]
+SIGHTS = ((1440, "light", None), (1440, "dark", COLOURS), (390, "dark", NARROW), (320, "light", []))
+"""Widths, schemes, and the rules to ask (None: all): a scheme changes colours alone, a narrow page leaves out and moves
+parts of the wide one, and 320 px is about the width alone."""
 NAMES = [each.name for each in screens("")]
-
-
-def complaints(page: Page, where: str, rules: list[str] | None = None) -> list[str]:
-    """What axe says about a page (None: by all its rules), and whether it can be scrolled sideways."""
-    settled(page)
-    options = {"resultTypes": ["violations"], **({"runOnly": rules} if rules else {})}
-    violations = [] if rules == [] else Axe().run(page, options=options).response["violations"]
-    found = [f"{where}: {each['id']} ({each['impact']}) at {[node['target'] for node in each['nodes']][:3]}"
-             for each in violations]
-    beyond = page.evaluate("document.documentElement.scrollWidth - innerWidth")
-    return [*found, f"{where}: {beyond} px wider than the screen"] if beyond > 0 else found
 
 
 @dataclass(frozen=True)
@@ -117,12 +105,4 @@ def test_the_menus_of_a_ticket(browser: Browser, desk: Desk) -> None:
         for menu in page.locator("#ticket-head details.menu").all():
             menu.locator("summary").click()
             found += complaints(page, f"the menu {menu.inner_text()[:20]!r}")
-    assert not found, "\n".join(found)
-
-
-def test_the_set_up(browser: Browser, tmp_path: Path) -> None:
-    with running(tmp_path / "new") as program, view(browser, 1440, "light") as page:
-        page.goto(setup_address(program))
-        page.context.storage_state(path=tmp_path / "setup.json")
-        found = check(browser, program, Screen("setup", "/setup"), tmp_path / "setup.json")
     assert not found, "\n".join(found)

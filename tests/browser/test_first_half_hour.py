@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
-from tests.support.browser import WHY_NOT, chromium, find_chromium
+from tests.browser.screens import view
 from tests.support.program import Program
 
 pytestmark = pytest.mark.once
@@ -23,24 +23,12 @@ SOON = 2.0  # seconds within which an open page of a machine that does nothing e
 
 
 @pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
-    """The demo desk, started as a newcomer starts it."""
-    with Program(tmp_path_factory.mktemp("demo"), "run", "--demo") as program:
-        program.wait_for_output("Ctrl-C ends it.", 120)
-        yield program
-
-
-@pytest.fixture(scope="module")
-def desk(demo: Program) -> Iterator[Page]:
+def desk(program: Program, browser: Browser) -> Iterator[Page]:
     """A page signed in with the login that the program printed. It lasts for all tests of this file."""
-    if find_chromium() is None:
-        pytest.skip(WHY_NOT)
-    printed = re.search(r"Sign in +(\S+) +password: (\S+)", demo.output())
+    printed = re.search(r"Sign in +(\S+) +password: (\S+)", program.wait_for_output("Ctrl-C ends it.", 120))
     assert printed
-    with chromium() as browser:
-        page = browser.new_context(viewport={"width": 1440, "height": 900}).new_page()
-        page.set_default_timeout(15_000)
-        page.goto(demo.url)
+    with view(browser, 1440, "light") as page:
+        page.goto(program.url)
         page.get_by_label("Mail address").fill(printed[1])
         page.get_by_label("Password").fill(printed[2])
         page.get_by_role("button", name="Sign in").click()
@@ -53,22 +41,22 @@ def patience() -> float:
     return 1.0 + os.getloadavg()[0] / (os.cpu_count() or 1)
 
 
-def customer_writes(demo: Program, number: int) -> float:
+def customer_writes(program: Program, number: int) -> float:
     """Run the tutorial's nth piece of Python; return when the message was accepted (time.monotonic)."""
     code = re.findall(r"<<'END'\n(.*?)^END$", TUTORIAL.read_text("utf-8"), re.M | re.S)[number]
-    exec(code.replace("2525", str(demo.smtp_port)), {"smtplib": smtplib})
+    exec(code.replace("2525", str(program.smtp_port)), {"smtplib": smtplib})
     return time.monotonic()
 
 
-def test_a_message_appears_in_the_open_list_within_two_seconds(demo: Program, desk: Page) -> None:
-    desk.goto(f"{demo.url}/")
+def test_a_message_appears_in_the_open_list_within_two_seconds(program: Program, desk: Page) -> None:
+    desk.goto(f"{program.url}/")
     desk.wait_for_timeout(1000)  # the live stream opens after the page is drawn
-    accepted = customer_writes(demo, 0)
+    accepted = customer_writes(program, 0)
     desk.get_by_text("The lamp is broken").first.wait_for()
     assert time.monotonic() - accepted < SOON * patience()
 
 
-def test_the_answer_is_in_the_outbox_and_names_the_question(demo: Program, desk: Page) -> None:
+def test_the_answer_is_in_the_outbox_and_names_the_question(program: Program, desk: Page) -> None:
     desk.get_by_text("The lamp is broken").first.click()
     expect(desk.get_by_text("the glass is broken").first).to_be_visible()
     desk.get_by_role("textbox", name="Message", exact=True).fill("We send you a new one today.")
@@ -78,7 +66,7 @@ def test_the_answer_is_in_the_outbox_and_names_the_question(demo: Program, desk:
     ticket = desk.url
 
     outbox = desk.context.new_page()
-    outbox.goto(f"{demo.url}/outbox")
+    outbox.goto(f"{program.url}/outbox")
     outbox.get_by_role("link", name="Re: The lamp is broken").first.click()
     for name in ("In-Reply-To", "References"):
         expect(outbox.locator("#main")).to_contain_text(re.compile(rf"{name}\s*<lamp-1@example\.com>"))
@@ -86,14 +74,14 @@ def test_the_answer_is_in_the_outbox_and_names_the_question(demo: Program, desk:
     assert desk.url == ticket
 
 
-def test_her_answer_joins_the_same_open_ticket(demo: Program, desk: Page) -> None:
-    accepted = customer_writes(demo, 1)
+def test_her_answer_joins_the_same_open_ticket(program: Program, desk: Page) -> None:
+    accepted = customer_writes(program, 1)
     desk.get_by_text("Thank you!").last.wait_for()
     assert time.monotonic() - accepted < SOON * patience()
     expect(desk.get_by_text("the glass is broken").first).to_be_visible()
 
 
-def test_two_clicks_on_send_mail_it_once(demo: Program, desk: Page) -> None:
+def test_two_clicks_on_send_mail_it_once(program: Program, desk: Page) -> None:
     desk.get_by_role("textbox", name="Message", exact=True).fill("You are welcome.")
     desk.get_by_role("button", name="Send", exact=True).dblclick()
     expect(desk.locator("article .card", has_text="You are welcome.").first).to_be_visible()
@@ -102,13 +90,13 @@ def test_two_clicks_on_send_mail_it_once(demo: Program, desk: Page) -> None:
     expect(desk.locator("article .card", has_text="You are welcome.")).to_have_count(1)
 
 
-def test_search_finds_it(demo: Program, desk: Page) -> None:
-    desk.goto(f"{demo.url}/search?q=lamp")
+def test_search_finds_it(program: Program, desk: Page) -> None:
+    desk.goto(f"{program.url}/search?q=lamp")
     expect(desk.get_by_text("The lamp is broken").first).to_be_visible()
 
 
-def test_the_second_start_keeps_the_data(demo: Program, desk: Page) -> None:
-    demo.stop()
-    demo.restart()
-    desk.goto(f"{demo.url}/search?q=lamp")
+def test_the_second_start_keeps_the_data(program: Program, desk: Page) -> None:
+    program.stop()
+    program.restart()
+    desk.goto(f"{program.url}/search?q=lamp")
     expect(desk.get_by_text("The lamp is broken").first).to_be_visible()

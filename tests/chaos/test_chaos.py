@@ -23,15 +23,15 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
 @pytest.fixture(scope="module")
 def outcome(desk: Desk) -> Outcome:
     names = {each.name for each in SAMPLES.iterdir() if (each / "plugin.toml").exists()} - {*NOT_ACTIVE, *TOO_LONG}
-    return run(desk, names, messages=60, replies=15, pages=20, people=6, patience=150, may_go_on=BLAMED_LATER)
+    return run(desk, names, messages=30, replies=10, pages=10, people=3, patience=150, may_go_on=BLAMED_LATER)
 
 
 def test_no_message_is_lost_or_doubled(outcome: Outcome) -> None:
-    assert dict(outcome.taken_in) == {f"chaos{n}@mail.example": 1 for n in range(60)}
+    assert dict(outcome.taken_in) == {f"chaos{n}@mail.example": 1 for n in range(30)}
 
 
 def test_no_reply_is_lost_or_doubled(outcome: Outcome) -> None:
-    assert dict(outcome.sent_out) == {f"Reply number {n}.": 1 for n in range(15)}
+    assert dict(outcome.sent_out) == {f"Reply number {n}.": 1 for n in range(10)}
 
 
 def test_no_page_answers_with_an_error(outcome: Outcome) -> None:

@@ -19,6 +19,8 @@ from inbox.db import db, work_context
 from inbox.mail import ledger
 from inbox.testing.factories import make_file, make_mailbox, make_message, make_ticket
 
+pytestmark = pytest.mark.each_database
+
 LETTER = b"From: Maja <maja@example.com>\nTo: support@desk.example\nMessage-ID: <a@example.com>\nSubject: Lamp\n\nHi\n"
 
 

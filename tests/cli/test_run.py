@@ -7,17 +7,24 @@ import shutil
 import signal
 import smtplib
 import socket
+import sqlite3
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from inbox.app import create_core_app
+from inbox.config import Config
+from inbox.jobs.engine import run_due
+from inbox.mail.pipe import receive_pipe
+from inbox.processes import is_running
 from tests.support.ports import free_port
 from tests.support.program import ROOT, Program, inbox
 from tests.support.smtp_sink import SmtpSink
@@ -92,32 +99,22 @@ def wait_for(what: Callable[[], bool], seconds: float = 30) -> None:
         time.sleep(0.1)
 
 
+def ask(home: Path, query: str) -> list[tuple[Any, ...]]:
+    """Look into the database beside the running program; a command would take a second of the processor each time."""
+    with closing(sqlite3.connect(f"file:{home}/inbox.db?mode=ro", uri=True)) as database:
+        return database.execute(query).fetchall()
+
+
+def fates(home: Path) -> dict[str, str]:
+    """What became of each message that arrived."""
+    return dict(ask(home, "SELECT message_id, fate FROM ledger"))
+
+
 def gone(program: Program) -> bool:
     return program.members() == []
 
 
 # --- starting ---------------------------------------------------------------------------------------------------
-
-
-def test_the_first_start_makes_a_desk_and_prints_the_way_in(start_program: Start) -> None:
-    program = ready(start_program("run"))
-    code = re.search(rf"{program.url}/setup\?code=(\S+)", program.output())
-    assert code
-    assert len(code[1]) > 20
-    assert (program.home / "inbox.db").stat().st_size > 0
-
-
-def test_the_demo_desk_prints_a_login_that_works_and_keeps_its_data(start_program: Start, demo: Path) -> None:
-    program = ready(start_program("run", "--demo", home=demo))
-    found = re.search(r"Sign in +(\S+) +password: (\S+)", program.output())
-    assert found
-    with httpx.Client(base_url=program.url, timeout=30) as browser:
-        assert sign_in(browser, found[1], found[2]).status_code == 303
-    rows = said(demo, "ledger", "list", "--limit", "1000")
-    assert len(rows) > 50
-    program.stop()
-    program.restart()
-    assert said(demo, "ledger", "list", "--limit", "1000") == rows
 
 
 def sign_in(browser: httpx.Client, address: str, password: str) -> httpx.Response:
@@ -132,14 +129,6 @@ def test_a_real_desk_is_not_taken_for_the_demo(desk: Path) -> None:
     assert (done.returncode, b"not the demo desk" in done.stderr) == (1, True)
 
 
-def test_a_second_start_on_the_same_home_is_refused(start_program: Start, desk: Path) -> None:
-    program = ready(start_program("run", home=desk))
-    done = inbox(desk, "run", "--port", str(free_port()), "--smtp-port", str(free_port()))
-    assert done.returncode == 1
-    assert f"already (process {program.process.pid})" in done.stderr.decode()
-    assert b"--home" in done.stderr
-
-
 @pytest.mark.parametrize("option", ["--port", "--smtp-port"])
 def test_a_port_that_is_taken_is_named(desk: Path, option: str) -> None:
     other = {"--port": "--smtp-port", "--smtp-port": "--port"}[option]
@@ -152,15 +141,6 @@ def test_a_port_that_is_taken_is_named(desk: Path, option: str) -> None:
     assert b"Traceback" not in done.stderr
 
 
-def test_log_lines_can_be_json(start_program: Start, desk: Path) -> None:
-    program = ready(start_program("run", home=desk, env={"INBOX_LOG_JSON": "1"}))
-    program.wait_for_output("At work")
-    program.stop()
-    lines = [json.loads(line) for line in program.output().splitlines() if line.startswith("{")]
-    assert {"smtp", "worker"} <= {line["process"] for line in lines}
-    assert all({"at", "level", "logger", "message"} <= line.keys() for line in lines)
-
-
 def test_each_process_runs_by_itself(start_program: Start, desk: Path) -> None:
     port, smtp_port = free_port(), free_port()
     parts = [Program(desk, *words, wait=False)
@@ -168,7 +148,7 @@ def test_each_process_runs_by_itself(start_program: Start, desk: Path) -> None:
     try:
         wait_for(lambda: answers(port) and answers(smtp_port), 60)
         post(smtp_port, letter(1))
-        wait_for(lambda: said(desk, "ledger", "list")[0]["fate"] == "created")
+        wait_for(lambda: fates(desk) == {"n1@example.com": "created"})
     finally:
         codes = [part.stop() for part in parts]
     assert codes == [0, 0, 0]
@@ -183,27 +163,63 @@ def answers(port: int) -> bool:
         return False
 
 
+# --- one desk at work, and what it survives -------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def at_work(made_once: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
+    """A running desk for the tests of this part, in this order; the last one ends it."""
+    home = Path(shutil.copytree(made_once, tmp_path_factory.mktemp("at-work") / "desk"))
+    with Program(home, env={"INBOX_LOG_JSON": "1"}) as program:
+        program.wait_for_output("At work", 60)
+        yield ready(program)
+
+
+def test_a_second_start_on_the_same_home_is_refused(at_work: Program) -> None:
+    done = inbox(at_work.home, "run", "--port", str(free_port()), "--smtp-port", str(free_port()))
+    assert done.returncode == 1
+    assert f"already (process {at_work.process.pid})" in done.stderr.decode()
+    assert b"--home" in done.stderr
+
+
+def test_log_lines_can_be_json(at_work: Program) -> None:
+    lines = [json.loads(line) for line in at_work.output().splitlines() if line.startswith("{")]
+    assert {"smtp", "worker"} <= {line["process"] for line in lines}
+    assert all({"at", "level", "logger", "message"} <= line.keys() for line in lines)
+
+
+def child(program: Program, name: str) -> int | None:
+    """The process id of a child; None while it does not run."""
+    for pid in program.members():
+        with suppress(OSError):  # it ended while we looked
+            words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+            if words[-2:-1] == [name.encode()]:
+                return pid
+    return None
+
+
+@pytest.mark.parametrize("name", ["smtp", "web", "worker"])
+def test_a_child_that_is_killed_comes_back(at_work: Program, name: str) -> None:
+    before = child(at_work, name)
+    assert before is not None
+    os.kill(before, signal.SIGKILL)
+    at_work.wait_for_output(f"{name} was ended by signal 9")
+    wait_for(lambda: child(at_work, name) not in (before, None), 30)
+    at_work.wait_until_ready()
+    wait_for(lambda: answers(at_work.smtp_port))
+    post(at_work.smtp_port, letter(name))
+    wait_for(lambda: fates(at_work.home).get(f"n{name}@example.com") == "created", 60)
+
+
+def test_no_orphan_outlives_the_supervisor(at_work: Program) -> None:
+    assert len(at_work.members()) == 5  # supervisor, smtp, worker, web and its worker
+    at_work.kill_parent()
+    wait_for(lambda: gone(at_work), 30)
+    assert not answers(at_work.port)
+    assert not is_running(at_work.home)  # the lock is free again
+
+
 # --- ending -----------------------------------------------------------------------------------------------------
-
-
-def test_ctrl_c_finishes_the_request_in_hand(start_program: Start, desk: Path) -> None:
-    program = ready(start_program("run", home=desk))
-    body = b"email=nobody&password=x"
-    with socket.create_connection(("127.0.0.1", program.port), timeout=20) as line:
-        line.sendall(b"POST /sign-in HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n"
-                     b"Content-Type: application/x-www-form-urlencoded\r\n"
-                     b"Content-Length: %d\r\n\r\n" % len(body) + body[:5])
-        time.sleep(1)  # the request is in hand: its thread waits for the rest
-        os.killpg(program.process.pid, signal.SIGINT)  # as a terminal does: to all of them
-        time.sleep(1)
-        line.sendall(body[5:])
-        answer = b""
-        while piece := line.recv(65536):
-            answer += piece
-    assert answer.startswith(b"HTTP/1.1 4")  # refused without a token, but answered
-    assert program.process.wait(15) == 0
-    assert gone(program)
-    assert "Traceback" not in program.output()
 
 
 def test_ctrl_c_finishes_the_job_in_hand(start_program: Start, desk: Path) -> None:
@@ -220,11 +236,46 @@ def test_ctrl_c_finishes_the_job_in_hand(start_program: Start, desk: Path) -> No
         program.process.send_signal(signal.SIGINT)
         assert program.process.wait(15) == 0
         assert to_customer(sink) == 1
-        program.restart()
-        assert reply_state(api, path) == "sent"
-        assert to_customer(sink) == 1
+        assert ask(desk, "SELECT state FROM message WHERE kind = 'reply'") == [("sent",)]
     finally:
         sink.stop()
+
+
+def test_ctrl_c_finishes_the_request_in_hand_and_ends_live_streams(start_program: Start, desk: Path) -> None:
+    program = ready(start_program("run", home=desk))
+    program.wait_for_output("At work", 60)
+    ended = threading.Event()
+    body = b"email=nobody&password=x"
+    with httpx.Client(base_url=program.url, timeout=30) as browser:
+        assert sign_in(browser, *LOGIN).status_code == 303
+        with (browser.stream("GET", "/live") as stream,
+              socket.create_connection(("127.0.0.1", program.port), timeout=20) as line):
+            lines = stream.iter_lines()
+            assert next(lines).startswith("retry")
+
+            def read() -> None:
+                for _ in lines:
+                    pass
+                ended.set()  # cut off (granian's last resort, after eight seconds) it would have raised
+
+            reader = threading.Thread(target=read)
+            reader.start()
+            line.sendall(b"POST /sign-in HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n"
+                         b"Content-Type: application/x-www-form-urlencoded\r\n"
+                         b"Content-Length: %d\r\n\r\n" % len(body) + body[:5])
+            time.sleep(1)  # the request is in hand: its thread waits for the rest
+            os.killpg(program.process.pid, signal.SIGINT)  # as a terminal does: to all of them
+            time.sleep(1)
+            line.sendall(body[5:])
+            answer = b""
+            while piece := line.recv(65536):
+                answer += piece
+            reader.join(10)
+    assert answer.startswith(b"HTTP/1.1 4")  # refused without a token, but answered
+    assert ended.is_set()
+    assert program.process.wait(15) == 0
+    assert gone(program)
+    assert "Traceback" not in program.output()
 
 
 def send_through(program: Program, api: httpx.Client) -> str:
@@ -248,69 +299,7 @@ def to_customer(sink: SmtpSink) -> int:
     return len([each for each in sink.messages if each.recipients == ["maja1@example.com"]])
 
 
-def test_an_open_live_stream_does_not_hold_up_the_end(start_program: Start, desk: Path) -> None:
-    program = ready(start_program("run", home=desk))
-    ended = threading.Event()
-    with httpx.Client(base_url=program.url, timeout=30) as browser:
-        assert sign_in(browser, *LOGIN).status_code == 303
-        with browser.stream("GET", "/live") as stream:
-            lines = stream.iter_lines()
-            assert next(lines).startswith("retry")
-
-            def read() -> None:
-                for _ in lines:
-                    pass
-                ended.set()  # cut off (granian's last resort, after eight seconds) it would have raised
-
-            reader = threading.Thread(target=read)
-            reader.start()
-            program.wait_for_output("At work", 60)
-            assert program.stop() == 0
-            reader.join(10)
-    assert ended.is_set()
-
-
 # --- accidents --------------------------------------------------------------------------------------------------
-
-
-def child(program: Program, name: str) -> int:
-    """The process id of a child."""
-    for pid in program.members():
-        words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-        if words[-2:-1] == [name.encode()]:
-            return pid
-    raise AssertionError(f"{name} does not run")
-
-
-@pytest.mark.parametrize("name", ["smtp", "web", "worker"])
-def test_a_child_that_is_killed_comes_back(start_program: Start, desk: Path, name: str) -> None:
-    program = ready(start_program("run", home=desk))
-    before = child(program, name)
-    os.kill(before, signal.SIGKILL)
-    program.wait_for_output(f"{name} was ended by signal 9")
-    wait_for(lambda: any(each != before for each in [child_or_none(program, name)] if each), 20)
-    program.wait_until_ready()
-    wait_for(lambda: answers(program.smtp_port))
-    post(program.smtp_port, letter(1))
-    wait_for(lambda: said(desk, "ledger", "list")[0]["fate"] == "created", 40)
-
-
-def child_or_none(program: Program, name: str) -> int | None:
-    try:
-        return child(program, name)
-    except (AssertionError, OSError):
-        return None
-
-
-def test_no_orphan_outlives_the_supervisor(start_program: Start, desk: Path) -> None:
-    program = ready(start_program("run", home=desk))
-    program.wait_for_output("At work")
-    assert len(program.members()) == 5  # supervisor, smtp, worker, web and its worker
-    program.kill_parent()
-    wait_for(lambda: gone(program), 15)
-    assert not answers(program.port)
-    program.restart()  # the lock is free again
-    assert program.stop() == 0
 
 
 def test_a_power_cut_loses_no_mail_that_was_accepted(start_program: Start, desk: Path) -> None:
@@ -318,10 +307,9 @@ def test_a_power_cut_loses_no_mail_that_was_accepted(start_program: Start, desk:
     post(program.smtp_port, *(letter(number) for number in range(30)))
     program.kill()
     program.restart()
-    wait_for(lambda: {row["fate"] for row in said(desk, "ledger", "list")} == {"created"}, 60)
-    rows = said(desk, "ledger", "list")
-    assert sorted(row["message_id"] for row in rows) == sorted(f"n{number}@example.com" for number in range(30))
-    assert len({row["ticket"] for row in rows}) == 30
+    wait_for(lambda: set(fates(desk).values()) == {"created"}, 60)
+    assert ask(desk, "SELECT count(*), count(DISTINCT message_id), count(DISTINCT ticket_id) FROM ledger") == [
+        (30, 30, 30)]
 
 
 # --- back-up of a desk at work ----------------------------------------------------------------------------------
@@ -354,26 +342,19 @@ def test_a_backup_under_load_comes_back_whole(start_program: Start, demo: Path, 
     for path in (restored / "blobs").rglob("*"):
         if path.is_file():
             assert path.read_bytes() == (demo / path.relative_to(restored)).read_bytes()
-    program.stop()
-    a_reply_finds_its_ticket(start_program, restored)
+    a_reply_finds_its_ticket(restored)
 
 
-def a_reply_finds_its_ticket(start_program: Start, home: Path) -> None:
+def a_reply_finds_its_ticket(home: Path) -> None:
     """A customer answers mail that the desk has sent before the back-up."""
-    import sqlite3
-
-    with sqlite3.connect(home / "inbox.db") as database:
-        ours, number = database.execute(
-            "SELECT message.message_id, ticket.number FROM message JOIN ticket ON ticket.id = message.ticket_id "
-            "WHERE message.kind = 'reply' AND message.state = 'sent' ORDER BY message.id LIMIT 1").fetchone()
-    program = ready(start_program("run", home=home))
-    post(program.smtp_port, letter("after", "Re: it", In_Reply_To=f"<{ours}>"), to="support@fjordthread.example")
-    wait_for(lambda: fate_of(home, "nafter@example.com") == ("appended", number), 60)
-
-
-def fate_of(home: Path, message_id: str) -> tuple[str, int] | None:
-    rows = said(home, "ledger", "list", "--search", message_id)
-    return (rows[0]["fate"], rows[0]["ticket"]) if rows else None
+    ours, ticket = ask(home, "SELECT message_id, ticket_id FROM message WHERE kind = 'reply' AND state = 'sent' "
+                             "ORDER BY id LIMIT 1")[0]
+    app = create_core_app(Config(home=home))
+    raw = letter("after", "Re: it", In_Reply_To=f"<{ours}>").encode()
+    assert receive_pipe(app, ["support@fjordthread.example"], raw)[0] == 0
+    run_due(app, ["mail.process"])
+    assert ask(home, "SELECT fate, ticket_id FROM ledger WHERE message_id = 'nafter@example.com'") == [
+        ("appended", ticket)]
 
 
 # --- the wheel --------------------------------------------------------------------------------------------------
@@ -410,6 +391,7 @@ def test_the_wheel_runs_in_an_environment_of_its_own(tmp_path: Path) -> None:
         wait_for(lambda: program.poll() is not None or READY in log.read_text(), 90)
         way_in = re.search(rf"http://127.0.0.1:{port}(/setup\S+)", log.read_text())
         assert way_in, log.read_text()
+        assert len(way_in[1].partition("code=")[2]) > 20
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", follow_redirects=True, timeout=30) as browser:
             first = browser.get(way_in[1])
             assert first.status_code == 200

@@ -144,9 +144,13 @@ class Program:
                     found.append(int(entry.name))
         return found
 
-    def restart(self) -> None:
-        """Start again on the same data and ports after `stop` or `kill`."""
+    def start_again(self) -> None:
+        """Start again on the same data and ports after `stop` or `kill`; does not wait."""
         self.process = self._start()
+
+    def restart(self) -> None:
+        """Start again, and wait until its pages answer."""
+        self.start_again()
         self.wait_until_ready()
 
     def stop(self, seconds: float = 30) -> int:

@@ -25,6 +25,8 @@ from inbox.testing.factories import (
 )
 from tests.web.browse import Visitor
 
+pytestmark = pytest.mark.each_database
+
 HTMX = {"HX-Request": "true", "HX-Request-Type": "partial"}
 
 

@@ -13,6 +13,8 @@ from inbox.testing.factories import make_agent, make_department, make_mailbox
 from inbox.web.auth import SignedIn
 from tests.mail.conftest import letter
 
+pytestmark = pytest.mark.each_database
+
 
 @pytest.fixture
 def desk(session):

@@ -17,6 +17,8 @@ from inbox.testing.factories import SYSTEM, make_agent, make_department, make_me
 from inbox.web import live
 from tests.web.browse import Visitor
 
+pytestmark = pytest.mark.each_database
+
 
 @pytest.fixture
 def support(session: Session) -> Department:
