@@ -121,7 +121,7 @@ def test_compiled_files_are_in_step(locale):
 def test_the_words_above_what_we_quote_are_known_when_they_come_back(locale):
     intro = words.in_locale(locale).gettext("On %(when)s, %(name)s wrote:") % {
         "when": "2026/11/22, 14:05", "name": "Ola Nordmann"}
-    assert quotes.split_quoted(f"Takk.\n\n{intro}\n> Hei\n> der\n")[0].strip() == "Takk."
+    assert quotes.split_text(f"Takk.\n\n{intro}\n> Hei\n> der\n")[0].strip() == "Takk."
 
 
 # --- sentences kept in English -----------------------------------------------------------------------------------

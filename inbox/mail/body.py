@@ -24,9 +24,11 @@ class Body:
 
     text: str  # all of it, for search, for quoting in an answer
     text_visible: str  # what the sender wrote this time
-    text_quoted: str  # the rest, folded
+    text_quoted: str  # old text, folded
+    text_signature: str  # signature, device line, legal notices; folded
     html: str | None  # None: show text_visible
     html_quoted: str | None
+    html_signature: str | None
     needs_frame: bool
     has_remote_images: bool
     snippet: str  # at most 160 characters of the visible text on one line
@@ -37,24 +39,35 @@ def build(parsed: ParsedMessage) -> Body:
 
     HTML over the budget of ``sanitise`` is not shown: the plain text is.
     """
-    html = html_quoted = None
     forwarded = quotes.is_forward_subject(parsed.subject)
+    shown: quotes.Parts | None = None
     frame = remote = False
     if parsed.html and parsed.html.strip():
         clean = sanitise.sanitise(parsed.html)
         if not clean.too_big and _shows_something(clean.html):
-            html, html_quoted = quotes.split_quoted_html(clean.html, forwarded)
+            shown = quotes.split_html(clean.html, forwarded)
             frame, remote = clean.needs_frame, clean.has_remote_images
-    if html is not None and parsed.text_from_html:
-        visible = htmltext.to_text(html)
-        quoted = htmltext.to_text(html_quoted) if html_quoted else ""
-        if not quoted:
-            visible, quoted = quotes.split_quoted(visible, forwarded)
-    else:
-        visible, quoted = quotes.split_quoted(parsed.text, forwarded)
-    return Body(text=parsed.text, text_visible=visible.strip("\n"), text_quoted=quoted.strip("\n"), html=html,
-                html_quoted=html_quoted, needs_frame=frame, has_remote_images=remote,
-                snippet=snippet(visible if visible.strip() else parsed.text))
+    text = _text_parts(parsed, shown, forwarded)
+    visible, quoted, signature = (part.strip("\n") for part in text)
+    return Body(text=parsed.text, text_visible=visible, text_quoted=quoted, text_signature=signature,
+                html=shown.visible if shown else None, html_quoted=(shown.quoted or None) if shown else None,
+                html_signature=(shown.signature or None) if shown else None, needs_frame=frame,
+                has_remote_images=remote, snippet=snippet(visible if visible.strip() else parsed.text))
+
+
+def _text_parts(parsed: ParsedMessage, shown: quotes.Parts | None, forwarded: bool) -> quotes.Parts:
+    """The parts of the plain text. Where only the HTML tells old text by its markup, they follow the HTML."""
+    text = quotes.split_text(parsed.text, forwarded)
+    if shown is None or not (shown.quoted or shown.signature):
+        return text
+    from_html = quotes.Parts(*(htmltext.to_text(part) if part else "" for part in shown))
+    if parsed.text_from_html:
+        return from_html if shown.quoted or not text.quoted else text
+    if shown.quoted and not text.quoted:
+        return quotes.like(parsed.text, from_html) or from_html
+    if shown.signature and not text.signature:
+        return quotes.like(parsed.text, from_html) or text
+    return text
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,9 @@ from email.parser import BytesHeaderParser
 from itertools import islice
 
 from inbox.mail import headers
-from inbox.mail.parse import ParsedMessage
+from inbox.mail.parse import ParsedMessage, parse
 
+_NESTED = 500_000  # bytes of a wrapped report
 _TEXT = 20_000  # characters of a report that are searched
 _DAEMON = re.compile(
     r"^(?:mailer[._-]?daemon|mail[._-]?daemon|postmaster|mdaemon|mmdf|maildelivery|mailerdaemon|"
@@ -67,11 +68,18 @@ _LEAD = re.compile(
 _CODE = re.compile(r"(?<![\d.])([45]\.\d{1,2}\.\d{1,3})(?![\d.])")
 _SMTP = re.compile(r"(?<![\d.\w-])([45])(\d\d)(?=[ -])(?![ -]\d)")
 _ADDRESS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,8}")
+# So a report begins; a customer greets first, or is asked what came back.
+_SAYS = re.compile(
+    r"(?:could ?n[o']t|cannot|can ?not|unable to|not|failed to|undeliverable|was not|were not)\s(?:be )?deliver(?:ed|able)?\b"
+    r"[^@]{0,120}\b(?:to|recipient|address|user)[^@]{0,60}[\s<\"':]+[\w.+=-]{1,64}@|failed recipients?\b[^@]{0,80}@|"
+    r"did not reach the following recipient|n['’]a pas pu [eê]tre d[eé]livr|konnte nicht zugestellt werden|"
+    r"no (?:se )?ha podido (?:ser )?entrega|non è stato (?:possibile )?(?:consegna|recapita)|kunne ikke leveres til", re.I)
+_BARE_NAME = re.compile(r"(?im)^[ \t>*-]{1,10}([a-z0-9][\w.-]{1,40})[ \t]*$")
 # Below one of these lines stands the returned message, whose addresses are others.
 _RETURNED = re.compile(
     r"(?im)^\W{0,40}(?:below this line is a copy|this is a copy of|(?:the )?(?:original|returned|unsent) message"
     r"(?: (?:follows|headers?|text|below|was|is|header follows))?\W{0,30}$|message (?:header|contents|text) follows|"
-    r"original (?:message )?headers|the header of the original|copy of (?:the|your) message|undelivered message|"
+    r"original (?:message )?(?:headers|details)|the header of the original|copy of (?:the|your) message|undelivered message|"
     r"message headers|----- ?(?:original|unsent|unsent) message|(?:text|headers?) of (?:your|the) "
     r"(?:message|mail)|received: |return-path: |message-id: |included is a copy|"
     r"the following is (?:the|a copy)|-+ ?(?:message|mail|returned))")
@@ -110,16 +118,33 @@ def is_daemon(parsed: ParsedMessage) -> bool:
     return bool(_DAEMON.match(sender.address.rpartition("@")[0]) or _DAEMON_NAME.search(sender.name[:100]))
 
 
-def bounce(parsed: ParsedMessage) -> Bounce | None:
-    """The delivery failure that a message reports, or None. Read receipts and abuse reports are none."""
-    if parsed.report_type in ("disposition-notification", "feedback-report"):
+def bounce(parsed: ParsedMessage, nested: bool = True) -> Bounce | None:
+    """The delivery failure that a message reports, or None. Read receipts and abuse reports are none.
+
+    ``nested``: look for the report inside an attached message too.
+    """
+    if parsed.report_type == "feedback-report":
         return None
+    if parsed.report_type == "disposition-notification":
+        return _from_text(parsed) if _was_refused(parsed) else None
     fields = _report_fields(parsed)
     if fields:
         return _from_report(parsed, fields)
+    if nested and parsed.report_type == "delivery-status":
+        for attachment in parsed.attachments:  # a scanner wrapped the report and added its own words
+            if attachment.content_type == "message/rfc822" and len(attachment.data) <= _NESTED:
+                inner = bounce(parse(attachment.data), nested=False)
+                if inner is not None:
+                    return inner
     if _looks_like_bounce(parsed):
         return _from_text(parsed)
     return None
+
+
+def _was_refused(parsed: ParsedMessage) -> bool:
+    """Mail servers that refuse a message late say so in the form of a receipt: "automatically rejected"."""
+    submitted = (parsed.header("auto-submitted") or "").lower()
+    return "rejected" in submitted or (is_daemon(parsed) and "rejected" in parsed.subject.lower()[:200])
 
 
 def _report_fields(parsed: ParsedMessage) -> list[dict[str, str]]:
@@ -188,6 +213,8 @@ def _looks_like_bounce(parsed: ParsedMessage) -> bool:
         return True
     if null or parsed.from_ is None:
         return subject or (words and code)
+    if subject and not parsed.references and _SAYS.search(text[:400]):
+        return True
     # A customer of a shop writes of deliveries too: from a person's address it takes all the signs.
     return subject and words and code and bool(_ADDRESS.search(text))
 
@@ -198,7 +225,7 @@ def _from_text(parsed: ParsedMessage) -> Bounce:
     smtp = _SMTP.search(text)
     status = code.group(1) if code else None
     first = (status or (smtp.group(1) if smtp else ""))[:1]
-    warned = bool(_WARNING.search(parsed.subject[:300]))
+    warned = bool(_WARNING.search(parsed.subject[:300])) and not _MEANINGS[1][1].search(parsed.subject[:300])
     permanent = first != "4" and not warned
     if not first and _WARNING.search(text) and not re.search(r"permanent|fatal|unknown|failed", text, re.I):
         permanent = False
@@ -238,13 +265,17 @@ def _addresses_in(parsed: ParsedMessage) -> list[str]:
     near: list[str] = []
     other: list[str] = []
     for match in islice(_ADDRESS.finditer(text), 300):
-        address = match.group().lower().strip(".'`")
+        address = match.group().lower().strip(".'`").removeprefix("smtp=")
         if address in ours or _DAEMON.match(address.rpartition("@")[0]):
             continue
         begin = text.rfind("\n", 0, match.start()) + 1
         before = text[max(begin, match.start() - 200) : match.start()]
         alone = not re.sub(r"[\W\d_]", "", before)
         (near if alone or _CONTEXT.search(before) else other).append(address)
+    if not near and not other and lead and parsed.from_:
+        # Some systems name their own users without the domain.
+        return [f"{name.lower()}@{parsed.from_.address.rpartition('@')[2].lower()}"
+                for name in _BARE_NAME.findall(text[:2000])[:1]]
     return list(dict.fromkeys(near or other[:1]))[:100]
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import html as entities
 import re
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from inbox.mail.sanitise import TOKEN, VOID, attributes_of
@@ -17,22 +19,31 @@ _INLINE = frozenset({
     "kbd", "mark", "q", "s", "samp", "small", "span", "strike", "strong", "sub", "sup", "time", "tt", "u",
     "var", "img", "wbr", "ruby", "rt", "rp"})
 # Elements that hold old text and its heading: the first line inside is a heading.
-_HOLDERS = frozenset({
+HOLDERS = frozenset({
     "gmail_quote", "gmail_quote_container", "yahoo_quoted", "protonmail_quote", "zmail_extra",
     "tutanota_quote", "OLK_SRC_BODY_SECTION", "QQMailQuote", "ntes-mailmaster-quote", "front-quote",
-    "mailspring-quote", "cafe24_quote", "originalMessage", "divRplyFwdMsg", "x_divRplyFwdMsg", "x_gmail_quote",
+    "mailspring-quote", "cafe24_quote", "originalMessage", "divRplyFwdMsg", "reply-intro", "replySplit",
     "mail-editor-reference-message-container", "ms-outlook-mobile-reference-message", "moz-cite-prefix",
-    "OutlookMessageHeader", "isReplyContent", "AppleOriginalContents"})
+    "OutlookMessageHeader", "isReplyContent", "AppleOriginalContents", "mobile-quote", "bloop_original_html",
+    "htc_header", "hm_quote"})
+SIGNATURES = frozenset({
+    "gmail_signature", "moz-signature", "AppleMailSignature", "Signature", "signature", "email-signature",
+    "ms-outlook-mobile-signature", "ms-outlook-signature", "protonmail_signature_block", "tutanota_signature",
+    "ymail_android_signature", "mobile_signature", "bloop_sign", "edo-signature", "mailspring-signature",
+    "front-signature", "hs_signature", "_rc_sig", "zmail_signature", "spark_signature"})
+# Outlook draws a line above its block of header fields.
+_OUTLOOK_LINE = re.compile(r"border-top(?:-color)?:(?:solid)?(?:#(?:b5c4df|e1e1e1|e5e5e5)|rgb\(229,229,229\))")
 _BLANK = re.compile(r"[\s\xa0\u200b\ufeff]*")
 
 
 @dataclass(slots=True)
 class Line:
-    """One line: its text, whether an element marks it as quoted or as a heading, its place in the HTML."""
+    """One line: its text, what an element says that it is, its place in the HTML."""
 
     text: str
     quoted: bool
     heading: bool
+    signature: bool
     start: int  # offset of its first text
     end: int  # offset after its last text
 
@@ -44,6 +55,7 @@ class _Element:
     start: int
     quotes: bool
     holds: bool  # waits for its first line, which is a heading
+    signs: bool  # holds a signature
 
 
 @dataclass(slots=True)
@@ -54,20 +66,27 @@ class Page:
     lines: list[Line] = field(default_factory=list)
     images: list[int] = field(default_factory=list)  # offsets
 
-    def has_image_outside(self, quoted: range) -> bool:
-        """True if a picture stands outside the lines ``quoted``: then something is left to see."""
-        start, end = self._span(quoted)
-        return any(not start <= at < end for at in self.images)
+    def has_image_outside(self, stretches: Sequence[range]) -> bool:
+        """True if a picture stands outside these lines: then something is left to see."""
+        spans = [self._span(stretch) for stretch in stretches]
+        return any(not any(start <= at < end for start, end in spans) for at in self.images)
 
-    def _span(self, quoted: range) -> tuple[int, int]:
-        start = self.lines[quoted.start].start
-        last = quoted.stop >= len(self.lines)
-        return start, len(self.html) if last else self.lines[quoted.stop - 1].end
+    def _span(self, stretch: range) -> tuple[int, int]:
+        last = stretch.stop >= len(self.lines)
+        return self.lines[stretch.start].start, len(self.html) if last else self.lines[stretch.stop - 1].end
 
-    def cut(self, quoted: range) -> tuple[str, str]:
-        """(HTML without those lines, HTML of those lines), both well formed."""
-        start, end = self._span(quoted)
-        start, end = self._widen(start, end)
+    def cut(self, stretches: Sequence[tuple[range, str]]) -> dict[str, str]:
+        """HTML by kind: "visible", and what was cut out under the kinds given ('' if nothing). All well formed."""
+        pieces: defaultdict[str, str] = defaultdict(str)
+        rest = Page(self.html, self.lines, self.images)
+        for stretch, kind in sorted(stretches, key=lambda each: each[0].start, reverse=True):
+            rest.html, inside = rest._without(stretch)  # offsets before it stay right
+            pieces[kind] = inside + pieces[kind]
+        pieces["visible"] = rest.html
+        return pieces
+
+    def _without(self, stretch: range) -> tuple[str, str]:
+        start, end = self._widen(*self._span(stretch))
         before, after = _open_at(self.html, start), _open_at(self.html, end)
         visible = self.html[:start] + _closing(before)
         if self.html[end:].strip():
@@ -123,7 +142,8 @@ def read(html: str) -> Page:
                 element.holds = False
             quoted = any(element.quotes for element in stack)
             filled = [part for part in parts if part[0].strip()]
-            page.lines.append(Line(text, quoted, heading and not quoted, filled[0][1], filled[-1][2]))
+            signed = not quoted and any(element.signs for element in stack)
+            page.lines.append(Line(text, quoted, heading and not quoted, signed, filled[0][1], filled[-1][2]))
         parts.clear()
 
     at = 0
@@ -149,12 +169,20 @@ def read(html: str) -> Page:
     return page
 
 
+def marks_of(value: str) -> set[str]:
+    """The words of a class or id. Outlook and Hotmail put x_ and ecx before those of a message they quote."""
+    return {word.removeprefix("ecx") if word.startswith("ecx") else re.sub(r"^(?:x_){1,20}", "", word)
+            for word in value.split()}
+
+
 def _element(tag: re.Match[str], page: Page) -> _Element:
     attributes = attributes_of(tag.group(3))
-    marks = set(f"{attributes.get('class', '')} {attributes.get('id', '')}".split())
+    marks = marks_of(f"{attributes.get('class', '')} {attributes.get('id', '')}")
     name = tag.group(2)
     quotes = name == "blockquote" and _is_quotation(attributes, marks, page)
-    return _Element(name, tag.group(0), tag.start(), quotes, not quotes and bool(marks & _HOLDERS))
+    holds = bool(marks & HOLDERS) or (name == "div" and bool(
+        _OUTLOOK_LINE.search(attributes.get("style", "").lower().replace(" ", ""))))
+    return _Element(name, tag.group(0), tag.start(), quotes, holds and not quotes, bool(marks & SIGNATURES))
 
 
 def _is_quotation(attributes: dict[str, str], marks: set[str], page: Page) -> bool:
@@ -177,7 +205,7 @@ def _open_at(html: str, offset: int) -> list[_Element]:
             if stack:
                 stack.pop()
         else:
-            stack.append(_Element(tag.group(2), tag.group(0), tag.start(), False, False))
+            stack.append(_Element(tag.group(2), tag.group(0), tag.start(), False, False, False))
     return stack
 
 

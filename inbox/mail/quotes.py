@@ -1,7 +1,7 @@
-"""Old text that a reply carries along, told apart from the new. Nothing is deleted: it is folded.
+"""Old text and signatures that a reply carries along, told apart from the new. Nothing is deleted: it is folded.
 
 A wrong cut costs a click, a lost line costs a customer's words: when in doubt, text stays visible. Answers
-written between quoted lines keep the whole text visible, and so does a forward.
+written between quoted lines stay visible with what they answer, and so does a forward.
 
 Every pattern looks at one line of at most 400 characters, and a line is looked at a fixed number of times,
 so the work grows with the text and no faster.
@@ -10,25 +10,41 @@ so the work grows with the text and no faster.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
-from inbox.mail import html_lines
+from inbox.mail import html_lines, signatures
 from inbox.mail import quote_words as words
+from inbox.mail.quote_heads import MAX_LINE, Cut, find_cut
+from inbox.mail.signature_words import DELIMITER
 
 MAX_LINES = 20_000
-_MAX_LINE = 400
 _QUOTED = re.compile(r"\s{0,3}(?:>(?!From )|&gt;|＞)")
-_FOOTER = re.compile(r"^(?:[-_]{2,}\s*$|--\s?$|_{4,})")
-_ADDRESS = re.compile(r"[^\s@<>]{1,64}@[^\s@<>]{1,64}")
+_FOOTER = re.compile(r"^(?:[-_]{2,}\s*$|_{4,})")  # what a mailing list hangs below everything: a rule and a few lines
 
 
-@dataclass(frozen=True, slots=True)
-class Cut:
-    """Where old text begins: index of the first line of its heading, of the first line after it."""
+class Parts(NamedTuple):
+    """A text or HTML taken apart: every line is in exactly one part, in its order."""
 
-    start: int
-    after: int
-    certain: bool  # False: an attribution that counts only if quoted lines follow
+    visible: str
+    quoted: str
+    signature: str
+
+
+@dataclass(slots=True)
+class Folds:
+    """Which stretches of lines are old text and which are signatures; the two never overlap."""
+
+    quoted: list[range] = field(default_factory=list)
+    signed: list[range] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        return bool(self.quoted or self.signed)
+
+    def hidden(self) -> set[int]:
+        """All folded lines."""
+        return {i for stretch in self.quoted + self.signed for i in stretch}
 
 
 def is_forward_subject(subject: str) -> bool:
@@ -36,222 +52,200 @@ def is_forward_subject(subject: str) -> bool:
     return bool(words.FORWARD_SUBJECT.match(subject)) and not words.REPLY_SUBJECT.match(subject)
 
 
-def split_quoted(text: str, forwarded: bool = False) -> tuple[str, str]:
-    """(visible, quoted) of a plain text. Every line is in exactly one of them, in its order.
+def split_text(text: str, forwarded: bool = False) -> Parts:
+    """The parts of a plain text.
 
     ``forwarded`` says that the subject calls the message a forward: then headings that Outlook writes for
     replies and forwards alike do not cut.
     """
     lines = text.splitlines(keepends=True)
-    if len(lines) > MAX_LINES or forwarded:
-        return text, ""
+    if len(lines) > MAX_LINES:
+        return Parts(text, "", "")
     bare = [line.rstrip("\r\n") for line in lines]
-    quoted = _quoted_lines(bare, [bool(_QUOTED.match(line)) for line in bare], set())
-    if not quoted:
-        return text, ""
-    visible = "".join(line for i, line in enumerate(lines) if i not in quoted)
-    if not visible.strip():
-        return text, ""
-    return visible, "".join(line for i, line in enumerate(lines) if i in quoted)
+    found = _find(bare, [bool(_QUOTED.match(line)) for line in bare], set(), set(), forwarded)
+    if not found:
+        return Parts(text, "", "")
+    hidden = found.hidden()
+    return Parts("".join(line for i, line in enumerate(lines) if i not in hidden),
+                 "".join(line for stretch in found.quoted for line in lines[stretch.start : stretch.stop]),
+                 "".join(line for stretch in found.signed for line in lines[stretch.start : stretch.stop]))
 
 
-def _quoted_lines(lines: list[str], marked: list[bool], headings: set[int]) -> range | None:
-    """The one stretch of lines to fold, or None. ``headings``: lines that markup calls a heading."""
+def split_html(html: str, forwarded: bool = False) -> Parts:
+    """The parts of HTML that ``sanitise`` made (it must be regular).
+
+    The lines of the HTML are judged like plain text; those inside a quoting element count as marked with >.
+    All parts are closed and opened again where they were cut, so each is well formed by itself.
+    """
+    if not html:
+        return Parts(html, "", "")
+    page = html_lines.read(html)
+    if len(page.lines) > MAX_LINES:
+        return Parts(html, "", "")
+    found = _find([line.text for line in page.lines], [line.quoted for line in page.lines],
+                  {i for i, line in enumerate(page.lines) if line.heading},
+                  {i for i, line in enumerate(page.lines) if line.signature}, forwarded, page)
+    if not found:
+        return Parts(html, "", "")
+    pieces = page.cut([(stretch, "quoted") for stretch in found.quoted]
+                      + [(stretch, "signature") for stretch in found.signed])
+    return Parts(pieces["visible"], pieces["quoted"], pieces["signature"])
+
+
+def _find(lines: list[str], marked: list[bool], headings: set[int], signed: set[int], forwarded: bool,
+          page: html_lines.Page | None = None) -> Folds:
+    """What to fold. Something is always left to see: where only old text came, it stays."""
+    if forwarded:
+        return Folds()
     cut = find_cut(lines, marked, headings)
-    if cut is None:
-        return None
+    found = Folds(_quoted_lines(lines, marked, cut) if cut else [])
+    if found.quoted and (not _shows(lines, found, page) or _answers_below(lines, marked, found)):
+        found = Folds()
+    own = cut.start if cut and cut.forward else len(lines)
+    found.signed = _signed_lines(lines[:own], marked, signed, found.quoted)
+    if found.signed and not _shows(lines, found, page):
+        found.signed = []
+    return found
+
+
+def _shows(lines: Sequence[str], found: Folds, page: html_lines.Page | None) -> bool:
+    hidden = found.hidden()
+    return any(line.strip() for i, line in enumerate(lines) if i not in hidden) or bool(
+        page and page.has_image_outside(found.quoted + found.signed))
+
+
+def _answers_below(lines: Sequence[str], marked: Sequence[bool], found: Folds) -> bool:
+    """ "See my answers below", and below stands old text without marks, as Outlook leaves it: they may be there."""
+    last = found.quoted[-1]
+    if last.stop < len(lines) or any(marked[i] for i in last):
+        return False
+    own = " ".join(line.strip() for i, line in enumerate(lines[: last.start]) if i >= last.start - 60)[-4000:]
+    return bool(words.BELOW.search(own))
+
+
+def _signed_lines(lines: list[str], marked: list[bool], signed: Collection[int], quoted: list[range]) -> list[range]:
+    """What closes each stretch of the writer's own lines, and a mail server's warning above them."""
+    found = []
+    at = 0
+    for stretch in [*quoted, range(len(lines), len(lines))]:
+        start = at
+        if start == 0:
+            start = signatures.banner(lines[: stretch.start])
+            if start:
+                found.append(range(0, start))
+        for i in range(stretch.start - 1, start - 1, -1):
+            if marked[i]:
+                start = i + 1
+                break
+        begin = signatures.start_of(lines, start, stretch.start, signed)
+        if begin < stretch.start:
+            found.append(range(begin, stretch.start))
+        at = stretch.stop
+    return found
+
+
+def _quoted_lines(lines: list[str], marked: list[bool], cut: Cut) -> list[range]:
+    """The stretches of lines that are old text, by the first heading of such."""
+    if cut.forward:
+        return []
     if cut.start < 0:
         return _without_heading(lines, marked)
     tail = [i for i in range(cut.after, len(lines)) if lines[i].strip()]
     if not tail or not marked[tail[0]]:
-        return range(cut.start, len(lines)) if cut.certain else _without_heading(lines, marked)
-    return _under_heading(lines, marked, cut.start, tail)
+        return [range(cut.start, len(lines))] if cut.certain else _without_heading(lines, marked)
+    return _under_heading(lines, marked, cut, tail)
 
 
-def _under_heading(lines: list[str], marked: list[bool], start: int, tail: list[int]) -> range | None:
-    """Old text marked with > below its heading: all of it, unless answers stand between."""
+def _under_heading(lines: list[str], marked: list[bool], cut: Cut, tail: list[int]) -> list[range]:
+    """Old text marked with > below its heading: all of it, or what stands below the last answer in between."""
     last = max(i for i in tail if marked[i])
-    between = [i for i in tail if i < last and not marked[i]]
-    if any(not _is_wrapped(lines, marked, i) for i in between):
-        return None
+    between = [i for i in tail if i < last and not marked[i] and not _is_wrapped(lines, marked, i)]
     after = [i for i in tail if i > last]
-    if after and not _is_footer(lines, after):
-        return range(start, last + 1)
-    return range(start, len(lines))
+    start = _below(lines, between[-1]) if between else cut.start
+    stop = _stop(lines, after, last)
+    if stop is None:  # the writer's own words stand below all of it
+        return [] if between else [range(start, last + 1)]
+    return [range(start, stop)]
+
+
+def _stop(lines: Sequence[str], after: Sequence[int], last: int) -> int | None:
+    """Where old text that ends on line ``last`` stops, footers taken along; None if the writer goes on below it."""
+    if not after:
+        return len(lines)
+    if DELIMITER.match(lines[after[0]][:8].rstrip()):
+        return last + 1  # a signature
+    return len(lines) if _FOOTER.match(lines[after[0]]) and len(after) <= 8 else None
+
+
+def _below(lines: Sequence[str], answer: int) -> int:
+    """The first line with text below the last answer."""
+    return next(i for i in range(answer + 1, len(lines)) if lines[i].strip())
 
 
 def _is_wrapped(lines: list[str], marked: list[bool], i: int) -> bool:
     """A line without > that a mail program broke off the quoted line above it, or a nested attribution."""
     above, below = marked[i - 1], i + 1 < len(lines) and marked[i + 1]
-    if above and below and len(lines[i - 1]) >= 60 and len(lines[i]) < 40:
+    line = lines[i][:MAX_LINE]
+    if above and below and len(lines[i - 1]) >= 60 and (len(line) < 40 or (len(line) < 80 and line[:1].islower())):
         return True
-    return bool(words.WROTE.search(lines[i][:_MAX_LINE]) and words.ENDS.search(lines[i][:_MAX_LINE]))
+    return bool(words.WROTE.search(line) and words.ENDS.search(line))
 
 
-def _is_footer(lines: list[str], after: list[int]) -> bool:
-    """What a mailing list hangs below everything: a rule and a few lines."""
-    return bool(_FOOTER.match(lines[after[0]])) and len(after) <= 8
-
-
-def _without_heading(lines: list[str], marked: list[bool]) -> range | None:
+def _without_heading(lines: list[str], marked: list[bool]) -> list[range]:
     """One block of > lines at the end or at the beginning, with no heading that was recognised."""
     filled = [i for i, line in enumerate(lines) if line.strip()]
     quoted = [i for i in filled if marked[i]]
     if not quoted or len(quoted) == len(filled):
-        return None
+        return []
     first, last = quoted[0], quoted[-1]
-    if any(first < i < last and not marked[i] and not _is_wrapped(lines, marked, i) for i in filled):
-        return None
+    between = [i for i in filled if first < i < last and not marked[i] and not _is_wrapped(lines, marked, i)]
     after = [i for i in filled if i > last]
-    if not after or _is_footer(lines, after):
-        return range(first, len(lines))
-    if first == filled[0]:
-        return range(first, last + 1)
-    return None
+    stop = _stop(lines, after, last)
+    if stop is not None:
+        return [range(_below(lines, between[-1]) if between else first, stop)]
+    if first == filled[0] and not between:
+        return [range(first, last + 1)]
+    return []
 
 
-def find_cut(lines: list[str], marked: list[bool], headings: set[int]) -> Cut | None:
-    """The first heading of old text; Cut(-1, …) if only > marks tell; None if it is a forward or all new."""
-    seen_marked = False
-    for i, line in enumerate(lines):
-        if not line.strip() or len(line) > _MAX_LINE or (marked[i] and seen_marked):
-            continue
-        text = line.strip().replace("\xa0", " ")
-        if marked[i]:
-            seen_marked = True
-            if words.FORWARDED.match(text.lstrip("> ")):
-                return None
-            continue
-        if words.FORWARDED.match(text):
-            return None  # a forward is what the customer wants us to read
-        if words.ORIGINAL.match(text):
-            return Cut(_with_rule(lines, i), _after_fields(lines, i + 1), True)
-        rule = _with_rule(lines, i)
-        field_end = _field_block(lines, i, introduced=rule < i)
-        if field_end:
-            return Cut(rule, field_end, True)
-        cut = _attribution(lines, marked, i)
-        if cut:
-            return cut
-        if i in headings:
-            return Cut(i, i + 1, True)
-    return Cut(-1, -1, False) if any(marked) else None
+def like(text: str, model: Parts) -> Parts | None:
+    """``text`` cut where another form of the same message (its HTML) was cut; None where the place is not found.
 
-
-def _with_rule(lines: list[str], i: int) -> int:
-    """Takes the line of underscores or dashes above a heading along."""
-    above = i - 1
-    while above >= 0 and above >= i - 2 and not lines[above].strip():
-        above -= 1
-    return above if above >= 0 and words.RULE.match(lines[above].strip()) else i
-
-
-def _kind(line: str) -> str | None:
-    found = words.FIELD.match(line[:80].replace("\xa0", " "))
-    return words.FIELDS.get(found.group(1).strip().casefold()) if found else None
-
-
-def _field_block(lines: list[str], i: int, introduced: bool = False) -> int | None:
-    """The line after a block From/Sent/To/Subject that begins at ``i``; None if there is none.
-
-    A traveller's "From: Oslo, To: Bergen, Date: …" is no such block: an address or a subject must be there. Nor
-    is a web form's "From: …, Subject: …, Message: …": without To it counts only below a rule (``introduced``).
+    The ends of the parts are looked for, with blanks and punctuation left out, since the two forms differ in those.
     """
-    if _kind(lines[i]) not in ("from", "date", "subject", "to"):
+    lines = text.splitlines(keepends=True)
+    if len(lines) > MAX_LINES or not model.visible.strip():
         return None
-    kinds, at, blanks, plain = set(), i, 0, 0
-    end, address = i, False
-    while at < len(lines) and at < i + 14 and blanks < 2 and plain < 3:
-        line = lines[at]
-        kind = _kind(line)
-        if not line.strip():
-            blanks += 1
-        elif kind:
-            kinds.add(kind)
-            end, blanks, plain = at + 1, 0, 0
-            address = address or bool(kind in ("from", "to") and _ADDRESS.search(line[:_MAX_LINE]))
-        elif blanks:
+    tight = [_tight(line) for line in lines]
+    order = sorted(("quoted", "signature"), key=lambda kind: kind == "quoted")  # the signature stands first
+    stops, at = {}, len(lines)
+    for kind in reversed(order):
+        part = getattr(model, kind)
+        begin = _begin_of(tight, _tight(part), at) if part.strip() else at
+        if begin is None:
+            return None
+        stops[kind] = range(begin, at)
+        at = begin
+    if not "".join(tight[:at]).endswith(_tight(model.visible)[-40:]):
+        return None
+    cut = {kind: "".join(lines[i] for i in stretch) for kind, stretch in stops.items()}
+    return Parts("".join(lines[:at]), cut["quoted"], cut["signature"])
+
+
+def _tight(text: str) -> str:
+    return re.sub(r"[\W_]+", "", text.replace("mailto:", ""))
+
+
+def _begin_of(tight: Sequence[str], part: str, stop: int) -> int | None:
+    """The line on which a part that reaches to line ``stop`` begins: where its first words stand, and its length fits."""
+    head = part[:24]
+    length = 0
+    found = None
+    for i in range(stop - 1, -1, -1):
+        length += len(tight[i])
+        if head and tight[i] and (tight[i].startswith(head) or head.startswith(tight[i]) and length > 0):
+            if "".join(tight[i : min(stop, i + 12)]).startswith(head) and length >= len(part) * 0.5:
+                found = i
+        if length > len(part) * 2 + 200:
             break
-        else:
-            plain += 1
-        at += 1
-    if "from" not in kinds or len(kinds & {"date", "to", "subject"}) < 2:
-        return None
-    if "to" not in kinds and not introduced:
-        return None
-    return end if address or {"date", "subject"} <= kinds else None
-
-
-def _after_fields(lines: list[str], i: int) -> int:
-    """Skips the fields that may follow "-----Original Message-----"."""
-    while i < len(lines) and not lines[i].strip():
-        i += 1
-    return _field_block(lines, i, introduced=True) or i if i < len(lines) else i
-
-
-def _attribution(lines: list[str], marked: list[bool], i: int) -> Cut | None:
-    """"On … wrote:" that ends on line ``i`` and may have begun up to three lines above."""
-    line = lines[i].strip()
-    wrapped = i + 1 < len(lines) and lines[i + 1].strip() == ">:"
-    if not (words.ENDS.search(line) or words.ENDS_WROTE.search(line) or wrapped):
-        return None
-    joined, start = "", i
-    for start in range(i, max(-1, i - 4), -1):
-        part = lines[start].strip()
-        if not part or marked[start] or len(joined) + len(part) > _MAX_LINE:
-            return _judge(lines, joined, start + 1, i) if joined else None
-        joined = f"{part} {joined}" if joined else part
-        cut = _judge(lines, joined, start, i)
-        if cut and cut.certain:
-            return cut
-    return _judge(lines, line, i, i)
-
-
-def _judge(lines: list[str], text: str, start: int, end: int) -> Cut | None:
-    """Is this an attribution, and is it one even if no > follows?"""
-    wrote = words.WROTE.search(text)
-    address, date = _ADDRESS.search(text), words.DATE.search(text)
-    time = words.TIME.search(text)
-    first = min((m.start() for m in (wrote, address, date, time) if m), default=0)
-    if words.SENTENCE.search(text[: max(first, 0)]) or first > 100:
-        return None
-    if wrote and _is_first_person(text, wrote):
-        return None
-    bracketed = address and time and words.ENDS_ADDRESS.search(text)  # Russian and Japanese have no verb
-    certain = bool(date and ((wrote and (address or time)) or bracketed))
-    if not certain and not wrote:
-        return None
-    if start > 0 and lines[start - 1].strip().casefold() in words.STARTERS:
-        start -= 1
-    if end + 1 < len(lines) and lines[end + 1].strip() == ">:":
-        end += 1  # the end of an address that was wrapped before its bracket
-    return Cut(start, end + 1, certain)
-
-
-def _is_first_person(text: str, wrote: re.Match[str]) -> bool:
-    """ "On 3 March at 10:00 I wrote to you:" is the customer's own sentence."""
-    before = text[: wrote.start()].split()[-1:]
-    after = text[wrote.end() :].split()[:1]
-    return any(word.casefold() in words.FIRST_PERSON for word in before + after)
-
-
-def split_quoted_html(html: str, forwarded: bool = False) -> tuple[str, str | None]:
-    """(visible, quoted or None) of HTML that ``sanitise`` made (it must be regular).
-
-    The lines of the HTML are judged like plain text; those inside a quoting element count as marked with >.
-    Both parts are closed and opened again where they were cut, so each is well formed by itself.
-    """
-    if forwarded or not html:
-        return html, None
-    page = html_lines.read(html)
-    if len(page.lines) > MAX_LINES:
-        return html, None
-    texts = [line.text for line in page.lines]
-    quoted = _quoted_lines(texts, [line.quoted for line in page.lines],
-                           {i for i, line in enumerate(page.lines) if line.heading})
-    if not quoted:
-        return html, None
-    rest = texts[: quoted.start] + texts[quoted.stop :]
-    if not any(text.strip() for text in rest) and not page.has_image_outside(quoted):
-        return html, None
-    return page.cut(quoted)
+    return found

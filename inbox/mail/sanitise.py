@@ -63,9 +63,13 @@ KEPT_MARKS = frozenset({
     "ntes-mailmaster-quote", "isReplyContent", "mailContentContainer", "cafe24_quote", "originalMessage",
     "AppleMailSignature",
     "AppleOriginalContents", "lineBreakAtBeginningOfMessage", "mobile-quote", "oriMsgHtmlSeperator",
-    "isForwardContent", "x_divRplyFwdMsg", "x_appendonsend", "x_gmail_quote", "Signature",
-    "MsoNormal", "MsoPlainText", "MsoListParagraph",
+    "isForwardContent", "Signature",
+    "MsoNormal", "MsoPlainText", "MsoListParagraph", "mobile-quote", "bloop_original_html", "htc_header", "hm_quote",
+    "signature", "email-signature", "ms-outlook-mobile-signature", "ms-outlook-signature", "tutanota_signature",
+    "protonmail_signature_block", "ymail_android_signature", "mobile_signature", "bloop_sign", "edo-signature",
+    "mailspring-signature", "front-signature", "hs_signature", "_rc_sig", "zmail_signature", "spark_signature",
 })
+_FOREIGN = re.compile(r"^(?:ecx|(?:x_){1,20})")  # put before the marks of a message that Outlook or Hotmail quotes
 _PROPERTIES = frozenset({
     "color", "background", "background-color", "font", "font-family", "font-size", "font-style",
     "font-variant", "font-weight", "line-height", "letter-spacing", "word-spacing", "text-align",
@@ -196,7 +200,7 @@ def _attribute(tag: str, name: str, value: str) -> str | None:
     if name == "style":
         return _style(value)
     if name in ("class", "id"):
-        kept = " ".join(word for word in value.split() if word in KEPT_MARKS)
+        kept = " ".join(word for word in value.split() if _FOREIGN.sub("", word) in KEPT_MARKS)
         return kept or None
     if name == "src":
         return _image_source(value)

@@ -1,7 +1,7 @@
 """The program's mail parser in the words of the corpus scorers (check_mail.py, check_html.py)."""
 
 from inbox.mail import body as bodies
-from inbox.mail import guards
+from inbox.mail import forwards, guards
 from inbox.mail import sanitise as sanitiser
 from inbox.mail.parse import parse as parse_message
 
@@ -12,6 +12,7 @@ def parse(raw: bytes) -> dict:
     body = bodies.build(message)
     sender = message.from_
     bounce = guards.bounce(message)
+    original = forwards.original(message)
     return {
         "from_address": sender.address if sender else "",
         "from_name": sender.name if sender else "",
@@ -33,6 +34,7 @@ def parse(raw: bytes) -> dict:
         "bounced_addresses": bounce.recipients if bounce else [],
         "bounce_status": bounce.status if bounce else None,
         "bounce_permanent": bounce.permanent if bounce else False,
+        "forwarded_from": original.address if original else "",
         "is_feedback_report": guards.is_feedback_report(message),
     }
 

@@ -9,7 +9,7 @@ import pytest
 from inbox.mail.body import build, snippet
 from inbox.mail.htmltext import to_text
 from inbox.mail.parse import ParsedMessage
-from inbox.mail.quotes import is_forward_subject, split_quoted, split_quoted_html
+from inbox.mail.quotes import is_forward_subject, split_html, split_text
 from inbox.mail.sanitise import fill_cids, sanitise, show_remote
 
 NEW = "Takk, det virker nå.\n\nHilsen Kari\n\n"
@@ -48,7 +48,7 @@ HEADINGS = {
 @pytest.mark.parametrize("mark", ["> ", ""])
 def test_old_text_below_its_heading_is_folded(name: str, mark: str) -> None:
     old = f"{HEADINGS[name]}\n\n{mark}Hei Kari,\n{mark}prøv igjen.\n"
-    visible, quoted = split_quoted(NEW + old)
+    visible, quoted, _ = split_text(NEW + old)
     assert visible.strip() == NEW.strip()
     assert quoted.strip() == old.strip()
 
@@ -69,16 +69,16 @@ def test_old_text_below_its_heading_is_folded(name: str, mark: str) -> None:
     ],
 )
 def test_own_words_stay_visible(text: str) -> None:
-    assert split_quoted(text) == (text, "")
+    assert split_text(text) == (text, "", "")
 
 
 def test_answers_between_quoted_lines_stay_whole() -> None:
     text = "See below.\n\nOn 3 Mar 2026, at 10:00, Shop <a@b.no> wrote:\n> Which size?\nLarge.\n> Which colour?\nRed.\n"
-    assert split_quoted(text) == (text, "")
+    assert split_text(text) == (text, "", "")
 
 
 def test_answer_below_the_quotation_is_the_visible_part() -> None:
-    visible, quoted = split_quoted("On 3 Mar 2026 10:00, Shop wrote:\n> Which size?\n\nLarge.\n")
+    visible, quoted, _ = split_text("On 3 Mar 2026 10:00, Shop wrote:\n> Which size?\n\nLarge.\n")
     assert visible.strip() == "Large."
     assert "> Which size?" in quoted
 
@@ -97,7 +97,7 @@ def test_forward_stays_whole(mark: str) -> None:
     text = (
         f"Kan dere se på dette?\n\n{mark}\nFrom: X <x@y.no>\nDate: 3 Mar 2026\nSubject: S\nTo: Z <z@y.no>\n\nOriginal\n"
     )
-    assert split_quoted(text) == (text, "")
+    assert split_text(text) == (text, "", "")
 
 
 def test_outlook_forward_is_known_by_its_subject() -> None:
@@ -109,20 +109,20 @@ def test_outlook_forward_is_known_by_its_subject() -> None:
 
 def test_message_of_old_text_only_stays_visible() -> None:
     text = "> nothing\n> but old\n"
-    assert split_quoted(text) == (text, "")
+    assert split_text(text) == (text, "", "")
 
 
 def test_every_line_is_kept_in_one_of_the_two_parts() -> None:
     for heading in HEADINGS.values():
         text = NEW + heading + "\n> a\n> b\n"
-        visible, quoted = split_quoted(text)
+        visible, quoted, _ = split_text(text)
         assert sorted((visible + quoted).splitlines()) == sorted(text.splitlines())
 
 
 def test_quoting_is_linear() -> None:
     begun = time.process_time()
     for unit in ("On a a a ", "On 3 Mar 2026 10:00 a@b wrote: ", "> On x wrote:\nx\n", "From: a@b\n", "-" * 300 + "\n"):
-        split_quoted(unit * (200_000 // len(unit)))
+        split_text(unit * (200_000 // len(unit)))
     assert time.process_time() - begun < 8
 
 
@@ -150,8 +150,8 @@ THUNDERBIRD = (
 @pytest.mark.parametrize("html", [GMAIL, APPLE, OUTLOOK, THUNDERBIRD])
 def test_old_html_is_folded_and_both_parts_are_well_formed(html: str) -> None:
     clean = sanitise(html).html
-    visible, quoted = split_quoted_html(clean)
-    assert quoted is not None
+    visible, quoted, _ = split_html(clean)
+    assert quoted
     assert to_text(visible).strip() == "Takk!"
     assert "Old words" in to_text(quoted)
     for part in (visible, quoted):
@@ -165,7 +165,7 @@ def test_html_answers_between_quotations_stay_whole() -> None:
         'type="cite">Size?</blockquote><div>Large</div><blockquote type="cite">Colour?</blockquote>'
         "<div>Red</div></div>"
     ).html
-    assert split_quoted_html(html) == (html, None)
+    assert split_html(html) == (html, "", "")
 
 
 def test_html_forward_stays_whole() -> None:
@@ -173,12 +173,12 @@ def test_html_forward_stays_whole() -> None:
         '<p>See this</p><div class="gmail_quote"><div>---------- Forwarded message ---------<br>From: x</div>'
         "Words</div>"
     ).html
-    assert split_quoted_html(html) == (html, None)
+    assert split_html(html) == (html, "", "")
 
 
 def test_indented_paragraph_of_the_writer_is_no_quotation() -> None:
     html = sanitise('<p>Look</p><blockquote style="margin:0 0 0 40px;border:none">my list</blockquote>').html
-    assert split_quoted_html(html) == (html, None)
+    assert split_html(html) == (html, "", "")
 
 
 def test_text_made_from_html_is_split_with_it() -> None:
