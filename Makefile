@@ -11,7 +11,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 p
 PIP     = $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: load help run test test-sqlite test-postgresql check docs bench soak screenshots corpus translations wheel clean
+.PHONY: load help run test test-sqlite test-postgresql check docs bench soak screenshots corpus fuzz translations wheel clean
 
 help: ## list what can be done here
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -56,6 +56,10 @@ screenshots: $(VENV)/.dev ## pictures of the main screens, light and dark, wide 
 corpus: $(VENV)/.dev ## read a folder of real messages, score it, and send them through the intake (ARGS=/path/to/messages)
 	$(VENV)/bin/python -m tests.corpus.run $(ARGS)
 	$(VENV)/bin/python -m tests.corpus.intake $(ARGS)
+
+fuzz: $(VENV)/.dev ## throw bytes at the mail reader for an hour, chosen by the code they reach (ARGS="--minutes 5")
+	$(PIP) -e '.[fuzz]'
+	$(VENV)/bin/python -m tests.fuzz.reader $(ARGS)
 
 translations: $(VENV)/.dev ## collect the strings to translate into inbox/translations, and compile them
 	$(VENV)/bin/python -m inbox.translate update

@@ -32,8 +32,10 @@ class Incoming:
     from_name: str = ""
     text: str = ""  # the visible part
     text_quoted: str = ""
+    text_signature: str = ""
     html: str | None = None  # sanitised
     html_quoted: str | None = None
+    html_signature: str | None = None
     needs_frame: bool = False
     message_id: str | None = None  # without <>
     references: Sequence[str] = ()  # In-Reply-To and References, without <>
@@ -79,8 +81,7 @@ def plan(incoming: Incoming, *, mailbox: Mailbox | None, target: Ticket | None =
         ticket = Ticket(subject=tickets.clean_subject(incoming.subject), status="open", priority="normal",
                         is_spam=incoming.is_spam, channel=incoming.channel, department_id=home.id)
         call.prepare("prepare_ticket", ticket, message=message)
-    folded = search.text_of(incoming.subject, f"{incoming.text}\n{incoming.text_quoted}", incoming.from_name,
-                            incoming.from_address)
+    folded = search.text_of(incoming.subject, search.all_of(incoming), incoming.from_name, incoming.from_address)
     return Plan(incoming, mailbox, home, target, ticket, message, why or {}, folded)
 
 
@@ -88,7 +89,8 @@ def _message(incoming: Incoming, why: dict[str, Any]) -> Message:
     message = Message(
         kind="received", state="stored", author_kind="customer", is_automatic=incoming.is_automatic,
         subject=tickets.clean_subject(incoming.subject), text=incoming.text, text_quoted=incoming.text_quoted,
-        html=incoming.html, html_quoted=incoming.html_quoted, needs_frame=incoming.needs_frame,
+        text_signature=incoming.text_signature, html=incoming.html, html_quoted=incoming.html_quoted,
+        html_signature=incoming.html_signature, needs_frame=incoming.needs_frame,
         from_name=incoming.from_name, from_address=incoming.from_address, addressed=incoming.addressed,
         message_id=incoming.message_id, fingerprint=incoming.fingerprint, why=why, defects=list(incoming.defects),
         at=incoming.at or utcnow(), extra=incoming.extra)

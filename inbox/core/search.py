@@ -125,6 +125,11 @@ def text_of(subject: str, body: str, *people: str) -> str:
     return fold(" \n ".join((subject, *people, body)))
 
 
+def all_of(message: Any) -> str:
+    """All words of a message's body, with what is folded. Takes anything that has its texts: a row, an `Incoming`."""
+    return f"{message.text}\n{message.text_signature}\n{message.text_quoted}"
+
+
 def index(message_pk: int, folded: str) -> None:
     """Put folded text of a message into the index, in the transaction that stores the message."""
     if is_sqlite():
@@ -182,9 +187,9 @@ def newest(found: list[Phrase], *, below: int | None, limit: int) -> list[int]:
 def reindex(batch: int = 500, *, above: int = 0) -> int:
     """Index the next messages with ids above a key anew. Returns the last id done, or 0 at the end."""
     rows = session().execute(
-        sa.select(Message.id, Message.subject, Message.text, Message.text_quoted, Message.from_name,
-                  Message.from_address)
+        sa.select(Message.id, Message.subject, Message.text, Message.text_quoted, Message.text_signature,
+                  Message.from_name, Message.from_address)
         .where(Message.id > above, Message.state != "draft").order_by(Message.id).limit(batch)).all()
     for row in rows:
-        index(row.id, text_of(row.subject, f"{row.text}\n{row.text_quoted}", row.from_name, row.from_address))
+        index(row.id, text_of(row.subject, all_of(row), row.from_name, row.from_address))
     return rows[-1].id if rows else 0

@@ -24,7 +24,8 @@ _DAEMON_NAME = re.compile(
     r"mail(?:er)?[ _-]?daemon|mail delivery (?:sub)?system|postmaster|delivery (?:status|subsystem)|"
     r"mail administrator|^\W?system administrator|internet mail delivery|mail router|e-?mail notifier", re.I)
 _SUBJECT = re.compile(
-    r"undeliver|delivery (?:status notification|failure|has failed|problem|error|report|notification|unsuccessful)|"
+    r"undeliver|delivery (?:status notification|failure|(?:has )?failed|problem|error|report|notification|"
+    r"unsuccessful)|"
     r"failure notice|fail(?:ed|ure)[ :-]+(?:delivery|mail|to deliver)|mail delivery|returned (?:mail|e-?mail|message)|"
     r"message (?:not delivered|undeliverable|delivery|status - undeliver|you sent blocked)|non[- ]?deliver|"
     r"could ?n[o']t (?:be )?deliver|not deliverable|cannot (?:be )?deliver|unable to deliver|nondeliverable|"
@@ -68,18 +69,20 @@ _LEAD = re.compile(
 _CODE = re.compile(r"(?<![\d.])([45]\.\d{1,2}\.\d{1,3})(?![\d.])")
 _SMTP = re.compile(r"(?<![\d.\w-])([45])(\d\d)(?=[ -])(?![ -]\d)")
 _ADDRESS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,8}")
-# So a report begins; a customer greets first, or is asked what came back.
+# So a report begins: the sentence, and the address on a line of its own. A customer writes it all in one.
 _SAYS = re.compile(
-    r"(?:could ?n[o']t|cannot|can ?not|unable to|not|failed to|undeliverable|was not|were not)\s(?:be )?deliver(?:ed|able)?\b"
-    r"[^@]{0,120}\b(?:to|recipient|address|user)[^@]{0,60}[\s<\"':]+[\w.+=-]{1,64}@|failed recipients?\b[^@]{0,80}@|"
-    r"did not reach the following recipient|n['’]a pas pu [eê]tre d[eé]livr|konnte nicht zugestellt werden|"
-    r"no (?:se )?ha podido (?:ser )?entrega|non è stato (?:possibile )?(?:consegna|recapita)|kunne ikke leveres til", re.I)
+    r"(?:(?:could ?n[o']t|cannot|can not|unable to|not|failed to|was not|were not)\s(?:be )?deliver(?:ed|able)?\b|"
+    r"undeliverable|failed recipients?\b|did not reach the following|pas pu [eê]tre d[eé]livr|"
+    r"konnten? nicht zugestellt|"
+    r"no (?:se )?ha podido (?:ser )?entrega|non è stato (?:possibile )?(?:consegna|recapita)|kunne ikke leveres til)"
+    r"[^@\n]{0,160}\n\s{0,20}(?:[^@\n]{0,80}\n\s{0,20})?(?:[\w ()-]{1,30}:)?[ \t>*<\"'-]{0,20}[\w.+=-]{1,64}@", re.I)
 _BARE_NAME = re.compile(r"(?im)^[ \t>*-]{1,10}([a-z0-9][\w.-]{1,40})[ \t]*$")
 # Below one of these lines stands the returned message, whose addresses are others.
 _RETURNED = re.compile(
     r"(?im)^\W{0,40}(?:below this line is a copy|this is a copy of|(?:the )?(?:original|returned|unsent) message"
     r"(?: (?:follows|headers?|text|below|was|is|header follows))?\W{0,30}$|message (?:header|contents|text) follows|"
-    r"original (?:message )?(?:headers|details)|the header of the original|copy of (?:the|your) message|undelivered message|"
+    r"original (?:message )?(?:headers|details)|the header of the original|copy of (?:the|your) message|"
+    r"undelivered message|"
     r"message headers|----- ?(?:original|unsent|unsent) message|(?:text|headers?) of (?:your|the) "
     r"(?:message|mail)|received: |return-path: |message-id: |included is a copy|"
     r"the following is (?:the|a copy)|-+ ?(?:message|mail|returned))")
@@ -213,7 +216,7 @@ def _looks_like_bounce(parsed: ParsedMessage) -> bool:
         return True
     if null or parsed.from_ is None:
         return subject or (words and code)
-    if subject and not parsed.references and _SAYS.search(text[:400]):
+    if subject and not (parsed.references or parsed.in_reply_to) and _SAYS.search(text[:400]):
         return True
     # A customer of a shop writes of deliveries too: from a person's address it takes all the signs.
     return subject and words and code and bool(_ADDRESS.search(text))

@@ -47,8 +47,10 @@ def _forwarded(parent: Message, ticket: Ticket) -> Quote:
         _translated(locale, "Date: %(when)s", when=_when(parent.at, locale, zone)),
         _translated(locale, "Subject: %(subject)s", subject=parent.subject or ticket.subject),
     ]
-    html = None if parent.html is None else show_remote(parent.html + (parent.html_quoted or ""))
-    return Quote("\n".join(lines), "\n\n".join(filter(None, (parent.text, parent.text_quoted))), html)
+    html = None if parent.html is None else show_remote(
+        parent.html + (parent.html_signature or "") + (parent.html_quoted or ""))
+    text = "\n\n".join(filter(None, (parent.text, parent.text_signature, parent.text_quoted)))
+    return Quote("\n".join(lines), text, html)
 
 
 def _when(at: dt.datetime, locale: Locale, zone: ZoneInfo) -> str:

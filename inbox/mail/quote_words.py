@@ -11,9 +11,10 @@ import re
 _WROTE = (
     r"wrote|writes", r"skrev|skriver", r"schrieb|schreibt|geschrieben", r"a\s+écrit|ecrit|écrivait",
     r"escribi[óo]", r"escreveu|va escriure", r"ha\s+scritto|scrisse", r"schreef|geschreven",
-    r"napisał(?:\(a\)|a)?|pisze|napisana\s+przez", r"написал(?:\(а\)|а)?|пишет|писал(?:\(а\)|а)?", r"yazdı|yazmış|yazd[iı]",
-    r"เขียน(?:ว่า)?", r"書きました|wrote|さんのメッセージ|のメール", r"写道|寫道|写到|寫到|寫下|撰写",
-    r"작성|썼습니다|님의 말|씀", r"kirjoitti", r"napsal(?:\(a\)|a)?|napísal(?:\(a\)|a)?", r"írta", r"a\s+scris",
+    r"napisał(?:\(a\)|a)?|pisze|napisana\s+przez", r"написал(?:\(а\)|а)?|пишет|писал(?:\(а\)|а)?", r"yazdı|"
+    r"yazmış|yazd[iı]",
+    r"เขียน(?:ว่า|เมื่อ)?", r"書きました|wrote|のメッセージ|のメール", r"写道|寫道|写到|寫到|寫下|撰写",
+    r"작성|썼습니다|님의 말|씀|쓴 글", r"kirjoitti", r"napsal(?:\(a\)|a)?|napísal(?:\(a\)|a)?", r"írta", r"a\s+scris",
     r"пише|написав(?:\(ла\))?|написала|написа", r"έγραψε", r"כתב(?:ה)?", r"كتب", r"(?:đã\s+)?viết", r"menulis",
     r"kirjutas", r"napisao|je\s+napisao(?:/la)?", r"rašė", r"rakstīja",
 )
@@ -59,10 +60,12 @@ _FORWARDED = (
     "Treść przekazanej wiadomości", "Początek przekazywanej", "Пересылаемое сообщение",
     "Перенаправленное сообщение", "Начало переадресованного", "Пересланное сообщение", "İletilen ileti",
     "Yönlendirilmiş ileti", "İleti başlangıcı", "Başlangıç", "ข้อความที่ส่งต่อ", "転送されたメッセージ", "転送メッセージ",
-    "転送メール", "メッセージを転送", "以下に転送", "转发的邮件", "转发邮件", "轉寄的郵件", "轉寄郵件", "已转发邮件", "Forwarded mail", "전달된 메일",
+    "転送メール", "メッセージを転送", "以下に転送", "转发的邮件", "转发邮件", "轉寄的郵件", "轉寄郵件",
+    "已转发邮件", "Forwarded mail", "전달된 메일",
     "전달된 메시지", "Välitetty viesti", "Edelleenlähetetty viesti", "Lähetetty edelleen", "Přeposlaná zpráva",
     "Začátek přeposílané zprávy", "Preposlaná správa", "Začiatok preposlanej", "Továbbított levél",
-    "Továbbított üzenet", "Mesaj redirecționat", "Începutul mesajului", "Începe mesajul", "İletilmiş Mesaj", "İletilen mesaj", "Перенаправлене повідомлення", "Переслане повідомлення",
+    "Továbbított üzenet", "Mesaj redirecționat", "Începutul mesajului", "Începe mesajul", "İletilmiş Mesaj",
+    "İletilen mesaj", "Перенаправлене повідомлення", "Переслане повідомлення",
     "Початок листа, що пересилається", "Proslijeđena poruka", "Započni proslijeđenu", "Edastatud kiri",
     "Edasisaadetud kiri", "Προωθημένο μήνυμα", "Přeposlaný e-mail", "Preposlaný e-mail", "Redirecţionat",
     "Mesaj redirecţionat", "Preusmjerena poruka", "Forwarded email", "Forward Header",
@@ -91,9 +94,11 @@ REPLY_ABOVE = re.compile(
 BELOW = re.compile(
     r"\b(?:(?:see|find|read|answer(?:s|ed)?|repl(?:y|ies|ied)|comment(?:s|ed)?|respon(?:se|ses|ded)|respond(?:ed)?|notes?)"
     r"\b[^.!?]{0,40}\b(?:below|in-?line|in (?:red|blue|green|bold))|inline\b|in line with your|see (?:red|blue)|"
-    r"(?:svar\w{0,4}|se|kommentar\w{0,3})\b[^.!?]{0,30}\b(?:nedenfor|nedenunder|under|inne i|i rødt|i blått|i rött|i teksten|"
+    r"(?:svar\w{0,4}|se|kommentar\w{0,3})\b[^.!?]{0,30}\b(?:nedenfor|nedenunder|under|inne i|i rødt|i blått|"
+    r"i rött|i teksten|"
     r"nedan|nedenstående|med rødt)|"
-    r"(?:antwort\w{0,3}|siehe|kommentare?|anmerkung\w{0,2})\b[^.!?]{0,30}\b(?:unten|im text|inline|in rot|rot markiert|weiter unten)|"
+    r"(?:antwort\w{0,3}|siehe|kommentare?|anmerkung\w{0,2})\b[^.!?]{0,30}\b(?:unten|im text|inline|in rot|"
+    r"rot markiert|weiter unten)|"
     r"(?:réponses?|voir|commentaires?)\b[^.!?]{0,30}\b(?:ci-dessous|plus bas|en rouge|dans le texte)|"
     r"(?:respuestas?|ver|comentarios?)\b[^.!?]{0,30}\b(?:abajo|más abajo|en rojo|a continuación|en el texto)|"
     r"(?:respostas?|ver|comentários?)\b[^.!?]{0,30}\b(?:abaixo|em vermelho|no texto)|"
@@ -108,20 +113,27 @@ BELOW = re.compile(
 
 _FIELD_WORDS = {
     "from": "From|Von|De|Da|Van|Od|Fra|Från|От|От кого|Від|Від кого|Lähettäjä|Gönderen|Kimden|Feladó|差出人|"
-            "发件人|寄件者|寄件人|보낸 사람|보낸사람|보낸이|발신|จาก|Expéditeur|Remitente|Mittente|Afzender|Nadawca|Отправитель|"
-            "Avsändare|Afsender|Avsender|Absender|送信者|送信元|发信人|De la|Šalje|Saatja|Từ|Dari|Expeditor|Expeditorul|Από",
+            "发件人|寄件者|寄件人|보낸 사람|보낸사람|보낸이|발신|จาก|Expéditeur|Remitente|Mittente|Afzender|"
+            "Nadawca|Отправитель|"
+            "Avsändare|Afsender|Avsender|Absender|送信者|送信元|发信人|De la|Šalje|Saatja|Từ|Dari|Expeditor|"
+            "Expeditorul|Από",
     "date": "Sent|Date|Gesendet|Datum|Envoyé|Envoyé le|Enviado|Enviado el|Enviada em|Fecha|Data|Inviato|"
             "Verzonden|Wysłano|Wysłane|Sendt|Dato|Skickat|Отправлено|Дата|Gönderildi|Tarih|Gönderme Tarihi|"
             "送信日時|日時|日付|发送时间|发送日期|时间|日期|寄件日期|傳送時間|"
-            "보낸 날짜|날짜|보낸날짜|보낸 시간|보낸시간|작성일|ส่ง|ส่งเมื่อ|วันที่|วันที่ส่ง|Gönderim Tarihi|傳送日期|送信日|Envoyé à|Verstuurd|Lähetetty|"
+            "보낸 날짜|날짜|보낸날짜|보낸 시간|보낸시간|작성일|ส่ง|ส่งเมื่อ|วันที่|วันที่ส่ง|Gönderim Tarihi|"
+            "傳送日期|送信日|Envoyé à|Verstuurd|Lähetetty|"
             "Päiväys|Päivämäärä|Odesláno|Elküldve|Dátum|Trimis|Dată|Надіслано|Kuupäev|Enviado em|Date d'envoi|"
             "Date Sent|Sent at|Ngày|Tanggal|Ημερομηνία",
-    "to": "To|An|À|Para|A|Aan|Do|Til|Till|Кому|Kime|Alıcı|宛先|收件人|收件者|받는 사람|받는사람|받는이|수신|ถึง|Vastaanottaja|"
-          "Komu|Címzett|Către|Pour|Destinataire|Destinatario|Odbiorca|Prima|Pre|Adresat|Saaja|Destinatário|Tới|送信先|Destinatarul|收信人|받는 이",
+    "to": "To|An|À|Para|A|Aan|Do|Til|Till|Кому|Kime|Alıcı|宛先|收件人|收件者|받는 사람|받는사람|받는이|수신|"
+          "ถึง|Vastaanottaja|"
+          "Komu|Címzett|Către|Pour|Destinataire|Destinatario|Odbiorca|Prima|Pre|Adresat|Saaja|Destinatário|"
+          "Tới|送信先|Destinatarul|收信人|받는 이",
     "subject": "Subject|Betreff|Objet|Asunto|Assunto|Oggetto|Onderwerp|Temat|Emne|Ämne|Тема|Konu|件名|主题|主旨|主題|"
-               "제목|เรื่อง|หัวเรื่อง|ชื่อเรื่อง|หัวข้อ|Aihe|Předmět|Predmet|Tárgy|Subiect|Subiectul|Sujet|Naslov|Teema|Tytuł|Chủ đề",
+               "제목|เรื่อง|หัวเรื่อง|ชื่อเรื่อง|หัวข้อ|Aihe|Předmět|Predmet|Tárgy|Subiect|Subiectul|Sujet|Naslov|"
+               "Teema|Tytuł|Chủ đề",
     "cc": "Cc|CC|Kopie|Kopi|Kopia|Копия|Копія|Bilgi|抄送|副本|참조|สำเนา|Kopio|Másolat|Kópia|Copie à|Reply-To|Bcc|"
-          "DW|UDW|CCI|Cco|Bcc|Cópia|สำเนาถึง|숨은 참조|密件抄送|密送|Importance|Attachments|Organization|Priority|Vedlegg|Anlagen|Pièces jointes|Adjuntos|Allegati",
+          "DW|UDW|CCI|Cco|Bcc|Cópia|สำเนาถึง|숨은 참조|密件抄送|密送|Importance|Attachments|Organization|"
+          "Priority|Vedlegg|Anlagen|Pièces jointes|Adjuntos|Allegati",
 }
 FIELDS = {word.casefold(): kind for kind, words in _FIELD_WORDS.items() for word in words.split("|")}
 FIELD = re.compile(r"^[\s*_]{0,6}([^\s:：*_][^:：*\n]{0,19}?)\s{0,2}[*_]{0,2}\s?[:：]")

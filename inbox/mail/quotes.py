@@ -237,15 +237,14 @@ def _tight(text: str) -> str:
 
 
 def _begin_of(tight: Sequence[str], part: str, stop: int) -> int | None:
-    """The line on which a part that reaches to line ``stop`` begins: where its first words stand, and its length fits."""
+    """The line on which a part that reaches to line ``stop`` begins: by its first words and its length."""
     head = part[:24]
     length = 0
     found = None
     for i in range(stop - 1, -1, -1):
         length += len(tight[i])
-        if head and tight[i] and (tight[i].startswith(head) or head.startswith(tight[i]) and length > 0):
-            if "".join(tight[i : min(stop, i + 12)]).startswith(head) and length >= len(part) * 0.5:
-                found = i
+        if tight[i] and length * 2 >= len(part) and "".join(tight[i : min(stop, i + 12)]).startswith(head):
+            found = i
         if length > len(part) * 2 + 200:
             break
     return found

@@ -30,7 +30,7 @@ from inbox.core.models import Ledger, Mailbox, Message, Ticket
 from inbox.db import current_config, session, transaction
 from inbox.jobs.engine import handler
 from inbox.mail import body as bodies
-from inbox.mail import bounces, guards, judge, ledger, parse, thread
+from inbox.mail import bounces, forwards, guards, judge, ledger, parse, thread
 from inbox.mail.parse import ParsedMessage
 
 log = logging.getLogger(__name__)
@@ -338,14 +338,22 @@ def _incoming(row: Waiting, parsed: ParsedMessage, facts: Facts, ours: set[str])
     sender, name, automatic = _sender(parsed, facts.quiet, ours)
     return Incoming(
         subject=parsed.subject, from_address=sender, from_name=name, text=body.text_visible,
-        text_quoted=body.text_quoted, html=body.html, html_quoted=body.html_quoted, needs_frame=body.needs_frame,
+        text_quoted=body.text_quoted, text_signature=body.text_signature, html=body.html, html_quoted=body.html_quoted,
+        html_signature=body.html_signature, needs_frame=body.needs_frame,
         message_id=_message_id(parsed), references=[*parsed.references, *parsed.in_reply_to],
         addressed={role: [{"address": each.address, "name": each.name} for each in getattr(parsed, role)]
                    for role in ("to", "cc", "reply_to")},
         files=_files(parsed), fingerprint=fingerprint(parsed), at=_at(row, parsed), is_automatic=automatic,
         is_spam=facts.judged.is_spam, defects=parsed.defects,
         extra={"in_reply_to": list(parsed.in_reply_to), "unanswerable": facts.unanswerable,
-               "headers": _headers_for_plugins(parsed), "marks": facts.judged.marks, "machine": facts.machine})
+               "headers": _headers_for_plugins(parsed), "marks": facts.judged.marks, "machine": facts.machine,
+               **_passed_on(parsed)})
+
+
+def _passed_on(parsed: ParsedMessage) -> dict[str, Any]:
+    """Whose message a forward passes on, for the agent who reads it; nothing acts on it."""
+    original = forwards.original(parsed)
+    return {"forwarded_from": {"address": original.address, "name": original.name}} if original else {}
 
 
 def _headers_for_plugins(parsed: ParsedMessage) -> dict[str, str]:

@@ -64,7 +64,7 @@ KEPT_MARKS = frozenset({
     "AppleMailSignature",
     "AppleOriginalContents", "lineBreakAtBeginningOfMessage", "mobile-quote", "oriMsgHtmlSeperator",
     "isForwardContent", "Signature",
-    "MsoNormal", "MsoPlainText", "MsoListParagraph", "mobile-quote", "bloop_original_html", "htc_header", "hm_quote",
+    "MsoNormal", "MsoPlainText", "MsoListParagraph", "bloop_original_html", "htc_header", "hm_quote",
     "signature", "email-signature", "ms-outlook-mobile-signature", "ms-outlook-signature", "tutanota_signature",
     "protonmail_signature_block", "ymail_android_signature", "mobile_signature", "bloop_sign", "edo-signature",
     "mailspring-signature", "front-signature", "hs_signature", "_rc_sig", "zmail_signature", "spark_signature",

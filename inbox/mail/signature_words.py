@@ -10,7 +10,7 @@ import re
 
 # RFC 3676 says "-- "; the blank is lost on the way more often than not.
 DELIMITER = re.compile(r"^\s{0,2}--[\s\xa0]?$")
-RULE = re.compile(r"^\W*[-_=*—–─~.]{4,}\W*$")
+RULE = re.compile(r"^\W{0,20}[-_=*—–─~.]{4,}\W{0,20}$")
 
 _OUTLOOK = r"Outlook(?:[\s-](?:Mobile|App))?"
 _SYSTEM = r"(?:iOS|Android)"
@@ -31,17 +31,19 @@ _STARTS = (
     r"skickat (?:från|med|via)", r"skickades från", r"hämta outlook", r"skaffa outlook",
     r"lähetetty", r"hanki outlook", r"odesláno z", r"odoslané z", r"надіслано (?:з|із)", r"trimis de pe",
     r"ส่งจาก", r"ส่งด้วย", r"ส่งผ่าน", r"ดาวน์โหลด outlook", r"รับ outlook",
-    r"发自", r"發自", r"获取 ?outlook", r"下载 ?outlook",
+    r"发自", r"發自", r"[获獲][取得] ?outlook", r"下载 ?outlook",
     r"下載 ?outlook", r"(?:[从從由]|通[过過]|使用)[^,;!?:。\n]{1,40}?(?:[发發傳传]送|寄出)",
 )
 _ENDS = (
     # … or as it ends.
-    r"(?:['’]?(?:u?m?d[ae]n|t[ae]n)|üzerinden|ile) gönderildi", r"uygulamasını edinin", r"outlook[’']?u (?:edinin|indirin)",
+    r"(?:['’]?(?:u?m?d[ae]n|t[ae]n)|üzerinden|"
+    r"ile) gönderildi", r"uygulamasını edinin", r"outlook[’']?u (?:edinin|indirin)",
     r"から送信(?:されました)?", r"を使用して送信", r"で送信", r"を入手", r"をダウンロード",
     r"版 ?outlook",
     r"에서 보냄", r"에서 보낸 메일", r"에서 전송(?:됨)?", r"다운로드", r"(?:얻기|받기)", r"beziehen", r"downloaden",
 )
-LINK = re.compile(r"<[^<>\s]{1,300}>|\[https?:[^\[\]\s]{1,300}\]|\(https?:[^()\s]{1,300}\)|https?://\S{1,300}|[\[\]]", re.I)
+LINK = re.compile(r"<[^<>\s]{1,300}>|\[https?:[^\[\]\s]{1,300}\]|\(https?:[^()\s]{1,300}\)|https?://\S{1,300}|"
+    r"[\[\]]", re.I)
 DEVICE = re.compile(
     rf"^\W{{0,3}}(?:(?:{'|'.join(_STARTS)})(?=$|\W|[^\x00-\x7f])[^,;!?:。\n]{{0,60}}?|[^,;!?:。\n]{{1,50}}?(?:{'|'.join(_ENDS)}))"
     r"\W{0,3}$", re.I)
@@ -55,7 +57,8 @@ DEVICE_THING = re.compile(
     r"zoho|foxmail|iOS\b|mac\b|macbook|手机|手機|携帯|スマート|邮箱|郵件|信箱|モバイル|휴대|스마트|모바일|โทรศัพท์|มือถือ|мобильн|почт|"
     r"邮件|メール|메일", re.I)
 DEVICE_OWNER = re.compile(
-    r"\b(?:my|meine?[mnrs]?|mon|ma|mi|meu|minha|mio|mia|mijn|min|mit|mitt|moj\w{1,4}|mého|мо\w{1,3}|minu\w?)\b|我|ของฉัน|나의|내 |"
+    r"\b(?:my|meine?[mnrs]?|mon|ma|mi|meu|minha|mio|mia|mijn|min|mit|mitt|moj\w{1,4}|mého|мо\w{1,3}|minu\w?)\b|"
+    r"我|ของฉัน|나의|내 |"
     r"['’][uüıi]m[ad]", re.I)
 
 # One of these alone says that a line was put there by a machine.
@@ -80,7 +83,8 @@ _LEGAL = (
     r"rette modtager|adresat|адресат|alıcı|宛先|受信者|收件人|收件者|ผู้รับ|수신인|수신자",
     r"(?:receiv|sent|transmitt)\S{0,4} (?:\S{1,20} ){0,7}(?:in error|by mistake)|irrtümlich|fälschlich|par erreur|"
     r"por error|por engano|por erro|per errore|ten onrechte|abusievelijk|per ongeluk|ved en feil|ved feil|ved en fejl|"
-    r"av misstag|omyłkow|przez pomyłkę|по ошибке|ошибочно|yanlışlıkla|誤って|誤收|误收|错误地?收到|ผิดพลาด|잘못 (?:수신|전송)",
+    r"av misstag|omyłkow|przez pomyłkę|по ошибке|ошибочно|yanlışlıkla|誤って|誤收|误收|错误地?收到|ผิดพลาด|"
+    r"잘못 (?:수신|전송)",
     r"(?:strictly )?prohibited|unauthori[sz]ed|unlawful|unbefugt|nicht gestattet|interdit|prohibid|proibid|vietat|"
     r"verboden|niet toegestaan|forbudt|förbjud|zabronion|zakazan|запрещ|yasaktır|禁じ|禁止|ห้าม|금지",
     r"disclos|dissemin|copying|distribut|weitergabe|verbreitung|divulg|diffusion|difus|diffusion|verspreid|"
@@ -95,10 +99,12 @@ LEGAL_TITLE = re.compile(
     r"^\W{0,6}(?:disclaimer|(?:confidentiality|legal|privacy) (?:notice|note|statement|warning|disclaimer)|"
     r"important notice|haftungsausschluss|vertraulichkeitshinweis|avis (?:de confidentialité|important|légal)|"
     r"aviso (?:de confidencial\w{4,6}|legal)|avviso di riservatezza|vertrouwelijkheid\w{0,12}|ansvarsfraskrivelse|"
-    r"klauzula poufności|уведомление о конфиденциальности|gizlilik (?:bildirimi|notu)|免責事項|免责声明|免責聲明|保密声明|"
+    r"klauzula poufności|уведомление о конфиденциальности|gizlilik (?:bildirimi|notu)|免責事項|免责声明|"
+    r"免責聲明|保密声明|"
     r"ข้อจำกัดความรับผิดชอบ|면책 ?(?:조항|고지))\b\W{0,4}", re.I)
 # A person speaking of a mail that went astray, not a lawyer's boilerplate.
-OWN_WORDS = re.compile(r"\b(?:I|I['’]m|my|jeg|min|jag|ich|mein\w{0,2}|je|j['’]ai|mon|yo|eu|io|ik|mijn|moj\w|я|мой|ben)\b")
+OWN_WORDS = re.compile(r"\b(?:I|I['’]m|my|jeg|min|jag|ich|mein\w{0,2}|je|j['’]ai|mon|yo|eu|io|ik|mijn|moj\w|я|"
+    r"мой|ben)\b")
 # Put at the top by the receiving company's server.
 BANNER = re.compile(
     r"^\W{0,6}(?:caution|warning|attention|external(?: e-?mail| sender)?|\[?external\]?)\b[^\n]{0,60}"

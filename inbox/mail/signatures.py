@@ -15,6 +15,7 @@ _MAX_PARAGRAPH = 6000
 _TAIL = 16  # filled lines of a signature below "--"
 _LONG = 100  # a line of a signature is shorter, but for one or two
 _LIST_FOOTER = 8
+_PARAGRAPH = 40  # lines
 _NOTICES = 60  # paragraphs of legal notices
 
 
@@ -106,11 +107,11 @@ def _notices(lines: Sequence[str], start: int, stop: int) -> int:
         if last < 0:
             break
         first = last
-        while first > start and lines[first - 1].strip():
+        while first > start and lines[first - 1].strip() and last - first < _PARAGRAPH:
             first -= 1
+        while first < last and words.RULE.match(lines[first][:_MAX_LINE]):
+            first += 1
         paragraph = [line.strip() for line in lines[first : last + 1]]
-        while len(paragraph) > 1 and words.RULE.match(paragraph[0][:_MAX_LINE]):
-            paragraph, first = paragraph[1:], first + 1
         if not _is_notice(paragraph):
             # Where every line is a paragraph, the notice may be the last line of this one.
             first, paragraph = last, paragraph[-1:]

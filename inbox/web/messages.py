@@ -39,13 +39,19 @@ def body_html(message: Message) -> Markup:
     return Markup(sanitise.fill_cids(message.html or "", inline_urls(message)))  # noqa: S704 (sanitised on arrival)
 
 
-def quoted_html(message: Message) -> Markup:
-    return Markup(sanitise.fill_cids(message.html_quoted or "", inline_urls(message)))  # noqa: S704
+def folded_html(message: Message, html: str | None, released: bool = False) -> Markup:
+    """A folded part of a stored body, ready for the page."""
+    filled = sanitise.fill_cids(html or "", inline_urls(message))
+    return Markup(sanitise.show_remote(filled) if released else filled)  # noqa: S704
+
+
+def _all_html(message: Message) -> str:
+    return (message.html or "") + (message.html_signature or "") + (message.html_quoted or "")
 
 
 def files_of(message: Message) -> list[Attachment]:
     """The attachments to list: not the images that are shown in the body."""
-    body = (message.html or "") + (message.html_quoted or "")
+    body = _all_html(message)
     return [each for each in message.attachments
             if not (each.is_inline and each.content_id and each.content_id in body)]
 
@@ -55,13 +61,11 @@ def body(message_pk: int) -> Any:
     """The HTML of a message, for its sandboxed frame. `?images=1` lets remote images load."""
     message = messages.get(message_pk, me())
     released = request.args.get("images") == "1"
-    html = sanitise.fill_cids(message.html or "", inline_urls(message))
-    quoted = sanitise.fill_cids(message.html_quoted or "", inline_urls(message))
-    if released:
-        html, quoted = sanitise.show_remote(html), sanitise.show_remote(quoted)
+    shown, quoted, signature = (folded_html(message, part, released)
+                                for part in (message.html, message.html_quoted, message.html_signature))
     find_links([message])
-    page = render_template("ticket/body.html", html=with_links(Markup(html), message),  # noqa: S704
-                           quoted=with_links(Markup(quoted), message), message=message)  # noqa: S704
+    page = render_template("ticket/body.html", html=with_links(shown, message), quoted=with_links(quoted, message),
+                           signature=with_links(signature, message), message=message)
     response = Response(page, mimetype="text/html")
     response.headers["Content-Security-Policy"] = (RELEASED if released else HELD).format(SANDBOX)
     response.headers["Referrer-Policy"] = "no-referrer"
@@ -169,7 +173,10 @@ def message_parts(message: Message) -> dict[str, Any]:
     """What a template needs of a message's body and files."""
     plain = not message.html
     return {"html": with_links(linked(message.text) if plain else body_html(message), message),
-            "quoted": with_links(linked(message.text_quoted or "") if plain else quoted_html(message), message),
+            "quoted": with_links(linked(message.text_quoted or "") if plain
+                                 else folded_html(message, message.html_quoted), message),
+            "signature": with_links(linked(message.text_signature or "") if plain
+                                    else folded_html(message, message.html_signature), message),
             "files": files_of(message),
-            "remote": "data-remote-src" in (message.html or "") + (message.html_quoted or ""),
+            "remote": "data-remote-src" in _all_html(message),
             "can_retry": permissions.may(me(), "reply")}

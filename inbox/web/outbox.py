@@ -50,7 +50,8 @@ def body(caught_id: int) -> Any:
     urls = {each.content_id: url_for("outbox.file", caught_id=caught_id, number=number, filename=each.filename)
             for number, each in enumerate(parsed.attachments) if each.content_id}
     html = _markup(made.html, urls) if made.html else Markup("<pre>{}</pre>").format(made.text)
-    page = render_template("ticket/body.html", message=parsed, html=html, quoted=_markup(made.html_quoted, urls))
+    page = render_template("ticket/body.html", message=parsed, html=html, quoted=_markup(made.html_quoted, urls),
+                           signature=_markup(made.html_signature, urls))
     response = Response(page, mimetype="text/html")
     response.headers["Content-Security-Policy"] = HELD.format(SANDBOX)
     response.headers["Referrer-Policy"] = "no-referrer"

@@ -195,6 +195,37 @@ def test_customer_who_writes_of_deliveries_is_no_bounce(subject: str, body: str)
     assert bounce(mail(subject=subject, body=body)) is None
 
 
+@pytest.mark.parametrize("body", [
+    "------ Failed Recipients ------\r\n\r\n<ola@example.no>: mailbox unavailable. [SMTP Error Code 550]",
+    "The email below could not be delivered to the following user:\r\n\r\n\"ola@example.no\" <ola@example.no>",
+    "Could not deliver message to the following recipient(s):\r\n\r\nFailed Recipient: ola@example.no",
+    "Votre message n'a pas pu etre delivre a\r\nola@example.no",
+])
+def test_bounce_of_a_system_with_the_name_of_a_person(body: str) -> None:
+    found = bounce(mail(sender="admin@example.no", subject="Delivery failed", body=body))
+    assert found is not None and (found.recipients, found.permanent) == (["ola@example.no"], True)
+    answer = mail("In-Reply-To: <1@x>", sender="admin@example.no", subject="Re: Delivery failed", body=f"Hi,\r\n{body}")
+    assert bounce(answer) is None
+
+
+def test_a_refusal_in_the_form_of_a_receipt_is_a_bounce() -> None:
+    raw = ("From: Mail Delivery Subsystem <admin@example.no>\r\nAuto-Submitted: auto-replied (rejected)\r\n"
+           "Subject: Automatically rejected mail\r\n"
+           "Content-Type: multipart/report; report-type=disposition-notification; boundary=b\r\n\r\n--b\r\n\r\n"
+           "Your message to <ola@example.no> was automatically rejected:\r\nQuota exceeded\r\n--b\r\n"
+           "Content-Type: message/disposition-notification\r\n\r\nDisposition: automatic-action; deleted\r\n--b--\r\n")
+    found = bounce(parse(raw.encode()))
+    assert found is not None and (found.recipients, found.status) == (["ola@example.no"], "5.2.2")
+
+
+def test_a_report_inside_another_message_is_read() -> None:
+    head = (b"From: postmaster@example.no\r\nSubject: Undeliverable\r\n"
+            b"Content-Type: multipart/mixed; report-type=delivery-status; boundary=o\r\n\r\n"
+            b"--o\r\nContent-Type: message/rfc822\r\n\r\n")
+    found = bounce(parse(head + report("5.1.1", "failed") + b"\r\n--o\r\n\r\nThis is confidential.\r\n--o--\r\n"))
+    assert found is not None and (found.recipients, found.status) == (["ola@example.no"], "5.1.1")
+
+
 def test_abuse_report_is_neither_bounce_nor_answered() -> None:
     parsed = parse(
         b"From: fbl@isp.example\r\nContent-Type: multipart/report; report-type=feedback-report; boundary=b\r\n\r\n"

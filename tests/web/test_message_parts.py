@@ -32,10 +32,19 @@ def test_plain_text_keeps_its_lines_and_links_and_no_markup(desk: Visitor, ticke
     assert "&lt;b&gt;not bold&lt;/b&gt;" in page
 
 
-def test_the_quoted_part_is_folded(desk: Visitor, ticket: Ticket) -> None:
-    make_message(ticket, "Yes.", text_quoted="> Do you want it?")
+def test_signature_and_quoted_text_are_folded_each_under_its_name(desk: Visitor, ticket: Ticket) -> None:
+    make_message(ticket, "Yes.", text_quoted="> Do you want it?", text_signature="-- \nKari, Oslo")
     page = show(desk, ticket)
-    assert page.index("Yes.") < page.index("<summary title=\"Quoted text\"") < page.index("Do you want it?")
+    order = ("Yes.", "<summary>Signature</summary>", "Kari, Oslo", "<summary>Quoted text</summary>", "Do you want it?")
+    assert sorted(map(page.index, order)) == list(map(page.index, order))
+
+
+def test_folds_stand_in_the_frame_too(desk: Visitor, ticket: Ticket) -> None:
+    framed = make_message(ticket, "b", html='<p style="color:#f00">Red</p>', needs_frame=True,
+                          html_signature="<p>Kari, Oslo</p>", html_quoted="<p>Old</p>")
+    frame = desk.get(f"/messages/{framed.id}/body").text
+    signature, quoted = frame.index("Signature</summary><p>Kari, Oslo"), frame.index("Quoted text</summary><p>Old")
+    assert frame.index("Red") < signature < quoted
 
 
 def test_simple_html_stands_in_the_page_and_styled_html_in_a_frame(desk: Visitor, ticket: Ticket) -> None:
@@ -114,6 +123,11 @@ def test_why_a_message_is_here(desk: Visitor, ticket: Ticket, session: Session, 
     with transaction():
         message.why = why
     assert said in desk.get(f"/messages/{message.id}/why").text
+
+
+def test_a_forward_says_whose_message_it_passes_on(desk: Visitor, ticket: Ticket) -> None:
+    message = make_message(ticket, "a", extra={"forwarded_from": {"address": "ola@home.example", "name": "Ola"}})
+    assert "a message from Ola &lt;ola@home.example&gt;" in desk.get(f"/messages/{message.id}/why").text
 
 
 def test_the_height_of_a_frame_is_remembered_within_reason(desk: Visitor, ticket: Ticket, session: Session) -> None:

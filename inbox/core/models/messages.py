@@ -54,8 +54,10 @@ class Message(Model):
     subject: Mapped[str] = mapped_column(sa.Text, default="")
     text: Mapped[str] = mapped_column(sa.Text, default="")  # the visible part, plain
     text_quoted: Mapped[str] = mapped_column(sa.Text, default="")  # folded, never deleted
+    text_signature: Mapped[str] = mapped_column(sa.Text, default="", server_default="")  # folded too
     html: Mapped[str | None] = mapped_column(sa.Text)  # sanitised on arrival; cid: images filled in on display
     html_quoted: Mapped[str | None] = mapped_column(sa.Text)
+    html_signature: Mapped[str | None] = mapped_column(sa.Text)
     needs_frame: Mapped[bool] = mapped_column(default=False)
     frame_height: Mapped[int | None] = mapped_column()  # CSS pixels, remembered so that nothing jumps
     from_name: Mapped[str] = mapped_column(sa.Text, default="")
