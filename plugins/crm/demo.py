@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from inbox.toolkit import Agent, customers, fields, session, transaction
+from inbox.toolkit import Actor, Agent, customers, fields, session, transaction
 from inbox_plugins.crm import notes, organisations, segments, tasks
 from inbox_plugins.crm.own_fields import of_organisations
 
@@ -37,6 +37,7 @@ PEOPLE = {
     "yumi@kimura-amimono.example": ("Silver", "Silk", "1979-11-02", "2480 NOK"),
     "kitti@phongcharoen.example": ("", "Cotton", "", "890 NOK"),
 }
+TWICE = ("jamesm@clydemail.example", "James Murray")  # he wrote from another address once: to be merged
 NOTES = (("maja@haugen.example", "ingrid", "Knits for her sister's shop, too. Call rather than write before a Friday."),
          ("fiona@highland-yarns.example", "ola", "Met at the fibre fair. Wants to see the grey before she orders."),
          ("james.murray@clydemail.example", "nina", "The present was for his mother; be quick."))
@@ -50,6 +51,7 @@ def fill() -> None:
     """Organisations with members, fields with values, notes, tasks and segments."""
     agents = {each.email.partition("@")[0]: each for each in session().scalars(sa.select(Agent))}
     today = tasks.today()
+    customers.find_or_create(TWICE[0], TWICE[1], by=Actor.system("demo"))
     _fields(today, agents)
     for address, login, text in NOTES:
         if (customer := customers.by_address(address)) and login in agents:

@@ -45,7 +45,7 @@ def panel_beside(ticket: Ticket, shop: Shop, title: str) -> Panel:
     load = plugin_url("panel", shop_id=shop.id, number=ticket.number)
     answer = orders.known_at_once(shop, orders.addresses_of(ticket.customer))
     if answer is None:
-        return Panel(title, load=load, order=5, lines=10)
+        return Panel(title, load=load, order=5, lines=12)
     return Panel(title, load=load, order=5, template="panel.html", values=_of_panel(answer, ticket))
 
 

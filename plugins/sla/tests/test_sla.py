@@ -111,6 +111,20 @@ def test_what_was_over_before_there_was_a_policy_was_never_promised(
     assert list(clocks(ticket)) == ["resolution"]
 
 
+def test_the_demo_counts_what_was_answered_before_it_was_filled(
+        activate, receive_email, frozen_time, agent, monkeypatch):
+    from inbox_plugins.sla import demo, segments
+
+    monkeypatch.setattr(segments, "every", dict)  # no plugin knows any
+    frozen_time.set(MONDAY)
+    ticket = receive_email("Where is it?", sender="kari@example.com")
+    answer(ticket, agent)
+    frozen_time.move(days=3)
+    activate("sla")
+    demo.fill()
+    assert clocks(ticket)["first_reply"].state == "met"
+
+
 def test_two_workers_may_tell_of_a_ticket_at_once(sla, desk, receive_email):
     waiting = [receive_email("Where is it?").id for _ in range(8)]
     for each in waiting:
