@@ -336,7 +336,7 @@ PAGES = ("/views/unassigned", "/views/mine", "/views/all", "/views/closed?sort=o
          "/departments/4", "/search?q=invoice", "/search?q=is:open+tag:7", "/rail", "/ledger",
          "/ledger?fate=quarantined", "/profile", "/x/notifications/", "/x/activity_log/?kind=ticket_tagged&agent=3",
          "/x/webhooks/1")
-TICKET_PAGES = ("", "?in=mine", "?part=pane", "/conversation", "/recipients", "/saved-replies", "/assignees")
+TICKET_PAGES = ("", "?in=mine", "?part=pane", "/conversation", "/saved-replies", "/assignees")
 API = ("tickets", "tickets?status=open", "tickets?department=Sales&assignee=none", "tickets?tag=tag+3", "ledger",
        "tickets?customer=customer9@mail.example", "tickets?updated_since=2026-11-01T00:00:00Z", "customers",
        "customers?q=customer1", "ledger?fate=created", "tickets/200", "tickets/200/messages")

@@ -16,12 +16,12 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from inbox.core import events, permissions, queue, settings, words
+from inbox.core import events, mailboxes, permissions, queue, settings, words
 from inbox.core.automatic import give_back, spend
 from inbox.core.customers import is_avoided, normalise_address
 from inbox.core.errors import NotFound
 from inbox.core.events import Actor
-from inbox.core.models import Agent, Circuit, Mailbox, Message, Notification, Ticket
+from inbox.core.models import Agent, Circuit, Message, Notification, Ticket
 from inbox.db import current_config, session, transaction, utcnow
 
 HOUR, DAY = dt.timedelta(hours=1), dt.timedelta(days=1)
@@ -171,7 +171,7 @@ def _trip(budget: Budget, most: int, ticket_id: int | None) -> None:
 
 def _tell_admins(event_id: int, circuit: Circuit) -> None:
     """In the desk and by mail, once. Not by a hook, and past every budget: it must reach them."""
-    ours = set(session().scalars(sa.select(Mailbox.address)))  # mail to ourselves would open a ticket
+    ours = mailboxes.own_addresses()  # mail to ourselves would open a ticket
     for agent in session().scalars(sa.select(Agent).where(Agent.is_active).order_by(Agent.id)):
         if not permissions.may(agent, "manage_settings"):
             continue

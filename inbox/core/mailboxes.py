@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -46,6 +47,45 @@ def by_address(address: str) -> Mailbox | None:
     return session().scalar(sa.select(Mailbox).where(Mailbox.address == normalise_address(address)))
 
 
+def match(address: str, among: Sequence[Mailbox], *, catch_all: bool = True) -> Mailbox | None:
+    """The mailbox a recipient address belongs to: its address or an alias, either with a plus-part (`support+x@` is
+    `support@`), else the one that takes all mail of the domain."""
+    wanted = normalise_address(address)
+    local, _at, domain = wanted.rpartition("@")
+    if not local:
+        return None
+    for each in dict.fromkeys((wanted, f"{local.split('+', 1)[0]}@{domain}")):
+        for mailbox in among:
+            if each == mailbox.address or each in mailbox.aliases:
+                return mailbox
+    takers = (each for each in among if each.takes_all and each.address.rpartition("@")[2] == domain)
+    return next(takers, None) if catch_all else None
+
+
+def set_addresses(mailbox: Mailbox, aliases: Iterable[str], takes_all: bool, *, by: Actor) -> None:
+    """Which other addresses a mailbox takes mail for, and whether all of its domain. Raises Invalid, NotAllowed."""
+    permissions.require(by, "manage_mailboxes")
+    wanted = list(dict.fromkeys(normalise_address(each) for each in aliases if each.strip()))
+    with transaction():
+        others = [each for each in all_mailboxes() if each.id != mailbox.id]
+        taken = {address for each in others for address in (each.address, *each.aliases)}
+        for address in wanted:
+            if not is_address(address):
+                raise Invalid("aliases", f"{address!r} is not a mail address. It should look like name@example.com.")
+            if address in taken or address == mailbox.address:
+                raise Invalid("aliases", f"{address} belongs to a mailbox already.")
+        domain = mailbox.address.rpartition("@")[2]
+        if takes_all and any(each.takes_all and each.address.rpartition("@")[2] == domain for each in others):
+            raise Invalid("takes_all", "Another mailbox takes all mail of this domain already.")
+        mailbox.aliases, mailbox.takes_all = wanted, takes_all
+        events.record("settings_changed", by=by, mailbox=mailbox.id)
+
+
+def _is_taken(address: str, by_mailbox: Mailbox | None = None) -> bool:
+    return any(address in (each.address, *each.aliases) for each in all_mailboxes()
+               if by_mailbox is None or each.id != by_mailbox.id)
+
+
 def own_addresses() -> set[str]:
     """Every address that is ours, aliases too, normalised: mail from them must not loop."""
     rows = session().execute(sa.select(Mailbox.address, Mailbox.aliases)).all()
@@ -57,7 +97,7 @@ def create(*, by: Actor, address: str, department: Department, **columns: Any) -
     permissions.require(by, "manage_mailboxes")
     mailbox = Mailbox(address=normalise_address(address), department_id=department.id)
     with transaction() as current:
-        if by_address(address) is not None:
+        if _is_taken(mailbox.address):
             raise Invalid("address", "There is a mailbox with this address already.")
         _fill(mailbox, columns)
         current.add(mailbox)
@@ -72,8 +112,7 @@ def change(mailbox: Mailbox, *, by: Actor, **columns: Any) -> None:
     with transaction() as current:
         if "address" in columns:
             columns["address"] = normalise_address(columns["address"])
-            other = by_address(columns["address"])
-            if other is not None and other.id != mailbox.id:
+            if _is_taken(columns["address"], mailbox):
                 raise Invalid("address", "There is a mailbox with this address already.")
         before = (mailbox.imap_host, mailbox.imap_user, mailbox.imap_folder)
         _fill(mailbox, columns)

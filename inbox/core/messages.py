@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlalchemy.orm import joinedload
 
-from inbox.core import circuits, customers, events, permissions, queue, search, tickets
+from inbox.core import circuits, customers, events, mailboxes, permissions, queue, search, tickets
 from inbox.core.attachments import StoredFile
 from inbox.core.errors import Invalid, NotFound
 from inbox.core.events import Actor
@@ -88,15 +88,22 @@ def recipients_for_reply(ticket: Ticket, among: Sequence[Message] | None = None)
     return [Address("to", customer.email, customer.name)] if customer is not None and customer.email else []
 
 
-def others_in(ticket: Ticket) -> list[Address]:
-    """Whom "reply all" adds: To and Cc of the last received message without ourselves and without its sender."""
-    last = session().scalar(
-        sa.select(Message).where(Message.ticket_id == ticket.id, Message.kind == "received")
-        .order_by(Message.at.desc(), Message.id.desc()).limit(1))
-    if last is None:
+def others_in(ticket: Ticket, among: Sequence[Message] | None = None) -> list[Address]:
+    """Whom "reply all" adds: To and Cc of the last received message without ourselves and without its sender.
+
+    `among` is the ticket's thread where it is loaded already.
+    """
+    if among is not None:
+        last = next((each for each in reversed(among) if each.kind == "received" and not each.is_automatic), None)
+    else:
+        last = session().scalar(
+            sa.select(Message).where(Message.ticket_id == ticket.id, Message.kind == "received",
+                                     Message.is_automatic.is_(False))
+            .order_by(Message.at.desc(), Message.id.desc()).limit(1))
+    if last is None or len(last.addressed.get("to", [])) + len(last.addressed.get("cc", [])) < 2:
         return []
-    ours = set(session().scalars(sa.select(Mailbox.address)))
-    known = ours | {customers.normalise_address(each.address) for each in recipients_for_reply(ticket)}
+    ours = mailboxes.own_addresses()
+    known = ours | {customers.normalise_address(each.address) for each in recipients_for_reply(ticket, among)}
     found: dict[str, Address] = {}
     for each in [*last.addressed.get("to", []), *last.addressed.get("cc", [])]:
         normal = customers.normalise_address(each["address"])

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from inbox.core import circuits, permissions
-from inbox.core.models import Agent, Event, Mailbox, Membership, Notification, Ticket
+from inbox.core import circuits, mailboxes, permissions
+from inbox.core.models import Agent, Event, Membership, Notification, Ticket
 from inbox.db import current_config, fixed, session, transaction, utcnow
 from inbox.plugin_host import call
 from inbox.plugin_host.items import NotificationType
@@ -81,8 +81,7 @@ def notify(event: Event, kind: str, *, letters: Iterable[Letter], ticket: Ticket
     with transaction() as current:
         told = set(current.execute(sa.select(Notification.agent_id, Notification.way).where(
             Notification.event_id == event_id)).tuples())
-        ours = set(current.scalars(sa.select(Mailbox.address).where(
-            Mailbox.address.in_([mail["to"] for mail in mails.values()]))))  # mail to ourselves would open a ticket
+        ours = mailboxes.own_addresses()  # mail to ourselves would open a ticket
         for number, each, ways in wanted:
             mail = mails[number]
             for way in sorted(ways - {way for agent_id, way in told if agent_id == number}):

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import sqlalchemy as sa
 
-from inbox.core import circuits, events, permissions, settings, words
+from inbox.core import circuits, events, mailboxes, permissions, settings, words
 from inbox.core.events import Actor
-from inbox.core.models import Agent, Delivery, Mailbox
+from inbox.core.models import Agent, Delivery
 from inbox.db import current_config, session
 
 
@@ -34,7 +34,7 @@ def paused(name: str, reason: str) -> None:
     Not by a hook: it must reach them however plugins are. Inside the transaction that pauses it.
     """
     event = events.record("plugin_paused", by=Actor.system("plugins"), plugin=name, reason=reason)
-    ours = set(session().scalars(sa.select(Mailbox.address)))  # mail to ourselves would open a ticket
+    ours = mailboxes.own_addresses()  # mail to ourselves would open a ticket
     for agent in session().scalars(sa.select(Agent).where(Agent.is_active).order_by(Agent.id)):
         if permissions.may(agent, "manage_plugins") and agent.email not in ours:
             subject, text = _told(agent, name, reason)

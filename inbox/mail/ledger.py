@@ -15,8 +15,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
-from inbox.core import arrivals, attachments, permissions
-from inbox.core.customers import normalise_address
+from inbox.core import arrivals, attachments, mailboxes, permissions
 from inbox.core.errors import Invalid, NotFound
 from inbox.core.events import Actor
 from inbox.core.models import FATES, Agent, Job, Ledger, Mailbox, Message, Ticket
@@ -107,15 +106,8 @@ def _printable(text: str | None) -> str | None:
 
 
 def mailbox_for(address: str) -> Mailbox | None:
-    """The active mailbox a recipient address belongs to: exactly, or with a plus-part (`support+x@` is `support@`)."""
-    wanted = normalise_address(address)
-    local, at, domain = wanted.rpartition("@")
-    candidates = [wanted]
-    if at and "+" in local:
-        candidates.append(f"{local.split('+', 1)[0]}@{domain}")
-    found = {each.address: each for each in session().scalars(
-        sa.select(Mailbox).where(Mailbox.address.in_(candidates), Mailbox.is_active))}
-    return next((found[each] for each in candidates if each in found), None)
+    """The active mailbox a recipient address belongs to (see `inbox.core.mailboxes.match`)."""
+    return mailboxes.match(address, mailboxes.all_mailboxes(active=True))
 
 
 # --- again -----------------------------------------------------------------------------------------------------
@@ -163,9 +155,9 @@ def visible(statement: S, agent: Agent | None) -> S:
     departments = permissions.reach(agent) if agent is not None else None
     if departments is None:
         return statement
-    mailboxes = sa.select(Mailbox.id).where(Mailbox.department_id.in_(sorted(departments)))
+    within = sa.select(Mailbox.id).where(Mailbox.department_id.in_(sorted(departments)))
     theirs = sa.exists().where(Ticket.id == Ledger.ticket_id, Ticket.department_id.in_(sorted(departments)))
-    return statement.where(Ledger.mailbox_id.in_(mailboxes), sa.or_(Ledger.ticket_id.is_(None), theirs))
+    return statement.where(Ledger.mailbox_id.in_(within), sa.or_(Ledger.ticket_id.is_(None), theirs))
 
 
 def get(ledger_id: int, agent: Agent | None) -> Ledger:

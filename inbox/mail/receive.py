@@ -192,7 +192,15 @@ def _take_in(row: Waiting) -> str:
     if facts.quiet and thread.is_of_desk([*facts.returned, *parsed.in_reply_to, *parsed.references]):
         return _settle(row, _Verdict("ignored", _about_our_notice(facts)), **known)
     incoming = _incoming(row, parsed, facts, ours)
-    return _accept(row, incoming, facts, mailbox, known)
+    return _accept(row, incoming, facts, _home(parsed, mailbox), known)
+
+
+def _home(parsed: ParsedMessage, mailbox: Mailbox) -> Mailbox:
+    """The mailbox whose department gets the ticket: of several that one message names the first in To, else in Cc,
+    whichever copy comes in first; where it names none (a Bcc, a catch-all) the one it came to."""
+    ours = mailboxes.all_mailboxes(active=True)
+    named = (mailboxes.match(each.address, ours, catch_all=False) for each in [*parsed.to, *parsed.cc][:200])
+    return next((each for each in named if each is not None), mailbox)
 
 
 def _about_our_notice(facts: Facts) -> str:

@@ -13,6 +13,7 @@ from puremagic import PureError, from_string
 
 from inbox.core import attachments, drafts, messages, permissions, placeholders, saved_replies, tickets
 from inbox.core.attachments import StoredFile
+from inbox.core.customers import normalise_address
 from inbox.core.errors import Invalid, NotFound, Stale
 from inbox.core.messages import Address, Body
 from inbox.core.models import Message, Ticket
@@ -51,11 +52,16 @@ def addresses(text: str, role: str) -> list[Address]:
 
 def recipients_from_form(form: Mapping[str, str], ticket: Ticket | None = None) -> list[Address] | None:
     """Every recipient of a form, or None when none was typed (then the core chooses). Only Cc or Bcc typed: those
-    come beside whoever a plain reply goes to."""
+    come beside whoever a plain reply goes to. It goes to whom the page showed (`shown`), whoever wrote meanwhile."""
     found = [each for role in ("to", "cc", "bcc") for each in addresses(form.get(role, ""), role)]
-    if found and not any(each.role == "to" for each in found) and ticket is not None:
-        found = [*messages.recipients_for_reply(ticket), *found]
-    return found or None
+    if ticket is None or any(each.role == "to" for each in found):
+        return found or None
+    chosen, shown = messages.recipients_for_reply(ticket), addresses(form.get("shown", ""), "to")
+    if shown and {each.address for each in shown} != {each.address for each in chosen}:
+        chosen = shown
+    elif not found:
+        return None
+    return [*chosen, *found]
 
 
 def files_from_form(field: str = "files") -> list[StoredFile]:
@@ -123,15 +129,20 @@ def composer_part(ticket: Ticket) -> str:
     found = {kind: draft for kind in KINDS if (draft := drafts.of(ticket, me(), kind)) is not None}
     can = {name: permissions.may(me(), name) for name in permissions.ABILITIES}
     return render_template("ticket/_composer.html", ticket=ticket, drafts=found, place=Place.from_request(), can=can,
-                           reply_to=messages.recipients_for_reply(ticket), oob=True)
+                           reply_to=messages.recipients_for_reply(ticket), also=messages.others_in(ticket), oob=True)
 
 
-@blueprint.get("/tickets/<int:number>/recipients")
-def recipients(number: int) -> Any:
-    """Whom a reply goes to; for the line above the editor."""
-    ticket = load(number)
-    return jsonify(to=[vars(each) for each in messages.recipients_for_reply(ticket)],
-                   others=[vars(each) for each in messages.others_in(ticket)])
+@blueprint.app_template_global("who_misses")
+def who_misses(ticket: Ticket, reply_to: list[Address]) -> dict[str, str]:
+    """What is to be known before an answer goes out: the customer is not among those who get it (`customer`), or mail
+    to one of them came back (`bounced`)."""
+    found: dict[str, str] = {}
+    to = {normalise_address(each.address) for each in reply_to}
+    own = [each for each in ticket.customer.addresses if each.kind == "mail"]
+    if own and to and not any(each.normalised in to for each in own):
+        found["customer"] = own[0].value
+    found |= {"bounced": each.value for each in own if each.bounced_at is not None and each.normalised in to}
+    return found
 
 
 # --- drafts -----------------------------------------------------------------------------------------------------

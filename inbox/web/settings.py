@@ -49,6 +49,7 @@ def load_pages() -> None:
     """The pages that lie in files of their own put themselves on the blueprint."""
     from inbox.web import (  # noqa: F401
         settings_add,
+        settings_addresses,
         settings_declared,
         settings_fields,
         settings_guards,

@@ -76,6 +76,7 @@ def pane(ticket: Ticket) -> dict[str, Any]:
     find_links([each for each in thread if each.state != "draft"])
     return {"ticket": ticket, "timeline": timeline(ticket, [each for each in thread if each.state != "draft"]),
             "reply_to": messages.recipients_for_reply(ticket, thread), "drafts": drafts,
+            "also": messages.others_in(ticket, thread),
             "others": customers.tickets_of(ticket.customer, me(), limit=6),
             "can": {name: permissions.may(me(), name) for name in permissions.ABILITIES}}
 

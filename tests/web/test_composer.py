@@ -1,9 +1,11 @@
 """Writing: replies, notes, forwards; drafts kept on the server, never overwritten unseen; files."""
 
 import io
+import re
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from flask import Flask
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
@@ -11,8 +13,8 @@ from werkzeug.test import TestResponse
 from inbox.core import drafts, messages, saved_replies, tickets
 from inbox.core.events import Actor
 from inbox.core.messages import Body
-from inbox.core.models import Agent, Customer, Message, Ticket
-from inbox.db import transaction
+from inbox.core.models import Agent, Customer, CustomerAddress, Message, Ticket
+from inbox.db import transaction, utcnow
 from inbox.plugin_host.items import Placeholder
 from inbox.testing.factories import (
     make_agent,
@@ -229,6 +231,34 @@ def test_a_reply_with_only_cc_goes_to_who_wrote_last_not_to_whom_the_ticket_is_o
     writer.send({"kind": "reply", "text": "We will.", "cc": "kim@example.no"})
     assert [(each.role, each.address) for each in last(ticket).recipients] == [
         ("to", "office@example.no"), ("cc", "kim@example.no")]
+
+
+def test_it_goes_to_whom_the_page_showed_whoever_wrote_meanwhile(writer: Writer, ticket: Ticket) -> None:
+    assert 'name="shown" value="ola@example.no"' in writer.get(writer.base).text
+    make_message(ticket, "Answer me instead.", from_address="kim@example.no")
+    writer.send({"kind": "reply", "text": "Hi", "shown": "ola@example.no"})
+    assert [each.address for each in last(ticket).recipients] == ["ola@example.no"]
+    writer.send({"kind": "reply", "text": "Hi"})  # a page of before, or a program: who wrote last
+    assert [each.address for each in last(ticket).recipients] == ["kim@example.no"]
+
+
+def test_who_gets_it_stands_above_the_text_and_what_is_odd_about_it(writer: Writer, ticket: Ticket) -> None:
+    people = [{"address": "help@desk.example", "name": ""}, {"address": "siv@example.no", "name": ""}]
+    make_message(ticket, "Hello", addressed={"to": people, "cc": [{"address": "per@example.no", "name": ""}]})
+    page = writer.get(writer.base).text
+    assert "To ola@example.no</span>" in page and "does not get it" not in page
+    assert "siv@example.no, per@example.no" in re.search(r'data-reply-all="([^"]*)"', page)[1]  # type: ignore[index]
+    make_message(ticket, "I am his lawyer.", from_address="law@example.no")
+    page = writer.get(writer.base).text
+    assert "To law@example.no</span>" in page and "The customer, ola@example.no, does not get it" in page
+    writer.save("Dear both", 0, cc="ola@example.no", bcc="boss@example.no")
+    assert "To law@example.no, Cc ola@example.no, Bcc boss@example.no</span>" in writer.get(writer.base).text
+
+
+def test_an_address_whose_mail_came_back_is_named(writer: Writer, ticket: Ticket, session: Session) -> None:
+    with transaction() as current:
+        current.execute(sa.update(CustomerAddress).values(bounced_at=utcnow()))
+    assert "The last mail to ola@example.no came back." in writer.get(writer.base).text
 
 
 def test_a_draft_sent_with_a_second_click_goes_out_once(writer: Writer, ticket: Ticket) -> None:

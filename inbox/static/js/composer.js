@@ -59,6 +59,7 @@ class MailComposer extends HTMLElement {
     this.editor.setHTML(draft?.html || (draft?.text ? text : ""));
     this.form.elements.version.value = draft?.version ?? 0;
     for (const role of ["to", "cc", "bcc"]) this.form.elements[role].value = draft?.[role] ?? "";
+    this.tellRecipients();
     this.mark();
   }
 
@@ -115,6 +116,7 @@ class MailComposer extends HTMLElement {
 
   changed() {
     this.mark();
+    this.tellRecipients();
     clearTimeout(this.timer);
     this.timer = setTimeout(() => this.save(), SAVE_AFTER);
   }
@@ -191,23 +193,36 @@ class MailComposer extends HTMLElement {
     const at = (selector) => event.target.closest(selector);
     if (at("[data-tab]")) return this.switchTo(at("[data-tab]").dataset.tab);
     if (at("[data-toggle-recipients]")) { const box = this.querySelector(".recipients"); box.hidden = !box.hidden; if (!box.hidden) box.querySelector("input").focus(); return; }
-    if (at("[data-add-others]")) return this.addOthers(at("[data-add-others]"));
+    if (at("[data-reply-all]")) return this.replyAll(at("[data-reply-all]"));
     if (at("[data-format]")) return this.format(at("[data-format]"));
     if (at("[data-insert]")) { const chosen = at("[data-insert]"); this.editor.insertHTML(chosen.dataset.insert || escapeHtml(chosen.dataset.insertText).replaceAll("\n", "<br>")); at("details").open = false; this.editor.focus(); return; }
     if (at("[data-remove-file]")) { const answer = await post(at("[data-remove-file]").dataset.removeFile); if (answer.ok) this.swapFiles(await answer.text()); return; }
     if (at("[data-discard]")) { await post(at("[data-discard]").dataset.discard, { kind: this.kind }); delete this.stored[this.kind]; this.put(); this.saved.textContent = ""; at("[data-discard]").hidden = true; this.swapFiles("<div class=files data-files></div>"); }
   }
 
-  // Reply to all: whom the last message went to beside us and its sender.
-  async addOthers(button) {
-    const answer = await fetch(button.dataset.addOthers, { headers: { Accept: "application/json" } });
-    if (!answer.ok) return;
+  // Who will get it always stands above the text, whether the fields are open or not.
+  tellRecipients() {
+    const line = this.querySelector("[data-summary]");
+    const { to, cc, bcc } = this.form.elements;
+    const first = to.value.trim() || (this.kind === "forward" ? "…" : line.dataset.default);
+    const told = [[line.dataset.to, first], [line.dataset.cc, cc.value.trim()], [line.dataset.bcc, bcc.value.trim()]];
+    line.textContent = told.filter(([, people]) => people).map(([role, people]) => `${role} ${people}`).join(", ");
+    const all = this.querySelector("[data-reply-all]");
+    if (!all) return;
+    all.hidden = this.kind !== "reply";
+    all.setAttribute("aria-pressed", String(this.others(all).every((each) => cc.value.toLowerCase().includes(each.toLowerCase()))));
+  }
+
+  others(button) { return button.dataset.replyAll.split(", "); }
+
+  // Reply to all: whom the last message went to beside us and its sender. A second click takes them out again.
+  replyAll(button) {
     const { cc } = this.form.elements;
-    const there = cc.value.toLowerCase();
-    const fresh = (await answer.json()).others.map((each) => each.address).filter((each) => !there.includes(each.toLowerCase()));
-    cc.value = [cc.value.trim(), ...fresh].filter(Boolean).join(", ");
+    const others = new Set(this.others(button).map((each) => each.toLowerCase()));
+    const kept = cc.value.split(/[,;]/).map((each) => each.trim()).filter((each) => each && !others.has(each.toLowerCase()));
+    const isOn = button.getAttribute("aria-pressed") === "true";
+    cc.value = [...kept, ...(isOn ? [] : this.others(button))].join(", ");
     this.changed();
-    cc.focus();
   }
 
   format(button) {
