@@ -141,8 +141,8 @@ def who_misses(ticket: Ticket, reply_to: list[Address]) -> dict[str, str]:
     own = [each for each in ticket.customer.addresses if each.kind == "mail"]
     if own and to and not any(each.normalised in to for each in own):
         found["customer"] = own[0].value
-    found |= {"bounced": each.value for each in own if each.bounced_at is not None and each.normalised in to}
-    return found
+    bounced = next((each.value for each in own if each.bounced_at is not None and each.normalised in to), None)
+    return found | {"bounced": bounced} if bounced else found
 
 
 # --- drafts -----------------------------------------------------------------------------------------------------
