@@ -6,6 +6,7 @@ import click
 
 import inbox
 from inbox.cli.base import Main
+from inbox.cli.exchange import export_desk, import_mail
 from inbox.cli.mail import ledger, receive
 from inbox.cli.people import agent, department, mailbox, token
 from inbox.cli.plugin_authors import plugin_check, plugin_new
@@ -26,7 +27,7 @@ def main() -> None:
 
 
 for _command in (run, web, worker, smtp, init, receive, agent, department, mailbox, token, plugin, theme, backup,
-                 restore, upgrade, keys, ledger, doctor, export_openapi):
+                 restore, upgrade, keys, ledger, doctor, export_desk, import_mail, export_openapi):
     main.add_command(_command)
 plugin.add_command(plugin_new)
 plugin.add_command(plugin_check)

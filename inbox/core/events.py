@@ -9,10 +9,11 @@ from typing import Any
 import sqlalchemy as sa
 
 from inbox.core.models import Agent, Customer, Event, Message, Ticket
-from inbox.db import fixed, in_transaction, session
+from inbox.db import fixed, in_transaction, session, utcnow
 
 MAX_DEPTH = 5  # answers of plugins to answers of plugins
 OWN_DEPTH = 2  # answers of a plugin to its own
+IMPORT = "import"  # the source of an actor who brings in old mail
 WINDOW = 10_000  # events that are looked through for one page of the log
 
 KINDS: dict[str, str] = {
@@ -55,6 +56,7 @@ KINDS: dict[str, str] = {
     "mailbox_login_expiring": "The login of a mailbox ends in 30, 7 or 1 day.",
     "mail_missing": "The nightly check found mail that is not where it should be.",
     "mail_imported": "Old mail, or a desk, was brought in.",
+    "desk_exported": "Everything in the desk was exported into a file.",
     "mail_quarantined": "A message could not be taken in and waits for a person.",
     "automatic_mail_held": "So much automatic mail went out that it is held back.",
     "automatic_mail_resumed": "Automatic mail that was held back may go out again.",
@@ -136,8 +138,9 @@ def _fact(kind: str, by: Actor, data: dict[str, Any]) -> Event:
         raise RuntimeError(f"There is no event called {kind}; list it in inbox.core.events.KINDS.")
     if by.depth > MAX_DEPTH:
         raise Loop(f"{kind}: plugins have answered each other {MAX_DEPTH} times in a row, or one itself.")
+    told = utcnow() if by.source == IMPORT else None  # what is old is told to nobody: no answer, no notice, no webhook
     return Event(kind=kind, actor_kind=by.kind, actor_id=by.id, source=by.source, caused_by=by.caused_by,
-                 depth=by.depth, data=data)
+                 depth=by.depth, data=data, dispatched_at=told)
 
 
 def log(agent: Agent, *, of_agent: int | None = None, kind: str | None = None, ticket: Ticket | None = None,

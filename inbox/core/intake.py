@@ -115,7 +115,7 @@ def accept(plan: Plan, *, ledger_id: int | None = None) -> Message:
     message.ticket_id, message.customer_id, message.ledger_id = ticket.id, customer.id, ledger_id
     session().add(message)
     session().flush()
-    _index_references(message, incoming.references)
+    index_references(message, incoming.references)
     search.index(message.id, plan.folded)
     _move_on(ticket, message, by, is_new=is_new)
     events.record("message_received", by=by, ticket=ticket, message=message, first=is_new,
@@ -123,7 +123,8 @@ def accept(plan: Plan, *, ledger_id: int | None = None) -> Message:
     return message
 
 
-def _index_references(message: Message, references: Sequence[str]) -> None:
+def index_references(message: Message, references: Sequence[str]) -> None:
+    """Keep the Message-IDs a message names, so that siblings meet. Inside a transaction."""
     kept = list(dict.fromkeys(references))
     if len(kept) > MAX_REFERENCES:
         kept = kept[:1] + kept[-(MAX_REFERENCES - 1):]

@@ -13,7 +13,7 @@ import json
 import logging
 import threading
 import traceback
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from email.utils import parsedate_to_datetime
 from typing import Any
 
@@ -411,3 +411,45 @@ def fingerprint(parsed: ParsedMessage) -> str:
     date = parsed.date.isoformat() if parsed.date else ""
     text = " ".join(parsed.text.split())
     return hashlib.sha256(json.dumps([sender, date, " ".join(parsed.subject.split()), text]).encode()).hexdigest()
+
+
+# --- old mail (inbox.mail.import_mail) ---------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class OldLetter:
+    """An old message, read: what the core is given, what the guards found, what the ledger shows."""
+
+    incoming: Incoming
+    facts: Facts
+    known: dict[str, Any]
+
+
+def read_old(raw: bytes, row: Waiting) -> OldLetter:
+    """Read a message that is not in the ledger yet. It came when its server took it in, else when it was written."""
+    parsed = parse.parse(raw)
+    ours = mailboxes.own_addresses()
+    facts = _facts(parsed, row, ours)
+    incoming = _incoming(row, parsed, facts, ours)
+    if incoming.at == row.arrived_at and parsed.date is not None:
+        written = parsed.date if parsed.date.tzinfo else parsed.date.replace(tzinfo=dt.UTC)
+        incoming.at = min(written.astimezone(dt.UTC), row.arrived_at)
+    known = {"message_id": _message_id(parsed), "subject": parsed.subject[:500],
+             "from_address": parsed.from_.address[:320] if parsed.from_ else ""}
+    return OldLetter(incoming, facts, known)
+
+
+def place(incoming: Incoming, facts: Facts) -> tuple[Ticket | None, thread.Why]:
+    """The ticket a message joins, None for a new one, and why."""
+    return _place(incoming, facts)
+
+
+def with_id(row: Waiting, ledger_id: int) -> Waiting:
+    """The same row, now that it has an id."""
+    return replace(row, id=ledger_id)
+
+
+def seen_before(row: Waiting, incoming: Incoming, facts: Facts) -> tuple[str, str, int | None] | None:
+    """Fate, reason and ticket of a message that is here already. Inside a transaction."""
+    seen = _seen_before(row, incoming, facts)
+    return (seen[0].fate, seen[0].reason, seen[1]) if seen is not None else None
