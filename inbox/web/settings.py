@@ -41,6 +41,7 @@ SECTIONS = (
     Section("settings.guards", lazy_gettext("Spam and loops"), "/settings/guards", "manage_settings"),
     Section("settings.plugin_list", lazy_gettext("Plugins"), "/settings/plugins", "manage_settings"),
     Section("settings.theme_list", lazy_gettext("Themes"), "/settings/themes", "manage_settings"),
+    Section("settings.exchange", lazy_gettext("Import and export"), "/settings/exchange", "manage_owners"),
     Section("settings.status", lazy_gettext("Status"), "/settings/status", "manage_settings"),
 )
 
@@ -51,6 +52,7 @@ def load_pages() -> None:
         settings_add,
         settings_addresses,
         settings_declared,
+        settings_exchange,
         settings_fields,
         settings_guards,
         settings_mailboxes,
