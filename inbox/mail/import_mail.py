@@ -13,6 +13,7 @@ import traceback
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -132,21 +133,21 @@ class _Mail:
             self._hold(old, waiting, UNREADABLE.format(what=what), traceback.format_exc()[-20_000:])
 
     def _read(self, old: Old, waiting: receive.Waiting, row: MailImport) -> None:
-        letter = receive.read_old(old.raw or b"", waiting)
-        at = letter.incoming.at or utcnow()
+        incoming, facts, known = receive.read_old(old.raw or b"", waiting)
+        at = incoming.at or utcnow()
         if row.since is not None and at.date() < row.since:
             self._settle(old, "skipped")
             return
         is_closed = row.is_closed
-        target, why = receive.place(letter.incoming, letter.facts)
+        target, why = receive.place(incoming, facts)
         with transaction() as current:
-            ledger_row = self._arrive(waiting, **letter.known)
-            seen = receive.seen_before(receive.with_id(waiting, ledger_row.id), letter.incoming, letter.facts)
+            ledger_row = self._arrive(waiting, **known)
+            seen = receive.seen_before(replace(waiting, id=ledger_row.id), incoming, facts)
             if seen is not None:
                 ledger_row.fate, ledger_row.reason, ledger_row.ticket_id = seen
             else:
                 mailbox = current.get_one(Mailbox, waiting.mailbox_id)
-                message = imports.accept(letter.incoming, mailbox=mailbox, target=target, ledger_id=ledger_row.id,
+                message = imports.accept(incoming, mailbox=mailbox, target=target, ledger_id=ledger_row.id,
                                          why={**why, "imported": self._id}, is_closed=is_closed)
                 ledger_row.fate = "appended" if target is not None else "created"
                 ledger_row.ticket_id = message.ticket_id

@@ -13,7 +13,7 @@ import json
 import logging
 import threading
 import traceback
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from typing import Any
 
@@ -416,17 +416,9 @@ def fingerprint(parsed: ParsedMessage) -> str:
 # --- old mail (inbox.mail.import_mail) ---------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class OldLetter:
-    """An old message, read: what the core is given, what the guards found, what the ledger shows."""
-
-    incoming: Incoming
-    facts: Facts
-    known: dict[str, Any]
-
-
-def read_old(raw: bytes, row: Waiting) -> OldLetter:
-    """Read a message that is not in the ledger yet. It came when its server took it in, else when it was written."""
+def read_old(raw: bytes, row: Waiting) -> tuple[Incoming, Facts, dict[str, Any]]:
+    """Read a message that is not in the ledger yet: what the core is given, what the guards found, what the ledger
+    shows. It came when its server took it in, else when it was written."""
     parsed = parse.parse(raw)
     ours = mailboxes.own_addresses()
     facts = _facts(parsed, row, ours)
@@ -436,17 +428,12 @@ def read_old(raw: bytes, row: Waiting) -> OldLetter:
         incoming.at = min(written.astimezone(dt.UTC), row.arrived_at)
     known = {"message_id": _message_id(parsed), "subject": parsed.subject[:500],
              "from_address": parsed.from_.address[:320] if parsed.from_ else ""}
-    return OldLetter(incoming, facts, known)
+    return incoming, facts, known
 
 
 def place(incoming: Incoming, facts: Facts) -> tuple[Ticket | None, thread.Why]:
     """The ticket a message joins, None for a new one, and why."""
     return _place(incoming, facts)
-
-
-def with_id(row: Waiting, ledger_id: int) -> Waiting:
-    """The same row, now that it has an id."""
-    return replace(row, id=ledger_id)
 
 
 def seen_before(row: Waiting, incoming: Incoming, facts: Facts) -> tuple[str, str, int | None] | None:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import contextvars
 import datetime as dt
 import os
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
-from flask import Response, current_app, render_template, request
+from flask import Flask, Response, current_app, render_template, request
 from flask_babel import gettext
 from werkzeug.utils import secure_filename
 
@@ -59,21 +60,26 @@ def import_progress() -> Any:
 def export_desk() -> Any:
     """The whole desk as one file, written while it is sent."""
     require(ABILITY)
-    pieces = _in_a_context_of_its_own(export.stream(actor()))
+    pieces = _in_a_context_of_its_own(current_app._get_current_object(),  # type: ignore[attr-defined]
+                                      export.stream(actor()))
     name = f"desk-{utcnow():%Y-%m-%d}.zip"
     return Response(pieces, mimetype="application/zip", headers={
         "Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "private, no-store"})
 
 
-def _in_a_context_of_its_own(pieces: Iterator[bytes]) -> Iterator[bytes]:
+def _in_a_context_of_its_own(app: Flask, pieces: Iterator[bytes]) -> Iterator[bytes]:
     """It is read after the request has ended, and with it the request's session."""
-    app = current_app._get_current_object()  # type: ignore[attr-defined]
 
-    def read() -> Iterator[bytes]:
+    def read() -> Generator[bytes, None, None]:
         with work_context(app):
             yield from pieces
 
-    return read()
+    inner, context = read(), contextvars.Context()
+    try:
+        while (piece := context.run(next, inner, None)) is not None:
+            yield piece
+    finally:
+        context.run(inner.close)
 
 
 @blueprint.post("/exchange/import")
