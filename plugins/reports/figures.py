@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from inbox.toolkit import session
+from inbox.toolkit import Tag, Ticket, session
 from inbox_plugins.reports.models import ReportsLine
 
 PERCENTILES = (50, 90)
@@ -140,13 +140,20 @@ def per_hour(choice: Choice) -> list[list[int]]:
 
 
 def tickets_of(choice: Choice, kind: str, *, department: int | None = None, agent: int | None = None,
-               day: dt.date | None = None, before: int | None = None, limit: int = 50) -> list[tuple[int, int]]:
+               day: dt.date | None = None, tag: str | None = None, weekday: int | None = None, hour: int | None = None,
+               before: int | None = None, limit: int = 50) -> list[tuple[int, int]]:
     """The lines behind a figure as (event id, ticket id), newest first; `before` an event id to go on from."""
     query = sa.select(ReportsLine.event_id, ReportsLine.ticket_id).where(*choice.where(kind))
     for column, value in ((ReportsLine.department_id, department), (ReportsLine.agent_id, agent),
-                          (ReportsLine.day, day)):
+                          (ReportsLine.day, day), (ReportsLine.hour, hour)):
         if value is not None:
             query = query.where(column == value)
+    if tag is not None:
+        query = query.where(ReportsLine.ticket_id.in_(
+            sa.select(Ticket.id).join(Ticket.tags).where(Tag.name == tag)))
+    if weekday is not None:
+        days = (choice.period.first + dt.timedelta(days=number) for number in range(choice.period.days))
+        query = query.where(ReportsLine.day.in_([each for each in days if each.weekday() == weekday]))
     if before is not None:
         query = query.where(ReportsLine.event_id < before)
     return [(row[0], row[1]) for row in session().execute(query.order_by(ReportsLine.event_id.desc()).limit(limit))]

@@ -66,8 +66,9 @@ def by_tag(choice: Choice, agent: Agent) -> Table:
     rows = session().execute(visible(
         sa.select(Tag.name, count).select_from(ReportsLine).join(Ticket, Ticket.id == ReportsLine.ticket_id)
         .join(Ticket.tags).where(*choice.where("opened")).group_by(Tag.name).order_by(count.desc(), Tag.name)
-        .limit(200), agent))
-    return Table([gettext("Tag"), gettext("New tickets")], [[name, str(number)] for name, number in rows])
+        .limit(200), agent)).all()
+    return Table([gettext("Tag"), gettext("New tickets")], [[row[0], str(row[1])] for row in rows],
+                 [row[0] for row in rows], ("", "opened"))
 
 
 def as_csv(table: Table) -> str:

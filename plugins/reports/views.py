@@ -103,12 +103,17 @@ def overview() -> Any:
                  table=table, key="department", panels=panels)
 
 
-def _chart(days: dict[dt.date, dict[str, int]]) -> dict[str, str]:
-    """The points of a line for each kind, in a field of 900 by 180."""
+def _chart(days: dict[dt.date, dict[str, int]]) -> dict[str, Any]:
+    """The points of a line for each kind, in a field of 900 by 180; what its highest point stands for."""
     top = max((count for day in days.values() for count in day.values()), default=0) or 1
     step = 900 / max(1, len(days) - 1)
-    return {kind: " ".join(f"{place * step:.1f},{170 - 150 * day[kind] / top:.1f}"
-                           for place, day in enumerate(days.values())) for kind in ("opened", "closed")}
+    lines = {kind: " ".join(f"{place * step:.1f},{170 - 150 * day[kind] / top:.1f}"
+                            for place, day in enumerate(days.values())) for kind in ("opened", "closed")}
+    return {**lines, "top": top, "names": [_day_name(day) for day in days]}
+
+
+def _day_name(day: dt.date) -> str:
+    return format_date(day, "d MMM")
 
 
 @pages.get("/departments")
@@ -126,7 +131,7 @@ def agents() -> Any:
 @pages.get("/tags")
 def tags() -> Any:
     """A row a tag."""
-    return _table(tables.by_tag(_choice(), _me()), "tags", "")
+    return _table(tables.by_tag(_choice(), _me()), "tags", "tag")
 
 
 def _table(table: tables.Table, here: str, key: str) -> Any:
@@ -157,12 +162,14 @@ def behind(kind: str) -> Any:
     choice = _choice()
     day = _day(request.args.get("day", ""))
     found = figures.tickets_of(choice, kind, department=request.args.get("of_department", type=int),
-                               agent=request.args.get("agent", type=int), day=day,
+                               agent=request.args.get("agent", type=int), day=day, tag=request.args.get("tag"),
+                               weekday=request.args.get("weekday", type=int), hour=request.args.get("hour", type=int),
                                before=request.args.get("before", type=int), limit=51)
     shown = found[:50]
     tickets = {ticket.id: ticket for ticket in session().scalars(visible(
         sa.select(Ticket).where(Ticket.id.in_({ticket_id for _, ticket_id in shown})), _me()))}
-    more = {name: value for name in ("of_department", "agent", "day") if (value := request.args.get(name))}
+    more = {name: value for name in ("of_department", "agent", "day", "tag", "weekday", "hour")
+            if (value := request.args.get(name))}
     following = plugin_url("behind", kind=kind, before=shown[-1][0], **_kept(**more)) if len(found) > 50 else None
     return _page("tickets.html", choice, "", kind=kind, next=following,
                  tickets=[tickets[each] for each in dict.fromkeys(ticket_id for _, ticket_id in shown)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import html
 import math
 import random
 import re
@@ -206,6 +207,19 @@ def test_every_page_shows_figures_and_the_way_to_their_tickets(reports, receive_
         assert answer.status_code == 200 and words_there in answer.text
     assert "The parcel" in client.get("/x/reports/tickets/opened").text
     assert client.get("/x/reports/tickets/nonsense").status_code == 404
+
+
+@pytest.mark.parametrize(("page", "link"), [("tags", r"opened\?[^\"]*tag=parcel"),
+                                            ("hours", r"asked\?[^\"]*weekday=\d[^\"]*")])
+def test_tags_and_hours_lead_to_their_tickets_alone(reports, receive_email, deliver_events, client, agent, page, link):
+    tickets.tag(receive_email("Where is it?", subject="The parcel"), "parcel", by=by(agent))
+    reports.move(hours=3)
+    receive_email("Hello", subject="Another matter")
+    deliver_events()
+    reports.move(days=1)
+    found = re.search(rf"/x/reports/tickets/{link}", client.get(f"/x/reports/{page}").text)
+    there = client.get(html.unescape(found[0])).text
+    assert "The parcel" in there and "Another matter" not in there
 
 
 def test_csv_holds_the_same_and_no_formula(reports, receive_email, deliver_events, client):

@@ -112,16 +112,13 @@ def test_what_was_over_before_there_was_a_policy_was_never_promised(
 
 
 def test_the_demo_counts_what_was_answered_before_it_was_filled(
-        activate, receive_email, frozen_time, agent, monkeypatch):
-    from inbox_plugins.sla import demo, segments
-
-    monkeypatch.setattr(segments, "every", dict)  # no plugin knows any
+        activate, receive_email, frozen_time, agent, desk):
     frozen_time.set(MONDAY)
     ticket = receive_email("Where is it?", sender="kari@example.com")
     answer(ticket, agent)
     frozen_time.move(days=3)
     activate("sla")
-    demo.fill()
+    desk.tell("sla", "demo_desk")
     assert clocks(ticket)["first_reply"].state == "met"
 
 
