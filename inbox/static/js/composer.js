@@ -72,7 +72,7 @@ class MailComposer extends HTMLElement {
     send.textContent = send.dataset[kind];
     send.classList.toggle("primary", kind !== "reply");
     this.querySelector("[data-send-close]").hidden = kind !== "reply";
-    this.querySelector("[data-toggle-recipients]").hidden = kind === "note";
+    for (const each of this.querySelectorAll(".gets, .misses")) each.hidden = kind === "note";
     this.querySelector(".recipients").hidden = kind !== "forward";
     this.put(this.stored[kind]);
   }
