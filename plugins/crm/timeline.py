@@ -29,9 +29,7 @@ def _merged(customer: Customer, agent: Agent) -> list[TimelineEntry]:
     for each in merges.of(customer):
         url = plugin_url("undo_merge", merged_id=each.customer_id) if may(agent, "crm.edit", customer) else ""
         name = name_of(each.customer, customer, each.moved["addresses"])
-        who = each.agent.name if each.agent else gettext("Somebody")
-        lines.append(TimelineEntry(each.at, gettext("%(agent)s merged %(name)s into this customer. It can be undone.",
-                                                    agent=who, name=name)[:LONGEST], url=url))
+        lines.append(TimelineEntry(each.at, gettext("Merged, can be undone: %(name)s", name=name)[:LONGEST], url=url))
     return lines
 
 

@@ -54,7 +54,7 @@ def main_menu_links(agent):
 
 @hookimpl
 def ticket_sidebar_panels(ticket, agent):
-    return [Panel(gettext("Articles"), load=plugin_url("suggestions", number=ticket.number), order=30, lines=9)]
+    return [Panel(gettext("Articles"), load=plugin_url("suggestions", number=ticket.number), order=30, lines=11)]
 
 
 @hookimpl

@@ -167,7 +167,7 @@ def test_a_merge_is_undone_from_the_time_line(client, acme, kari, deliver_events
     since = notes.add(kari, "Both are one.", _somebody())
     there = f"/x/crm/merges/{per.id}/undo"
     page = client.get(f"/customers/{kari.id}").text
-    assert "merged Per (per@home.example) into this customer" in page and there in page
+    assert "Merged, can be undone: Per (per@home.example)" in page and there in page
     assert "Per (per@home.example) was merged into Kari" in client.get(there).text
     assert client.post(there, page=there).location == f"/customers/{per.id}"
     deliver_events(twice=True)
