@@ -51,10 +51,11 @@ class Check:
     mend: str = ""
 
 
-def examine(config: Config, *, dns: bool = False, plugins: bool = True) -> list[Check]:
+def examine(config: Config, *, dns: bool = False, plugins: bool = True, round_trip: bool = False) -> list[Check]:
     """Look at a desk. Without a usable database only what lies outside of it is looked at.
 
-    With `plugins` what they check themselves is looked at, too.
+    With `plugins` what they check themselves is looked at, too. With `round_trip` a real message goes out of each
+    mailbox and has to come back.
     """
     found = [*_disk(config), *_key(config)]
     try:
@@ -62,11 +63,13 @@ def examine(config: Config, *, dns: bool = False, plugins: bool = True) -> list[
     except (StartError, ConfigError) as error:
         return [*found, Check("database", WRONG, str(error), "Mend that first; the rest needs the database.")]
     kinds: list[Callable[[Config], Iterator[Check]]] = [
-        _database, _clock, _worker, _pages, _backlog, _files, _plugins, _mailboxes]
+        _database, _clock, _worker, _pages, _backlog, _files, _nightly, _plugins, _mailboxes]
     if plugins:
         kinds.append(_plugin_checks)
     if dns:
         kinds.append(_dns)
+    if round_trip:
+        kinds.append(_round_trip)
     for look in kinds:
         found += _guarded(app, config, look)
     return found
@@ -198,6 +201,28 @@ def _files(config: Config) -> Iterator[Check]:
         yield Check("files", OK, f"The newest {len(newest)} messages are there as they came.")
 
 
+def last_check() -> Event | None:
+    """The event of the last nightly check of all mail."""
+    return session().scalar(sa.select(Event).where(Event.kind == "mail_reconciled").order_by(Event.id.desc()).limit(1))
+
+
+def _nightly(config: Config) -> Iterator[Check]:
+    last = last_check()
+    if last is None:
+        return
+    words = list((last.data or {}).get("words", []))
+    yield Check("nightly check", WRONG if words else OK,
+                " ".join(words) or "Ledger, tickets, files and mailboxes agree.",
+                "`inbox ledger check` looks again. Bring missing files back from a back-up.")
+
+
+def _round_trip(config: Config) -> Iterator[Check]:
+    from inbox import round_trip
+
+    yield from (Check(f"{address}, round trip", OK if is_well else WRONG, words, mend)
+                for address, is_well, words, mend in round_trip.run())
+
+
 def _plugins(config: Config) -> Iterator[Check]:
     for each in lifecycle.plugins():
         if each.state in ("broken", "incompatible", "paused"):
@@ -251,7 +276,8 @@ def _ask(item: HealthCheck) -> tuple[bool, str]:
 
 def _mailboxes(config: Config) -> Iterator[Check]:
     """Sign in everywhere, as fetching and sending would."""
-    from inbox.mail import deliver, imap, mime, smtp_client
+    from inbox.mail import deliver, imap, mime, oauth, pop3, smtp_client
+    from inbox.mail.imap_client import Trouble
 
     found = mailboxes.all_mailboxes(active=True)
     if not found:
@@ -259,13 +285,16 @@ def _mailboxes(config: Config) -> Iterator[Check]:
                     "`inbox mailbox create ADDRESS --department NAME` connects one.")
     for each in found:
         try:
-            if each.incoming == "imap":
-                yield _steps(f"{each.address}, in", imap.test_connection(imap.account_of(each)))
+            if each.incoming in mailboxes.FETCHED:
+                test = imap.test_connection if each.incoming == "imap" else pop3.test_connection
+                yield _steps(f"{each.address}, in", test(imap.signed(imap.account_of(each), each.id)))
             if each.outgoing == "smtp":
                 steps = smtp_client.test_connection(deliver.account_of(each), each.address)
                 yield _steps(f"{each.address}, out", steps)
-            if each.incoming != "imap" and each.outgoing != "smtp":
+            if each.incoming not in mailboxes.FETCHED and each.outgoing != "smtp":
                 yield Check(each.address, OK, "Mail comes in by our own listener and goes out to the Outbox page.")
+        except (Trouble, oauth.LoginTrouble) as trouble:
+            yield Check(each.address, WRONG, str(trouble), "Press Connect on the mailbox's settings page.")
         except (secrets.SecretLost, ConfigError, mime.AddressError) as error:
             yield Check(each.address, WRONG, str(error), "Enter the password again on the mailbox's settings page.")
 

@@ -105,6 +105,22 @@ def ledger_retry(config: Config, ledger_id: int) -> None:
         click.echo(f"Message {ledger_id} is processed again. `inbox ledger show {ledger_id}` tells how that ended.")
 
 
+@ledger.command("check")
+@as_json
+@with_config
+def ledger_check(config: Config, json_wanted: bool) -> None:
+    """Compare the ledger with tickets, files and mailboxes, as every night. Exit code 1 when something is missing."""
+    from inbox.mail import reconcile
+
+    with desk(config):
+        found = reconcile.check()
+    if json_wanted:
+        put_json(found)
+    else:
+        click.echo("\n".join(found) or "Ledger, tickets, files and mailboxes agree.")
+    sys.exit(1 if found else 0)
+
+
 def _row(row: Ledger, tickets: dict[int, int]) -> dict[str, Any]:
     number = tickets.get(row.ticket_id) if row.ticket_id is not None else None
     return {"id": row.id, "arrived_at": row.arrived_at, "fate": row.fate, "reason": row.reason, "ticket": number,

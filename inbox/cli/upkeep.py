@@ -123,13 +123,14 @@ def rotate(config: Config) -> None:
 
 @click.command()
 @click.option("--dns", is_flag=True, help="Also ask the name servers for MX, SPF, DKIM and DMARC of our addresses.")
+@click.option("--round-trip", is_flag=True, help="Also send a message from each mailbox to itself; wait for it.")
 @as_json
 @with_config
-def doctor(config: Config, dns: bool, json_wanted: bool) -> None:
+def doctor(config: Config, dns: bool, round_trip: bool, json_wanted: bool) -> None:
     """Examine the desk and say how to mend what is wrong. Exit code 1 when something is."""
     from inbox import doctor as work
 
-    found = work.examine(config, dns=dns)
+    found = work.examine(config, dns=dns, round_trip=round_trip)
     if json_wanted:
         put_json([{"check": each.name, "state": each.state, "words": each.words, "mend": each.mend}
                   for each in found])

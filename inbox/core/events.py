@@ -54,7 +54,7 @@ KINDS: dict[str, str] = {
     "mailbox_login_granted": "A mailbox was connected with its provider.",
     "mailbox_login_refused": "The provider of a mailbox does not let us in any more.",
     "mailbox_login_expiring": "The login of a mailbox ends in 30, 7 or 1 day.",
-    "mail_missing": "The nightly check found mail that is not where it should be.",
+    "mail_reconciled": "The nightly check compared the ledger with tickets, files and mailboxes.",
     "mail_imported": "Old mail, or a desk, was brought in.",
     "desk_exported": "Everything in the desk was exported into a file.",
     "mail_quarantined": "A message could not be taken in and waits for a person.",

@@ -20,7 +20,8 @@ from inbox.jobs.schedule import Schedule
 
 log = logging.getLogger(__name__)
 MODULES = ("inbox.jobs.schedule", "inbox.jobs.plugin_jobs", "inbox.mail.receive", "inbox.mail.deliver",
-           "inbox.mail.oauth", "inbox.mail.imap_after", "inbox.mail.import_mail")
+           "inbox.mail.oauth", "inbox.mail.imap_after", "inbox.mail.import_mail",
+           "inbox.mail.reconcile")
 
 
 def load_handlers() -> None:

@@ -8,8 +8,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from inbox.core import mailboxes
-from inbox.core.models import Agent, Ledger, Mailbox
+from inbox.core import logins, mailboxes
+from inbox.core.models import Agent, Ledger, Mailbox, Message
 from inbox.db import session, utcnow
 from inbox.mail.ledger import MOST_COUNTED
 
@@ -18,13 +18,16 @@ SILENT_FOR = dt.timedelta(minutes=15)  # a mailbox that was not reached for so l
 
 @dataclass(frozen=True)
 class Health:
-    """One mailbox. `state` is fine, silent (not reached for a while), failing, or off."""
+    """One mailbox. `state` is fine, silent (not reached for a while), failing, or off. `lag`: how long its last message
+    lay on the server before it came here."""
 
     mailbox: Mailbox
     state: str
     today: int
     waiting: int
     quarantined: int
+    lag: dt.timedelta | None = None
+    days_left: int | None = None  # of its OAuth login
 
 
 def of_mailboxes(agent: Agent, since: dt.datetime) -> list[Health]:
@@ -43,15 +46,32 @@ def of_mailboxes(agent: Agent, since: dt.datetime) -> list[Health]:
 
 def _health(mailbox: Mailbox, row: Any) -> Health:
     if row is None:
-        return Health(mailbox, state_of(mailbox), 0, 0, 0)
-    return Health(mailbox, state_of(mailbox), row.today, row.waiting, row.quarantined)
+        return Health(mailbox, state_of(mailbox), 0, 0, 0, lag_of(mailbox), _days(mailbox))
+    return Health(mailbox, state_of(mailbox), row.today, row.waiting, row.quarantined, lag_of(mailbox), _days(mailbox))
+
+
+def _days(mailbox: Mailbox) -> int | None:
+    return logins.days_left(logins.of(mailbox.id)) if mailbox.sign_in != "password" else None
+
+
+def lag_of(mailbox: Mailbox) -> dt.timedelta | None:
+    """How long the last message of a fetched mailbox lay on its server, by the server's own clock."""
+    if mailbox.incoming not in mailboxes.FETCHED:
+        return None
+    row = session().execute(
+        sa.select(Ledger.id, Ledger.arrived_at, Ledger.source).where(Ledger.mailbox_id == mailbox.id)
+        .order_by(Ledger.id.desc()).limit(1)).first()
+    if row is None or row.source not in mailboxes.FETCHED:
+        return None
+    taken = session().scalar(sa.select(Message.at).where(Message.ledger_id == row.id))
+    return None if taken is None else max(dt.timedelta(), row.arrived_at - taken)
 
 
 def state_of(mailbox: Mailbox) -> str:
     """fine, silent, failing or off."""
     if not mailbox.is_active:
         return "off"
-    if mailbox.incoming != "imap":
+    if mailbox.incoming not in mailboxes.FETCHED:
         return "fine"
     if mailbox.fetch_error is not None:
         return "failing"

@@ -38,7 +38,7 @@ class Address(Rule):
 
 def init_web(app: Flask, config: Config) -> None:
     """Add everything a browser meets to the application, as a readable list of steps."""
-    from inbox.web import assets, auth, errors, field_parts, forms, htmx, i18n, icons, live, security, theming
+    from inbox.web import alarms, assets, auth, errors, field_parts, forms, htmx, i18n, icons, live, security, theming
 
     app.jinja_environment = theming.ThemedEnvironment
 
@@ -64,11 +64,13 @@ def init_web(app: Flask, config: Config) -> None:
     field_parts.init(app)
     errors.init(app)
     live.init(app)
+    alarms.init(app)
     _register_screens(app)
 
 
 def _register_screens(app: Flask) -> None:
     from inbox.web import (
+        alarms,
         auth,
         composer,
         customers,
@@ -89,5 +91,5 @@ def _register_screens(app: Flask) -> None:
 
     settings.load_pages()
     for screen in (auth, setup, profile, desk, tickets, new_ticket, composer, messages, customers, settings, ledger,
-                   outbox, live, health, theming, marks):
+                   outbox, live, health, theming, marks, alarms):
         app.register_blueprint(screen.blueprint)

@@ -132,6 +132,17 @@ def ago(at: dt.datetime | None) -> str:
     return gettext("1 day") if days == 1 else gettext("%(n)s days", n=days)
 
 
+def span(time_span: dt.timedelta) -> str:
+    """How long something took: `12 s`, `3 min`, `2 h`."""
+    seconds = int(time_span.total_seconds())
+    return gettext("%(n)s s", n=seconds) if seconds < 120 else ago(utcnow() - time_span)
+
+
+def clock(at: dt.datetime | None) -> str:
+    """A time of these minutes, with its seconds: `14:03:20`."""
+    return "" if at is None else str(format_time(at, "HH:mm:ss"))
+
+
 def said(text: str | None) -> str:
     """A sentence that is kept in English, such as why a message was not sent, in the reader's language."""
     return words.say(text or "", str(get_locale()))
@@ -141,5 +152,5 @@ def init(app: Flask) -> None:
     app.config.setdefault("BABEL_TRANSLATION_DIRECTORIES", "translations")
     babel.init_app(app, locale_selector=choose_locale, timezone_selector=choose_zone)
     app.jinja_env.globals.update(html_lang=html_lang, desk_settings=desk, language_names=NAMES)
-    app.jinja_env.filters.update(when=when, moment=moment, exactly=exactly, ago=ago, said=said,
+    app.jinja_env.filters.update(when=when, moment=moment, exactly=exactly, ago=ago, span=span, clock=clock, said=said,
                                  thousands=format_decimal)

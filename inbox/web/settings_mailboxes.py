@@ -26,7 +26,7 @@ from inbox.web.settings import blueprint, page, require, saved
 def mailbox_list() -> Any:
     """Every mailbox and how it is."""
     require("manage_mailboxes")
-    return page("mailboxes", mailboxes=mailboxes.all_mailboxes(), lost=_lost)
+    return page("mailboxes", mailboxes=mailboxes.all_mailboxes(), lost=_lost, connected=logins.is_connected)
 
 
 def _lost(mailbox: Mailbox) -> bool:

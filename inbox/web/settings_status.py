@@ -18,7 +18,8 @@ def status() -> Any:
     require("manage_settings")
     age = worker_age()
     return page("status", worker_age=None if age is None else round(age),
-                worker_is_well=age is not None and age < WORKER_SECONDS, checks=list(doctor.plugin_health()))
+                worker_is_well=age is not None and age < WORKER_SECONDS, nightly=doctor.last_check(),
+                checks=list(doctor.plugin_health()))
 
 
 @blueprint.get("/status/<name>")

@@ -134,6 +134,11 @@ def mailbox_login_expiring(mailbox: Any, days: int, event: Event) -> None:
     accounts.expiring(mailbox, days, event)
 
 
+@hookimpl
+def mail_reconciled(problems: int, event: Event) -> None:
+    accounts.missing(problems, event)
+
+
 def _is_away(ticket: Ticket) -> bool:
     return ticket.is_spam or ticket.trashed_at is not None
 

@@ -44,8 +44,20 @@ def expiring(mailbox: Any, days: int, event: Event) -> None:
     _tell(mailbox, event, words)
 
 
+def missing(problems: int, event: Event) -> None:
+    """The nightly check found something."""
+    if problems:
+        _send(event, "/settings/status", lambda _: (
+            _("The nightly check found mail that is not where it should be."),
+            "\n\n".join(_(each) for each in (event.data or {}).get("words", []))))
+
+
 def _tell(mailbox: Any, event: Event, words: Words) -> None:
-    path, letters = f"/settings/mailboxes/{mailbox.id}", []
+    _send(event, f"/settings/mailboxes/{mailbox.id}", words)
+
+
+def _send(event: Event, path: str, words: Words) -> None:
+    letters = []
     for agent in notifications.able("manage_mailboxes"):
         if notifications.wants_any(agent, KIND):
             subject, text = words(words_for(agent).gettext)

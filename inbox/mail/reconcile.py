@@ -1,0 +1,128 @@
+"""The nightly check: is everything that reached us where it should be? Ledger against tickets, files and mailboxes.
+
+It only looks. What it finds is an event, which shows on the status page and tells those who set up mailboxes.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import sqlalchemy as sa
+
+from inbox import secrets
+from inbox.config import ConfigError
+from inbox.core import attachments, events, mailboxes
+from inbox.core.events import Actor
+from inbox.core.models import Attachment, Ledger, Mailbox, Message
+from inbox.db import session, transaction, utcnow
+from inbox.jobs.engine import handler
+from inbox.mail.imap import account_of, signed
+from inbox.mail.imap_client import SERVER_ERRORS, Trouble, connected
+
+log = logging.getLogger(__name__)
+PAGE = 2000
+LATE = dt.timedelta(hours=1)
+NAMED = 10  # rows that a sentence names
+KIND = "mail_reconciled"
+
+
+@handler("mail.reconcile", every=dt.timedelta(days=1))
+def reconcile_job(_args: dict[str, Any]) -> None:
+    """Compare, and write down what was found."""
+    check()
+
+
+def check() -> list[str]:
+    """Compare everything. Returns what is wrong, in plain words, and records it as an event."""
+    found = [*_without_message(), *_without_bytes(), *_waiting(), *_not_fetched()]
+    with transaction():
+        events.record(KIND, by=Actor.system("mail"), problems=len(found), words=[each[:400] for each in found[:20]])
+    for each in found:
+        log.error("The nightly check: %s", each)
+    return found
+
+
+def _pages(query: Any, key: Any) -> Iterator[Any]:
+    last = 0
+    while rows := session().execute(query.where(key > last).order_by(key).limit(PAGE)).all():
+        yield from rows
+        last = rows[-1].id
+        session().rollback()  # no long read
+
+
+def _names(ids: list[int]) -> str:
+    return ", ".join(map(str, ids[:NAMED])) + (" …" if len(ids) > NAMED else "")
+
+
+def _without_message() -> Iterator[str]:
+    """Rows that say "in a ticket", and there is no message."""
+    has_one = sa.exists().where(Message.ledger_id == Ledger.id)
+    lost = [row.id for row in _pages(sa.select(Ledger.id).where(
+        Ledger.fate.in_(("created", "appended")), Ledger.ticket_id.is_not(None), Ledger.raw_purged_at.is_(None),
+        ~has_one), Ledger.id)]
+    if lost:
+        yield f"Messages that should lie in tickets are not there: ledger rows {_names(lost)}."
+
+
+def _without_bytes() -> Iterator[str]:
+    """Rows whose files are not on the disk."""
+    raw = [row.id for row in _pages(sa.select(Ledger.id, Ledger.sha256).where(Ledger.raw_purged_at.is_(None)),
+                                    Ledger.id) if not attachments.exists(row.sha256)]
+    files = [row.id for row in _pages(sa.select(Attachment.id, Attachment.sha256), Attachment.id)
+             if not attachments.exists(row.sha256)]
+    if raw:
+        yield f"Messages as they came are missing on the disk: ledger rows {_names(raw)}."
+    if files:
+        yield f"Attachments are missing on the disk: numbers {_names(files)}."
+
+
+def _waiting() -> Iterator[str]:
+    late = list(session().scalars(sa.select(Ledger.id).where(
+        Ledger.fate == "waiting", Ledger.arrived_at < utcnow() - LATE).order_by(Ledger.id).limit(1000)))
+    if late:
+        yield f"Messages have waited for more than an hour to be read: ledger rows {_names(late)}."
+
+
+def _not_fetched() -> Iterator[str]:
+    """Messages that lie in an account below our mark, and that the ledger does not know."""
+    for mailbox_id in [each.id for each in mailboxes.all_mailboxes(active=True) if each.incoming == "imap"]:
+        mailbox = mailboxes.get(mailbox_id)
+        if mailbox.uidvalidity is None or mailbox.fetch_error is not None:
+            continue  # never fetched, or told of already
+        try:
+            there = _uids(mailbox)
+        except (Trouble, secrets.SecretLost, ConfigError, *SERVER_ERRORS) as error:
+            log.warning("Mailbox %d could not be compared: %s", mailbox_id, error)
+            continue
+        missing = _unknown(mailboxes.get(mailbox_id), there)
+        if missing:
+            yield (f"{len(missing)} messages lie in {mailbox.address} that never arrived here. Bring the folder in "
+                   "under Settings, Import and export: what is here already is not doubled.")
+
+
+def _uids(mailbox: Mailbox) -> list[int]:
+    """The messages in the folder up to our mark; none when the server has numbered it anew."""
+    account, validity, mark = signed(account_of(mailbox), mailbox.id), mailbox.uidvalidity, mailbox.last_uid
+    session().rollback()  # no read is held while the server takes its time
+    with connected(account) as (client, state):
+        if int(state[b"UIDVALIDITY"]) != validity:
+            return []
+        return [uid for uid in client.search("ALL") if uid <= mark]
+
+
+def _unknown(mailbox: Mailbox, there: list[int]) -> list[int]:
+    """Those of the account that no row names; older ones than our first were left there on purpose."""
+    where = (Ledger.mailbox_id == mailbox.id, Ledger.folder == mailbox.imap_folder,
+             Ledger.uidvalidity == mailbox.uidvalidity)
+    first = session().scalar(sa.select(sa.func.min(Ledger.uid)).where(*where))
+    if first is None:
+        return []
+    known: set[int | None] = set()
+    for start in range(0, len(there), PAGE):
+        some = there[start:start + PAGE]
+        known.update(session().scalars(sa.select(Ledger.uid).where(
+            *where, Ledger.uid >= min(some), Ledger.uid <= max(some))))
+    return [uid for uid in there if uid >= first and uid not in known]
