@@ -23,6 +23,7 @@ KINDS: dict[str, str] = {
     "ticket_moved": "A ticket went to another department.",
     "ticket_subject_changed": "A ticket got another subject.",
     "ticket_priority_changed": "A ticket got another priority.",
+    "ticket_customer_changed": "A ticket is another customer's: what came in was passed on for them.",
     "ticket_tagged": "A tag was put on a ticket.",
     "ticket_untagged": "A tag was taken off a ticket.",
     "ticket_snoozed": "A ticket was put away until a time.",

@@ -81,6 +81,8 @@ def recipients_for_reply(ticket: Ticket, among: Sequence[Message] | None = None)
             sa.select(Message).where(Message.ticket_id == ticket.id, Message.kind == "received",
                                      Message.from_address != "", Message.is_automatic.is_(False))
             .order_by(Message.at.desc(), Message.id.desc()).limit(1))
+    if last is not None and (said := (last.why or {}).get("written_for")):  # an agent said whose it is
+        return [Address("to", said["address"], said.get("name", ""))]
     if last is not None:
         given = [Address("to", each["address"], each.get("name", "")) for each in last.addressed.get("reply_to", [])]
         return given or [Address("to", last.from_address, last.from_name)]

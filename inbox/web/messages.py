@@ -9,7 +9,7 @@ from flask import Blueprint, Response, current_app, flash, render_template, requ
 from flask_babel import gettext
 from markupsafe import Markup
 
-from inbox.core import attachments, messages, moving, permissions, sending, tickets
+from inbox.core import attachments, attribution, messages, moving, permissions, sending, tickets
 from inbox.core.errors import Invalid, NotFound
 from inbox.core.models import Attachment, Ledger, Message
 from inbox.db import session, transaction
@@ -128,8 +128,9 @@ def why(message_pk: int) -> Any:
     """Why a message is in its ticket."""
     message = messages.get(message_pk, me())
     can_move = permissions.may(me(), "change") and message.state not in moving.ON_ITS_WAY
+    passed_on = attribution.suggestions(message) if can_move and message.kind == "received" else None
     return render_template("ticket/_why.html", message=message, why=message.why or {}, can_move=can_move,
-                           place=Place.from_request())
+                           passed_on=passed_on, place=Place.from_request())
 
 
 @blueprint.post("/messages/<int:message_pk>/move")
@@ -150,6 +151,17 @@ def move_back(message_pk: int) -> Any:
     target = moving.move_back(messages.get(message_pk, me()), by=actor())
     flash(gettext("The message is in ticket %(number)s again.", number=target.number))
     return go_to(Place.from_request().ticket_url(target.number))
+
+
+@blueprint.post("/messages/<int:message_pk>/written-for")
+def written_for(message_pk: int) -> Any:
+    """Say whose a message is that somebody passed on; without an address: take that back."""
+    message, address = messages.get(message_pk, me()), request.form.get("address", "").strip()
+    if address:
+        attribution.attribute(message, address, by=actor())
+    else:
+        attribution.take_back(message, by=actor())
+    return go_to(Place.from_request().ticket_url(tickets.by_id(message.ticket_id or 0, me()).number))
 
 
 @blueprint.post("/messages/<int:message_pk>/retry")

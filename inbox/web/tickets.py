@@ -38,8 +38,8 @@ blueprint = Blueprint("tickets", __name__)
 SHOWN_EVENTS = {
     "ticket_assigned", "ticket_status_changed", "ticket_moved", "ticket_subject_changed", "ticket_priority_changed",
     "ticket_tagged", "ticket_untagged", "ticket_snoozed", "ticket_woke", "ticket_marked_spam",
-    "ticket_unmarked_spam", "ticket_trashed", "ticket_restored", "reply_bounced", "reply_called_spam",
-    "message_moved"}
+    "ticket_unmarked_spam", "ticket_trashed", "ticket_restored", "ticket_customer_changed", "reply_bounced",
+    "reply_called_spam", "message_moved"}
 
 
 @dataclass
@@ -141,6 +141,7 @@ def describe(event: Event, names: dict[tuple[str, int], str]) -> str:
         "ticket_subject_changed": gettext("%(who)s changed the subject", who=who),
         "ticket_priority_changed": gettext("%(who)s set the priority to %(name)s", who=who,
                                            name=gettext(data.get("priority") or "normal")),
+        "ticket_customer_changed": gettext("%(who)s said whose it is", who=who),
         "ticket_tagged": gettext("%(who)s added the tag %(name)s", who=who, name=data.get("tag", "")),
         "ticket_untagged": gettext("%(who)s took off the tag %(name)s", who=who, name=data.get("tag", "")),
         "ticket_snoozed": gettext("%(who)s snoozed it", who=who),
