@@ -290,8 +290,9 @@ def mailbox_login_expiring(mailbox, days, event):  # type: ignore[no-untyped-def
 
 @event(since="0.1")
 def mail_reconciled(problems, event):  # type: ignore[no-untyped-def]
-    """The nightly check has compared ledger, tickets, files and mailboxes; `problems` is how many it found, and
-    `event.data["words"]` says which."""
+    """The nightly check has compared ledger, tickets, files and mailboxes.
+
+    `problems` is how many it found; `event.data["words"]` says which."""
 
 
 @event(since="0.1")
