@@ -56,6 +56,7 @@ screenshots: $(VENV)/.dev ## pictures of the main screens, light and dark, wide 
 corpus: $(VENV)/.dev ## read a folder of real messages, score it, and send them through the intake (ARGS=/path/to/messages)
 	$(VENV)/bin/python -m tests.corpus.run $(ARGS)
 	$(VENV)/bin/python -m tests.corpus.intake $(ARGS)
+	$(VENV)/bin/python -m tests.corpus.xss $(ARGS)
 
 fuzz: $(VENV)/.dev ## throw bytes at the mail reader for an hour, chosen by the code they reach (ARGS="--minutes 5")
 	$(PIP) -e '.[fuzz]'

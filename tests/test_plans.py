@@ -46,7 +46,7 @@ from inbox.core.messages import Address, Body
 from inbox.core.models import Agent, Customer, Department, Event, Mailbox, Message, Notification, Ticket
 from inbox.db import Base, UtcDateTime, db, session, utcnow, work_context
 from inbox.jobs import deliveries, engine, schedule, worker
-from inbox.mail import catcher, deliver, ledger, receive, thread
+from inbox.mail import catcher, deliver, ledger, receive, renew, thread
 from inbox.secrets import ensure_key
 from inbox.web import live
 from inbox.web.auth import SignedIn
@@ -326,6 +326,7 @@ def background(at: Place) -> None:
 
 def sweeps(at: Place) -> None:
     schedule.sweep_rows({})
+    renew.renew_some()
     purge.purge_trash(1, limit=2)
     attachments._is_used("0" * 64)
     search.reindex(5, above=100)

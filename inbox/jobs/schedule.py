@@ -23,6 +23,7 @@ from inbox.core.models import Attempt, Event, Heartbeat, IdempotentAnswer, Job, 
 from inbox.db import Model, session, transaction, utcnow, work_context
 from inbox.jobs import plugin_jobs
 from inbox.jobs.engine import handler
+from inbox.mail import pictures
 from inbox.plugin_host import faults, timing
 
 log = logging.getLogger(__name__)
@@ -52,6 +53,12 @@ def sweep_blobs(args: dict[str, Any]) -> None:
     """Delete files that no row names any more."""
     if count := attachments.sweep():
         log.info("%s files were deleted that nothing refers to.", count)
+
+
+@handler("pictures.sweep", every=DAY)
+def sweep_pictures(args: dict[str, Any]) -> None:
+    """Delete old pictures that messages show from elsewhere; they would be fetched again."""
+    pictures.sweep()
 
 
 @handler("rows.sweep", every=DAY)

@@ -21,7 +21,7 @@ from inbox.jobs.schedule import Schedule
 log = logging.getLogger(__name__)
 MODULES = ("inbox.jobs.schedule", "inbox.jobs.plugin_jobs", "inbox.mail.receive", "inbox.mail.deliver",
            "inbox.mail.oauth", "inbox.mail.imap_after", "inbox.mail.import_mail",
-           "inbox.mail.reconcile")
+           "inbox.mail.reconcile", "inbox.mail.renew")
 
 
 def load_handlers() -> None:

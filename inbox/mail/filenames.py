@@ -7,6 +7,11 @@ import re
 import unicodedata
 
 MAX_BYTES = 255
+_RUNS = re.compile(
+    r"\.(?:ace|ade|adp|apk|app|appx|appxbundle|bat|cab|chm|class|cmd|com|cpl|desktop|dll|dmg|docm|dotm|exe|"
+    r"gadget|hta|htm|html|img|ins|iso|isp|jar|jnlp|js|jse|lnk|mht|mhtml|mde|msc|msi|msix|msp|mst|one|pif|"
+    r"pkg|ppam|potm|pptm|ps1|psm1|py|pyw|rdp|reg|scf|scr|sct|settingcontent-ms|sh|shb|shtml|svg|swf|sys|"
+    r"url|vb|vbe|vbs|vhd|vhdx|vxd|wim|wsc|wsf|wsh|xhtml|xlam|xll|xlsm|xltm|xsl)$", re.I)
 # Controls, and the marks that turn reading direction: "invoice[RLO]fdp.exe" shows as "invoiceexe.pdf".
 _UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]")
 _FORBIDDEN = re.compile(r'[/\\<>:"|?*]')
@@ -56,6 +61,11 @@ def safe(name: str | None, content_type: str = "") -> str:
     if stem.upper() in _RESERVED:
         text = "_" + text
     return _shorten(text)
+
+
+def can_run(name: str) -> bool:
+    """True for a file that may start a program, or hides one, when a person opens it on their own computer."""
+    return bool(_RUNS.search(name.strip()))
 
 
 def unique(name: str, taken: set[str]) -> str:

@@ -165,6 +165,12 @@ def show_remote(html: str, proxy: str | None = None) -> str:
     return TOKEN.sub(release, html)
 
 
+def remote_images(html: str) -> set[str]:
+    """The addresses of the held images of sanitised HTML."""
+    return {attributes_of(found[3])["data-remote-src"] for found in TOKEN.finditer(html)
+            if found[2] == "img" and "data-remote-src" in found[3]}
+
+
 def attributes_of(text: str) -> dict[str, str]:
     """The attributes of one tag of sanitised HTML, unescaped."""
     return {name: entities.unescape(value) for name, value in ATTRIBUTE.findall(text)}

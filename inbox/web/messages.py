@@ -1,4 +1,4 @@
-"""Single messages: a body in its frame, attachments, the raw mail, sending again."""
+"""Single messages: a body in its frame, its pictures, attachments, the raw mail, sending again."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from inbox.core import attachments, attribution, messages, moving, permissions, 
 from inbox.core.errors import Invalid, NotFound
 from inbox.core.models import Attachment, Ledger, Message
 from inbox.db import session, transaction
-from inbox.mail import sanitise
+from inbox.http import Failed
+from inbox.mail import filenames, pictures, sanitise, targets
 from inbox.web.auth import actor, me
 from inbox.web.desk import Place
 from inbox.web.forms import linked
@@ -24,7 +25,6 @@ from inbox.web.tickets import answer
 blueprint = Blueprint("messages", __name__)
 SHOWN_INLINE = {"image/png", "image/jpeg", "image/gif", "image/webp"}
 HELD = "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'self'; sandbox {}"
-RELEASED = HELD.replace("img-src 'self' data:", "img-src 'self' data: https:")
 SANDBOX = "allow-same-origin allow-popups allow-popups-to-escape-sandbox"
 
 
@@ -36,13 +36,15 @@ def inline_urls(message: Message) -> dict[str, str]:
 
 def body_html(message: Message) -> Markup:
     """A stored, sanitised body, ready for the page."""
-    return Markup(sanitise.fill_cids(message.html or "", inline_urls(message)))  # noqa: S704 (sanitised on arrival)
+    return folded_html(message, message.html)
 
 
 def folded_html(message: Message, html: str | None, released: bool = False) -> Markup:
-    """A folded part of a stored body, ready for the page."""
-    filled = sanitise.fill_cids(html or "", inline_urls(message))
-    return Markup(sanitise.show_remote(filled) if released else filled)  # noqa: S704
+    """A part of a stored, sanitised body, ready for the page."""
+    filled = targets.tell(sanitise.fill_cids(html or "", inline_urls(message)))
+    if released:
+        filled = sanitise.show_remote(filled, url_for("messages.picture", message_pk=message.id) + "?at=")
+    return Markup(filled)  # noqa: S704 (sanitised on arrival)
 
 
 def _all_html(message: Message) -> str:
@@ -58,7 +60,7 @@ def files_of(message: Message) -> list[Attachment]:
 
 @blueprint.get("/messages/<int:message_pk>/body")
 def body(message_pk: int) -> Any:
-    """The HTML of a message, for its sandboxed frame. `?images=1` lets remote images load."""
+    """The HTML of a message, for its sandboxed frame. `?images=1` shows remote images, fetched by us."""
     message = messages.get(message_pk, me())
     released = request.args.get("images") == "1"
     shown, quoted, signature = (folded_html(message, part, released)
@@ -67,9 +69,25 @@ def body(message_pk: int) -> Any:
     page = render_template("ticket/body.html", html=with_links(shown, message), quoted=with_links(quoted, message),
                            signature=with_links(signature, message), message=message)
     response = Response(page, mimetype="text/html")
-    response.headers["Content-Security-Policy"] = (RELEASED if released else HELD).format(SANDBOX)
+    response.headers["Content-Security-Policy"] = HELD.format(SANDBOX)
     response.headers["Referrer-Policy"] = "no-referrer"
     response.headers["X-Frame-Options"] = "SAMEORIGIN"
+    return response
+
+
+@blueprint.get("/messages/<int:message_pk>/picture")
+def picture(message_pk: int) -> Any:
+    """A picture from elsewhere that this very message shows (`?at=` its address), fetched by the desk."""
+    message, address = messages.get(message_pk, me()), request.args.get("at", "")
+    if address not in sanitise.remote_images(_all_html(message)):
+        raise NotFound("This message shows no such picture.")
+    try:
+        found = pictures.get(address)
+    except Failed as error:
+        return Response(str(error), 502, mimetype="text/plain")
+    response = Response(found.data, mimetype=found.content_type)
+    response.headers["Content-Security-Policy"] = "default-src 'none'; sandbox"
+    response.headers["Cache-Control"] = "private, max-age=86400"
     return response
 
 
@@ -191,4 +209,5 @@ def message_parts(message: Message) -> dict[str, Any]:
                                     else folded_html(message, message.html_signature), message),
             "files": files_of(message),
             "remote": "data-remote-src" in _all_html(message),
+            "can_run": {each.id for each in message.attachments if filenames.can_run(each.filename)},
             "can_retry": permissions.may(me(), "reply")}

@@ -1,10 +1,14 @@
 """What a message shows: its body inline or framed under its own policy, pictures, attachments, the original."""
 
+from urllib.parse import quote
+
 import pytest
 from flask import Flask
 from sqlalchemy.orm import Session
 
+from inbox import http_guard
 from inbox.core.models import Message, Ticket
+from inbox.db import transaction
 from inbox.testing.factories import make_agent, make_department, make_file, make_message, make_ticket
 from tests.web.browse import Visitor
 
@@ -72,9 +76,37 @@ def test_the_frame_has_a_policy_of_its_own(desk: Visitor, newsletter: Message) -
 def test_pictures_from_elsewhere_load_only_when_asked_for(desk: Visitor, ticket: Ticket, newsletter: Message) -> None:
     assert "Pictures from elsewhere are not loaded." in show(desk, ticket)
     held, asked = (desk.get(f"/messages/{newsletter.id}/body{query}") for query in ("", "?images=1"))
-    assert ' src="https://t.example' not in held.text and "https:" not in held.headers["Content-Security-Policy"]
-    assert ' src="https://t.example/p.png"' in asked.text
-    assert "img-src 'self' data: https:;" in asked.headers["Content-Security-Policy"]
+    assert " src=" not in held.text
+    assert f' src="/messages/{newsletter.id}/picture?at=https%3A%2F%2Ft.example%2Fp.png"' in asked.text
+    for each in (held, asked):  # never by the browser itself
+        assert "img-src 'self' data:;" in each.headers["Content-Security-Policy"]
+
+
+def test_a_picture_is_fetched_by_the_desk_and_kept(
+        desk: Visitor, newsletter: Message, remote, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http_guard, "is_public", lambda address: True)  # else this machine is refused
+    there = remote()
+    there.answers |= {"/p.png": PNG + b"rest", "/page.png": b"<script>alert(1)</script>"}
+    with transaction():
+        newsletter.html = "".join(f'<img data-remote-src="{there.url}/{name}.png" alt="">' for name in ("p", "page"))
+    path = f"/messages/{newsletter.id}/picture?at="
+    for _ in range(2):
+        shown = desk.get(f"{path}{quote(there.url, safe='')}%2Fp.png")
+        assert (shown.status_code, shown.mimetype, shown.data) == (200, "image/png", PNG + b"rest")
+        assert "sandbox" in shown.headers["Content-Security-Policy"]
+    assert [each.path for each in there.requests] == ["/p.png"]
+    assert not {"cookie", "referer"} & there.requests[0].headers.keys()
+    assert desk.get(f"{path}{quote(there.url, safe='')}%2Fpage.png").status_code == 502  # not a picture
+    assert desk.get(f"{path}{quote(there.url, safe='')}%2Fother.png").status_code == 404  # not in this message
+
+
+def test_a_picture_in_our_own_network_is_not_fetched(desk: Visitor, newsletter: Message, remote) -> None:
+    """Not even where the owner has allowed plugins to go there."""
+    there = remote()
+    with transaction():
+        newsletter.html = f'<img data-remote-src="{there.url}/p.png" alt="">'
+    answer = desk.get(f"/messages/{newsletter.id}/picture?at={quote(there.url, safe='')}%2Fp.png")
+    assert (answer.status_code, there.requests) == (502, [])
 
 
 def test_a_picture_within_the_mail_is_shown_in_its_place_and_not_listed(desk: Visitor, ticket: Ticket) -> None:

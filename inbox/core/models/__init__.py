@@ -13,6 +13,7 @@ from inbox.core.models.mail import (
     Tombstone,
 )
 from inbox.core.models.messages import (
+    BODY_POLICY,
     KINDS,
     STATES,
     Attachment,
@@ -56,7 +57,7 @@ from inbox.core.models.tickets import (
 )
 
 __all__ = [
-    "FATES", "KINDS", "PRIORITIES", "SHELVES", "STATES", "STATUSES",
+    "BODY_POLICY", "FATES", "KINDS", "PRIORITIES", "SHELVES", "STATES", "STATUSES",
     "Agent", "ApiToken", "Attachment", "Attempt", "CaughtMail", "Circuit", "Counter", "Customer", "CustomerAddress",
     "CustomerField", "CustomerFieldValue", "CustomerMerge", "Delivery", "Department", "Event", "FieldColumns",
     "Heartbeat", "IdempotentAnswer", "Job", "Ledger", "MailImport", "Mailbox", "MailboxLogin", "Membership",

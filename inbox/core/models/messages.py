@@ -14,6 +14,8 @@ from inbox.db import Model, UtcDateTime, utcnow
 
 KINDS = ("received", "reply", "note", "forward")
 STATES = ("draft", "stored", "queued", "sending", "sent", "failed", "bounced", "unknown")
+BODY_POLICY = 1
+"""The rules of inbox/mail/sanitise.py: one more whenever they change, and a job cleans the stored bodies again."""
 
 
 class Message(Model):
@@ -38,6 +40,8 @@ class Message(Model):
         sa.Index("uq_message_draft", "ticket_id", "agent_id", "kind", unique=True,
                  sqlite_where=sa.text("state = 'draft' AND ticket_id IS NOT NULL"),
                  postgresql_where=sa.text("state = 'draft' AND ticket_id IS NOT NULL")),
+        sa.Index("ix_message_body_policy", "body_policy", "id", sqlite_where=sa.text("html IS NOT NULL"),
+                 postgresql_where=sa.text("html IS NOT NULL")),
         sa.Index("ix_message_drafts_of", "agent_id", "at", sqlite_where=sa.text("state = 'draft'"),
                  postgresql_where=sa.text("state = 'draft'")),
     )
@@ -58,6 +62,7 @@ class Message(Model):
     html: Mapped[str | None] = mapped_column(sa.Text)  # sanitised on arrival; cid: images filled in on display
     html_quoted: Mapped[str | None] = mapped_column(sa.Text)
     html_signature: Mapped[str | None] = mapped_column(sa.Text)
+    body_policy: Mapped[int] = mapped_column(sa.SmallInteger, default=BODY_POLICY, server_default="0")
     needs_frame: Mapped[bool] = mapped_column(default=False)
     frame_height: Mapped[int | None] = mapped_column()  # CSS pixels, remembered so that nothing jumps
     from_name: Mapped[str] = mapped_column(sa.Text, default="")
