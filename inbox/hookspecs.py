@@ -274,6 +274,15 @@ def reply_failed(ticket, message, error, event):  # type: ignore[no-untyped-def]
 
 
 @event(since="0.1")
+def reply_bounced(ticket, message, reason, event):  # type: ignore[no-untyped-def]
+    """A reply came back. `reason` holds the other mail server's words.
+
+    `event.data["address"]` did not get it; `event.data["sort"]` says why: `hard` (cannot be reached), `full` (the
+    mailbox) or `blocked` (refused as unwanted).
+    """
+
+
+@event(since="0.1")
 def mailbox_fetch_failed(mailbox, error, event):  # type: ignore[no-untyped-def]
     """Mail could not be fetched from a mailbox; told once, not at every try. `error` says why, in plain words."""
 

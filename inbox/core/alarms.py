@@ -1,5 +1,5 @@
 """What everybody who could mend it should see on every page: a silent worker, replies that do not go out, mailboxes
-that cannot be read, logins that end, mail that is missing.
+that cannot be read, logins that end, mail that is missing, automatic mail that is held back.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from inbox.core import logins, permissions
-from inbox.core.models import Agent, Department, Event, Heartbeat, Mailbox, MailboxLogin, Message, Ticket
+from inbox.core.models import Agent, Circuit, Department, Event, Heartbeat, Mailbox, MailboxLogin, Message, Ticket
 from inbox.db import session, utcnow
 
 SILENT = dt.timedelta(seconds=90)  # a worker shows itself every 30 s
@@ -42,9 +42,11 @@ class Alarms:
     mailboxes: list[dict[str, Any]] = field(default_factory=list)  # id, address, department_id, words
     logins: list[dict[str, Any]] = field(default_factory=list)  # id, address, department_id, days
     missing: int = 0  # what the last nightly check found
+    held_since: dt.datetime | None = None  # automatic mail is held back
 
     def __bool__(self) -> bool:
-        return bool(self.silent_since or self.unsent or self.mailboxes or self.logins or self.missing)
+        return bool(self.silent_since or self.unsent or self.mailboxes or self.logins or self.missing
+                    or self.held_since)
 
 
 def look() -> Alarms:
@@ -52,7 +54,7 @@ def look() -> Alarms:
     now = utcnow()
     seen = session().scalar(sa.select(sa.func.max(Heartbeat.at)).where(Heartbeat.name.startswith("worker:")))
     return Alarms(seen if seen is not None and seen < now - SILENT else None, _unsent(now), *_mailboxes(now),
-                  _missing())
+                  _missing(), _held_since(now))
 
 
 def _unsent(now: dt.datetime) -> list[Unsent]:
@@ -87,6 +89,11 @@ def _missing() -> int:
     return int((found or {}).get("problems", 0))
 
 
+def _held_since(now: dt.datetime) -> dt.datetime | None:
+    return session().scalar(sa.select(sa.func.min(Circuit.opened_at)).where(
+        Circuit.closed_at.is_(None), Circuit.until > now))
+
+
 def for_agent(found: Alarms, agent: Agent) -> Alarms:
     """What concerns an agent: everybody a silent worker, authors their own replies, those who set up mailboxes the
     rest, within their reach."""
@@ -100,4 +107,5 @@ def for_agent(found: Alarms, agent: Agent) -> Alarms:
     return Alarms(
         found.silent_since, [each for each in found.unsent if each.agent_id == agent.id or near(each.department_id)],
         [each for each in found.mailboxes if near(each["department_id"])],
-        [each for each in found.logins if near(each["department_id"])], found.missing if manages else 0)
+        [each for each in found.logins if near(each["department_id"])], found.missing if manages else 0,
+        found.held_since if permissions.may(agent, "manage_settings") else None)

@@ -22,10 +22,11 @@ from inbox.core.customers import is_avoided, normalise_address
 from inbox.core.errors import NotFound
 from inbox.core.events import Actor
 from inbox.core.models import Agent, Circuit, Message, Notification, Ticket
-from inbox.db import current_config, session, transaction, utcnow
+from inbox.db import current_config, fixed, session, transaction, utcnow
 
 HOUR, DAY = dt.timedelta(hours=1), dt.timedelta(days=1)
 PAGE = "/settings/guards"
+TELLINGS = 6  # mails to an admin about circuits in a day
 SHORTEST = 40  # letters of a text that tells one machine from others; "Thank you!" says everybody
 _OTHER_EACH_TIME = re.compile(r"\S*@\S*|\S*\d\S*|[^\w\s]|_")  # addresses, numbers, marks
 AVOIDED = "Held back: the last mail to this address came back, or was called spam there."
@@ -170,20 +171,29 @@ def _trip(budget: Budget, most: int, ticket_id: int | None) -> None:
 
 
 def _tell_admins(event_id: int, circuit: Circuit) -> None:
-    """In the desk and by mail, once. Not by a hook, and past every budget: it must reach them."""
+    """In the desk and by mail, once. Not by a hook, and past every budget: it must reach them. Who opens one circuit
+    after another fills the page, not their mailboxes."""
+    by_mail = spend("automatic mail:telling", TELLINGS, DAY)
     ours = mailboxes.own_addresses()  # mail to ourselves would open a ticket
     for agent in session().scalars(sa.select(Agent).where(Agent.is_active).order_by(Agent.id)):
         if not permissions.may(agent, "manage_settings"):
             continue
         _ = words.for_agent(agent).gettext
         title = _("Automatic mail is held back")
-        session().add(Notification(event_id=event_id, agent_id=agent.id, way="app", title=title, path=PAGE))
-        if agent.email not in ours:
+        if not _has_unread(agent):
+            session().add(Notification(event_id=event_id, agent_id=agent.id, way="app", title=title, path=PAGE))
+        if by_mail and agent.email not in ours:
             text = "\n\n".join((_why(circuit, words.say, agent.locale or str(settings.get("desk.locale"))),
                                 _("Mail that people write goes on. What is held back, and a button that lets it go "
                                   "out again, is on this page:"), f"{current_config().public_url}{PAGE}"))
             queue.enqueue("mail.system", {"to": agent.email, "name": agent.name, "subject": title, "text": f"{text}\n"},
                           key=f"circuit:{circuit.id}:{agent.id}")
+
+
+def _has_unread(agent: Agent) -> bool:
+    return session().scalar(sa.select(Notification.id).where(
+        Notification.agent_id == agent.id, Notification.way == fixed("app"), Notification.read_at.is_(None),
+        Notification.path == PAGE).limit(1)) is not None
 
 
 def _why(circuit: Circuit, say: Callable[[str, str], str], locale: str) -> str:

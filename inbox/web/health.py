@@ -15,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 import inbox
 from inbox import migrate
-from inbox.core.models import Heartbeat, Job, Ledger, Mailbox, Message
+from inbox.core.models import Circuit, Heartbeat, Job, Ledger, Mailbox, Message
 from inbox.db import current_config, db, session, utcnow
 from inbox.web.auth import public
 from inbox.web.live import hub
@@ -78,6 +78,8 @@ def _gauges() -> list[tuple[str, str, float]]:
         ("mail_waiting", "Messages that arrived and have no fate yet.", _count(Ledger.id, Ledger.fate == "waiting")),
         ("mail_quarantined", "Messages held for a person.", _count(Ledger.id, Ledger.fate == "quarantined")),
         ("mail_unsent", "Replies and forwards on their way out.", _count(Message.id, ON_THE_WAY)),
+        ("circuits_open", "Reasons for which automatic mail is held back.",
+         _count(Circuit.id, sa.and_(Circuit.closed_at.is_(None), Circuit.until > now))),
         ("mailbox_errors", "Mailboxes that cannot be fetched just now.",
          _count(Mailbox.id, sa.and_(Mailbox.is_active, Mailbox.fetch_error.is_not(None)))),
         ("worker_seconds", "Seconds since a worker showed a sign of life; -1: never.", -1 if age is None else age),

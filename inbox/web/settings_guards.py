@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import request, url_for
+from flask import current_app, request, url_for
 from flask_babel import gettext
 
-from inbox.core import circuits, permissions, senders, settings, tickets
+from inbox.core import circuits, senders, settings, tickets
 from inbox.core.errors import Invalid
 from inbox.db import transaction
-from inbox.web.auth import actor, me
+from inbox.web.auth import actor
 from inbox.web.htmx import go_to
 from inbox.web.settings import blueprint, page, require, saved
 
@@ -50,6 +50,7 @@ def _page(values: dict[str, Any], error: Invalid | None = None, status: int = 20
 def close_circuit(circuit_id: int) -> Any:
     """Let automatic mail go out again."""
     circuits.close(circuit_id, by=actor())
+    current_app.extensions.pop("inbox_alarms", None)  # the banner goes at once
     return saved("settings.guards", gettext("It goes out again."))
 
 
@@ -69,9 +70,3 @@ def forget_sender(rule_id: int) -> Any:
     """Take a sender off the lists."""
     senders.forget(rule_id, by=actor())
     return go_to(url_for("settings.guards"))
-
-
-@blueprint.app_template_global("held_back")
-def held_back() -> list[circuits.Open]:
-    """What is held back now, for the banner of those who can do something about it. Asks once a page."""
-    return circuits.all_open() if permissions.may(me(), "manage_settings") else []

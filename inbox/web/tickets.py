@@ -8,7 +8,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
-from flask import Blueprint, render_template, request
+from flask import Blueprint, redirect, render_template, request
 from flask_babel import gettext
 from sqlalchemy.orm.util import identity_key
 
@@ -63,6 +63,10 @@ def load(number: int) -> Ticket:
 def show(number: int) -> Any:
     """A ticket with its list beside it; htmx asks for the pane alone."""
     ticket, place = load(number), Place.from_request()
+    if ticket.merged_into_id is not None and not ticket.message_count:  # all it held was moved
+        survivor = session().get(Ticket, ticket.merged_into_id)
+        if survivor is not None and permissions.sees(me(), survivor):
+            return redirect(place.ticket_url(survivor.number), 303)
     if request.args.get("part") == "pane":
         return render_template("ticket/_pane.html", place=place, **pane(ticket))
     rail = sidebar()

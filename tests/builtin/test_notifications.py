@@ -5,7 +5,7 @@ import sqlalchemy as sa
 from flask import Flask
 from sqlalchemy.orm import Session
 
-from inbox.core import agents, events, messages, notifications, settings, tickets
+from inbox.core import agents, events, messages, notifications, sending, settings, tickets
 from inbox.core.events import Actor
 from inbox.core.messages import Body
 from inbox.core.models import Agent, Department, Event, Job, Notification, Ticket
@@ -122,6 +122,19 @@ def test_reply_failed_is_told_to_its_author(app, session, department, ada, ben) 
     dispatch.deliver_due(app)
     (job,) = session.scalars(sa.select(Job).where(Job.kind == "mail.system"))
     assert job.args["name"] == "Ben" and "550 unknown user" in job.args["text"]
+
+
+def test_reply_bounced_is_told_to_its_author_unless_a_machine_wrote_it(app, session, department, ada, ben) -> None:
+    make_mailbox(department=department)
+    ticket = given_to(ada, department)
+    mails(app, session)
+    reply = make_message(ticket, "On its way.", kind="reply", by=ben)
+    machine = messages.reply(ticket, Body("We have it."), by=Actor.system("test"), automatic=True)
+    for each in (reply, machine):
+        sending.bounced(each, each.recipients[0].address, "552 over quota", kind="full")
+    assert mails(app, session) == [("Ben", f"Came back, #{ticket.number}: Printer")]
+    dispatch.deliver_due(app)
+    assert mails(app, session) == []
 
 
 def test_each_agent_chooses(app, session, department, ada, ben) -> None:

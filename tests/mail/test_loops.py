@@ -154,7 +154,8 @@ def test_what_is_held_back_is_kept_with_its_reason_and_a_person_lets_it_go(ours:
         assert circuits.all_open() == []
     assert hand_over(ours, question())
     with work_context(ours.app):
-        kinds = session().scalars(sa.select(Event.kind).where(Event.kind.startswith("automatic_mail")).order_by(Event.id)).all()
+        kinds = session().scalars(sa.select(Event.kind).where(Event.kind.startswith("automatic_mail"))
+                                  .order_by(Event.id)).all()
         assert kinds == ["automatic_mail_held", "automatic_mail_resumed"]
 
 

@@ -97,6 +97,13 @@ def test_a_message_is_moved_to_a_ticket_by_its_number(ada: Visitor, ticket: Tick
     assert [each.text for each in messages.thread(other)][-1] == "My printer burns."
 
 
+def test_the_page_of_a_ticket_left_empty_leads_on(ada: Visitor, ticket: Ticket, department: Department) -> None:
+    other = make_ticket("The same", department=department)
+    (only,) = messages.thread(other)
+    ada.post(f"/messages/{only.id}/move", {"number": str(ticket.number)}, page=f"/tickets/{ticket.number}")
+    assert ada.get(f"/tickets/{other.number}").location.startswith(f"/tickets/{ticket.number}")
+
+
 def test_another_subject_suggests_a_ticket_of_its_own(ada: Visitor, ticket: Ticket) -> None:
     second = make_message(ticket, "My printer burns.", subject="Printer burns")
     with transaction():

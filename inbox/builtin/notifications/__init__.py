@@ -37,6 +37,7 @@ def register_notification_types() -> list[NotificationType]:
         NotificationType("notifications.answer", "A customer writes in a ticket that is mine, or nobody’s"),
         NotificationType("notifications.note", "A colleague leaves a note in a ticket of mine"),
         NotificationType("notifications.failed", "A reply of mine could not be sent"),
+        NotificationType("notifications.bounced", "A reply of mine came back"),
         NotificationType(accounts.KIND, "A mailbox that I look after cannot be read, or its login ends soon"),
     ]
 
@@ -139,6 +140,13 @@ def mail_reconciled(problems: int, event: Event) -> None:
     accounts.missing(problems, event)
 
 
+@hookimpl
+def reply_bounced(ticket: Ticket, message: Message, reason: str, event: Event) -> None:
+    to = message.agent or ticket.assignee
+    if to is not None and not message.is_automatic:
+        _tell([to], "bounced", ticket, message, event, f"{(event.data or {}).get('address', '')}: {reason}")
+
+
 def _is_away(ticket: Ticket) -> bool:
     return ticket.is_spam or ticket.trashed_at is not None
 
@@ -171,6 +179,8 @@ def _words(_: Callable[[str], str], wish: str, ticket: Ticket, message: Message 
         "note": (_("Note in #%(number)s: %(subject)s"), _("%(author)s left a note in ticket #%(number)s.")),
         "failed": (_("Not sent, #%(number)s: %(subject)s"),
                    _("Your reply in ticket #%(number)s could not be sent: %(error)s")),
+        "bounced": (_("Came back, #%(number)s: %(subject)s"),
+                    _("Your reply in ticket #%(number)s did not arrive. %(error)s")),
     }[wish]
     return subject % facts, first % facts
 
