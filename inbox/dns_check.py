@@ -34,13 +34,13 @@ def ask(name: str, kind: str) -> list[str]:
     return [each.to_text() for each in answers]
 
 
-def examine(domain: str, ask: Ask = ask) -> Iterator[Answer]:
-    """Look at MX, SPF, DMARC and DKIM of a domain."""
+def examine(domain: str, ask: Ask = ask, own: tuple[str, str] | None = None) -> Iterator[Answer]:
+    """Look at MX, SPF, DMARC and DKIM of a domain. `own`: name and content of the record of our own key."""
     try:
         yield _mx(domain, ask)
         yield _spf(domain, ask)
         yield _dmarc(domain, ask)
-        yield _dkim(domain, ask)
+        yield _own_dkim(*own, ask) if own is not None else _dkim(domain, ask)
     except CannotAsk as error:
         yield "DNS", "warning", str(error), "Try again later, or from another machine."
 
@@ -71,6 +71,16 @@ def _dmarc(domain: str, ask: Ask) -> Answer:
         return ("DMARC", "warning", "It has no DMARC record." if not found else "It has several DMARC records.",
                 f'One TXT record for _dmarc.{domain}: "v=DMARC1; p=none; rua=mailto:<your address>".')
     return "DMARC", "ok", found[0], ""
+
+
+def _own_dkim(name: str, record: str, ask: Ask) -> Answer:
+    """This desk signs by itself: the record has to hold the other half of its key."""
+    found = ["".join(each.split()).rstrip(";") for each in ask(name, "TXT")]
+    if "".join(record.split()) in found:
+        return "DKIM", "ok", "What we send is signed, and the record fits the key.", ""
+    words = "What we send is signed, but its record holds another key." if found else (
+        "What we send is signed, but there is no record for the key: it counts for nothing.")
+    return "DKIM", "wrong", words, f'One TXT record for {name}: "{record}"'
 
 
 def _dkim(domain: str, ask: Ask) -> Answer:

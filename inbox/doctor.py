@@ -24,7 +24,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from inbox import processes, secrets
 from inbox.config import Config, ConfigError, load_config
-from inbox.core import attachments, mailboxes
+from inbox.core import attachments, dkim_keys, mailboxes
 from inbox.core.models import Event, Heartbeat, Job, Ledger, Mailbox
 from inbox.db import session, utcnow, work_context
 from inbox.plugin_host import call, lifecycle
@@ -322,7 +322,9 @@ def _dns(config: Config) -> Iterator[Check]:
 
     addresses = session().scalars(sa.select(Mailbox.address).where(Mailbox.is_active)).all()
     for domain in sorted({each.rpartition("@")[2] for each in addresses}):
-        for name, state, words, mend in dns_check.examine(domain):
+        key = dkim_keys.get(domain)
+        own = (key.record_name, key.record) if key is not None else None
+        for name, state, words, mend in dns_check.examine(domain, own=own):
             yield Check(f"{domain}, {name}", state, words, mend)
 
 

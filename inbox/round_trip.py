@@ -15,7 +15,7 @@ from inbox.config import ConfigError
 from inbox.core import mailboxes
 from inbox.core.models import Ledger, Mailbox
 from inbox.db import session, utcnow
-from inbox.mail import compose, deliver, mime, oauth, smtp_client
+from inbox.mail import compose, deliver, dkim, mime, oauth, smtp_client
 
 WAIT_SECONDS = 120.0
 LOOK_SECONDS = 1.0
@@ -44,11 +44,11 @@ def _send(mailbox: Mailbox, message_id: str) -> str:
     try:
         composed = compose.compose_system((mailbox.name, mailbox.address), "Round trip of inbox doctor", TEXT,
                                           sender=(mailbox.name, mailbox.address), date=utcnow(), message_id=message_id)
-        account = deliver.account_of(mailbox)
+        data, account = dkim.signed(composed.data, mailbox.address), deliver.account_of(mailbox)
     except (mime.AddressError, secrets.SecretLost, ConfigError, oauth.LoginTrouble) as error:
         return str(error)
     session().rollback()
-    result = smtp_client.send(account, mailbox.address, [mailbox.address], composed.data,
+    result = smtp_client.send(account, mailbox.address, [mailbox.address], data,
                               needs_smtputf8=composed.needs_smtputf8)
     return "" if result.outcome == "sent" else result.response
 

@@ -21,7 +21,7 @@ from inbox.core.errors import CoreError
 from inbox.core.models import Department, Mailbox, MailboxLogin, Message, Recipient, Reference, SendAttempt, Ticket
 from inbox.db import session, transaction, utcnow
 from inbox.jobs.engine import handler
-from inbox.mail import catcher, compose, mime, oauth, quote, smtp_client
+from inbox.mail import catcher, compose, dkim, mime, oauth, quote, smtp_client
 from inbox.mail.sanitise import show_remote
 from inbox.mail.smtp_client import Account, Result, test_connection
 
@@ -91,13 +91,14 @@ def _attempt(attempt: SendAttempt, mailbox: Mailbox | None) -> None:
         catcher.catch(composed.data, sender=mailbox.address, recipients=recipients, subject=letter.subject,
                       message=message, attempt=attempt)
         return
+    data = dkim.signed(composed.data, mailbox.address)
     try:
         account = account_of(mailbox)
     except oauth.LoginTrouble as trouble:
         _remember(attempt, Result("later", trouble.words))
         return
     session().rollback()  # ends the read: no database snapshot is held while the server takes its time
-    result = smtp_client.send(account, mailbox.address, recipients, composed.data,
+    result = smtp_client.send(account, mailbox.address, recipients, data,
                               needs_smtputf8=composed.needs_smtputf8,
                               before_text=lambda: sending.handed_over(attempt))
     if result.step == "login" and mailbox.sign_in != "password":
@@ -265,14 +266,14 @@ def send_system(to: tuple[str, str], subject: str, text: str, *, html: str | Non
         if mailbox.outgoing == "catcher":
             catcher.catch(composed.data, sender=mailbox.address, recipients=[to[1]], subject=subject)
             return
-        account = account_of(mailbox)
+        data, account = dkim.signed(composed.data, mailbox.address), account_of(mailbox)
     except (mime.AddressError, secrets.SecretLost) as error:
         log.error("Mail to %s cannot be sent: %s", to[1], error)
         return
     except oauth.LoginTrouble as trouble:
         raise NotSent(trouble.words) from trouble
     session().rollback()
-    result = smtp_client.send(account, mailbox.address, [to[1]], composed.data, needs_smtputf8=composed.needs_smtputf8)
+    result = smtp_client.send(account, mailbox.address, [to[1]], data, needs_smtputf8=composed.needs_smtputf8)
     if result.outcome == "later":
         raise NotSent(result.response)
     if result.outcome != "sent":

@@ -10,11 +10,11 @@ from flask import session as cookie
 from flask_babel import gettext
 
 from inbox import secrets
-from inbox.core import departments, logins, mailboxes
+from inbox.core import departments, dkim_keys, logins, mailboxes
 from inbox.core.errors import Invalid
 from inbox.core.models import Mailbox
 from inbox.db import current_config
-from inbox.mail import imap_after, oauth
+from inbox.mail import imap_after, mime, oauth
 from inbox.mail.imap_client import Trouble
 from inbox.mail.providers import PRESETS
 from inbox.web import mailbox_check, mailbox_form
@@ -76,7 +76,7 @@ def _page(stored: Mailbox | None, shown: Mailbox, *, status: int = 200, **values
     return page("mailbox", status, mailbox=shown, stored=stored, chosen=chosen,
                 departments=departments.all_departments(), start=request.form.get("start", "month"),
                 lost=stored is not None and _lost(stored), presets=PRESETS, preset=request.form.get("preset", ""),
-                connect_uri=_redirect_uri(), **mailbox_form.login_shown(stored), **values)
+                connect_uri=_redirect_uri(), key=_signing_key(stored), **mailbox_form.login_shown(stored), **values)
 
 
 def _redirect_uri() -> str:
@@ -104,6 +104,28 @@ def mailbox_folders(mailbox_id: int) -> Any:
         return render_template("settings/_folders.html", folders=imap_after.folders_of(mailbox_id), problem="")
     except (Trouble, secrets.SecretLost) as trouble:
         return render_template("settings/_folders.html", folders=[], problem=str(trouble))
+
+
+@blueprint.post("/mailboxes/<int:mailbox_id>/dkim")
+def sign_mail(mailbox_id: int) -> Any:
+    """Make a key that signs the mail of the mailbox's domain, or throw it away."""
+    require("manage_mailboxes")
+    domain = mime.wire_address(mailboxes.get(mailbox_id).address).rpartition("@")[2]
+    if request.form.get("on") == "1":
+        dkim_keys.create(domain, by=actor())
+        return saved("settings.mailbox", gettext("The key is made. Add its record to the DNS now."),
+                     mailbox_id=mailbox_id)
+    dkim_keys.forget(domain, by=actor())
+    return saved("settings.mailbox", gettext("Mail of this domain is not signed here any more."), mailbox_id=mailbox_id)
+
+
+def _signing_key(stored: Mailbox | None) -> dkim_keys.Key | None:
+    if stored is None:
+        return None
+    try:
+        return dkim_keys.get(mime.wire_address(stored.address).rpartition("@")[2])
+    except secrets.SecretLost:
+        return None
 
 
 # --- OAuth 2 ----------------------------------------------------------------------------------------------------
