@@ -47,8 +47,9 @@ docs: $(VENV)/.dev ## write docs/reference/commands.md, hooks.md, events.md and 
 bench: $(VENV)/.dev ## measure speed and memory with 10,000 and 100,000 tickets
 	$(VENV)/bin/python -m bench $(ARGS)
 
-soak: $(VENV)/.dev ## mail, replies and pages with every misbehaving plugin active; takes some minutes
+soak: $(VENV)/.dev ## every misbehaving plugin at once; then 5,000 messages through kills, locks, a full disk (half an hour)
 	$(VENV)/bin/python -m tests.chaos.run $(ARGS)
+	$(VENV)/bin/python -m tests.chaos.mail $(ARGS)
 
 screenshots: $(VENV)/.dev ## pictures of the main screens, light and dark, wide and narrow
 	$(VENV)/bin/python -m tests.browser.screenshots $(ARGS)
