@@ -212,6 +212,7 @@ def mailbox() -> None:
 @click.option("--smtp-port", type=click.IntRange(1, 65535), help="Its port (465 with tls, else 587).")
 @click.option("--smtp-security", type=SECURITY, default="starttls", show_default=True,
               help="How that line is encrypted.")
+@click.option("--pop3", is_flag=True, help="The server of --imap-host is read by POP3.")
 @click.option("--smtp-user", help="Login there (else the address; an empty one means no login).")
 @from_stdin
 @as_json
@@ -236,8 +237,8 @@ def mailbox_create(config: Config, address: str, department: str, name: str, pas
 def _columns(address: str, server: dict[str, Any]) -> dict[str, Any]:
     """The options as columns of a mailbox, with what follows from the others filled in."""
     columns: dict[str, Any] = {}
-    ports = {"imap": {"tls": 993}, "smtp": {"tls": 465}}
-    for way, plain_port in (("imap", 143), ("smtp", 587)):
+    ports = {"imap": {"tls": 995 if server["pop3"] else 993}, "smtp": {"tls": 465}}
+    for way, plain_port in (("imap", 110 if server["pop3"] else 143), ("smtp", 587)):
         if not server[f"{way}_host"]:
             continue
         security = server[f"{way}_security"]
@@ -246,7 +247,7 @@ def _columns(address: str, server: dict[str, Any]) -> dict[str, Any]:
                     f"{way}_port": server[f"{way}_port"] or ports[way].get(security, plain_port),
                     f"{way}_user": address if user is None else user}
     if server["imap_host"]:
-        columns |= {"incoming": "imap", "imap_folder": server["imap_folder"]}
+        columns |= {"incoming": "pop3" if server["pop3"] else "imap", "imap_folder": server["imap_folder"]}
     if server["smtp_host"]:
         columns["outgoing"] = "smtp"
     return columns

@@ -35,6 +35,7 @@ from inbox.mail.import_sources import Old
 
 log = logging.getLogger(__name__)
 SLICE_SECONDS = 5.0  # then the job lets others do their work, and the program may stop
+UPLOADED = "upload-"  # how the names of files begin that came through the browser
 DEADLY = "The program ended while it read this message, so it was not read again. The original is kept."
 UNREADABLE = "This message could not be taken in ({what}). The original is kept; retry after an update."
 
@@ -67,10 +68,18 @@ def work(import_id: int, seconds: float = SLICE_SECONDS) -> bool:
         return False
     if not more:
         imports.finish(imports.get(import_id))
+        _throw_away(imports.get(import_id))
         return False
     with transaction():
         imports.get(import_id).state = "queued"  # between slices; `running` is left behind by a crash alone
     return True
+
+
+def _throw_away(row: MailImport) -> None:
+    """An uploaded file is of no more use, and holds other people's mail."""
+    path = Path(row.source)
+    if row.kind != "imap" and path.name.startswith(UPLOADED) and path.parent == current_config().home / "imports":
+        path.unlink(missing_ok=True)
 
 
 def _bring_desk(row: MailImport, seconds: float) -> bool:

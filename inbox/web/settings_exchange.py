@@ -19,7 +19,7 @@ from inbox.core.errors import Invalid
 from inbox.core.models import Mailbox
 from inbox.db import current_config, release, utcnow, work_context
 from inbox.exchange import export
-from inbox.mail import import_sources
+from inbox.mail import import_mail, import_sources
 from inbox.web.auth import actor
 from inbox.web.settings import blueprint, page, require, saved
 
@@ -120,7 +120,7 @@ def _chunks(stream: Any) -> Iterator[bytes]:
 
 def _keep(name: str, data: Iterator[bytes]) -> Path:
     folder().mkdir(mode=0o700, exist_ok=True)
-    path = folder() / f"{utcnow():%Y%m%d-%H%M%S}-{secure_filename(name) or 'mail'}"
+    path = folder() / f"{import_mail.UPLOADED}{utcnow():%Y%m%d-%H%M%S}-{secure_filename(name) or 'mail'}"
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
         for piece in data:
             file.write(piece)

@@ -3,13 +3,15 @@
 import dataclasses
 import io
 import json
+import shutil
 import zipfile
 
 import pytest
 import sqlalchemy as sa
 
-from inbox import secrets
+from inbox import prepare, secrets
 from inbox.app import create_app
+from inbox.config import Config
 from inbox.core import attachments, imports, messages, search, tickets
 from inbox.core.attachments import StoredFile
 from inbox.core.errors import Invalid, NotAllowed
@@ -246,3 +248,32 @@ def test_every_table_is_exported_or_left_out_on_purpose() -> None:
 def test_the_zip_is_written_in_pieces(full) -> None:
     pieces = list(export.stream(BY))
     assert zipfile.is_zipfile(io.BytesIO(b"".join(pieces)))
+
+
+@pytest.mark.once
+def test_the_demo_desk_goes_out_and_comes_in_again(demo_home, tmp_path) -> None:
+    """Same tickets, threads and files, byte for byte; an answer to an exported message lands in its ticket."""
+    shutil.copytree(demo_home, tmp_path / "demo")
+    old = create_app(Config(home=tmp_path / "demo", safe_mode=True, testing=True))
+    with work_context(old):
+        (tmp_path / "desk.zip").write_bytes(b"".join(export.stream(BY)))
+        there = {model: rows(model, *columns) for model, columns in FACTS}
+        blobs = {digest: attachments.read(digest) for digest in session().scalars(
+            sa.union(sa.select(Attachment.sha256), sa.select(Ledger.sha256)))}
+        reply = session().scalars(sa.select(Message).where(
+            Message.kind == "reply", Message.message_id.is_not(None)).order_by(Message.id)).first()
+        asked, place = reply.message_id, reply.ticket_id
+        db.session.remove()
+        db.engine.dispose()
+    (tmp_path / "new").mkdir()
+    config = Config(home=tmp_path / "new", safe_mode=True, testing=True)
+    prepare.make_tables(config)
+    with work_context(create_app(config)):
+        assert bring(None, tmp_path / "desk.zip").state == "done"
+        for model, columns in FACTS:
+            assert rows(model, *columns) == there[model], model
+        assert {digest: attachments.read(digest) for digest in blobs} == blobs and len(there[Ticket]) > 50
+        box = session().scalars(sa.select(Mailbox.id)).first()
+        assert arrive(letter(subject="More", In_Reply_To=f"<{asked}>"), box).ticket_id == place
+        db.session.remove()
+        db.engine.dispose()

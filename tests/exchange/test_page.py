@@ -43,14 +43,15 @@ def test_only_owners_see_it(app, session) -> None:
 
 def test_an_uploaded_file_comes_in_and_the_page_shows_how_far_it_is(app, owner, box, session, home) -> None:
     assert upload(owner, box).status_code == 303
+    (kept,) = (home / "imports").iterdir()
+    assert kept.stat().st_mode & 0o077 == 0
     page = owner.get(PATH).text
     assert 'hx-trigger="every 2s"' in page and "0 %" in page
     worker.run_everything(app)
     part = owner.get(f"{PATH}/progress").text
     assert "1 new tickets" in part and "every 2s" not in part
     assert session.scalars(sa.select(Ticket.subject)).all() == ["Old one"]
-    (kept,) = (home / "imports").iterdir()
-    assert kept.stat().st_mode & 0o077 == 0
+    assert not kept.exists()  # it is of no more use
 
 
 def test_what_lies_in_the_folder_can_be_chosen_and_nothing_else(app, owner, box, session, home) -> None:
