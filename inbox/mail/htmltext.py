@@ -38,7 +38,8 @@ class Shape(NamedTuple):
 def shape(html: str) -> Shape:
     """Counts tags in one linear pass; nesting is an upper bound good enough to refuse hostile HTML."""
     tags = depth = deepest = 0
-    for slash, name in _TAG.findall(html):
+    for tag in _TAG.finditer(html):
+        slash, name = tag.groups()
         tags += 1
         if name.lower() in _UNCLOSED:
             continue

@@ -35,6 +35,7 @@ _METADATA = ("content-type", "content-disposition", "content-id", "content-trans
 _ERRORS = (MessageError, ValueError, LookupError, TypeError, AttributeError, AssertionError, OverflowError)
 _TEXT_TYPES = ("text/plain", "text/html")
 _MARKUP_TYPES = ("text/enriched", "text/richtext", "text/rtf")
+TOO_MANY_PARTS = "The message has too many parts; the rest is in the original only."
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,7 @@ class Walk:
             part, depth, attached, group = stack.pop()
             seen += 1
             if seen > self.limits.parts or depth > self.limits.depth:
-                self._degrade("The message has too many parts; the rest is in the original only.")
+                self._degrade(TOO_MANY_PARTS)
                 break
             children = self._children(part)
             if children is None:

@@ -18,6 +18,7 @@ _BLANK = re.compile(rb"\r\n[ \t]*\r\n|\n[ \t]*\n|\r[ \t]*\r")
 _BOUNDARY = re.compile(rb"boundary[ \t]{0,9}=[ \t]{0,9}\"?([^\s\";]{1,200})|^--([^\r\n]{1,210})", re.I | re.M)
 _ONE_LINE = re.compile(rb"(?:from|sender|reply-to|date|message-id|in-reply-to|mime-version):", re.I)
 JUNK = "The header of the message was damaged; it was repaired."
+MAX_LINES = 20_000  # lines that begin with --, in a message that has boundaries
 MAX_COST = 12_000_000  # lines x open boundaries that the parser compares: about two seconds
 
 
@@ -80,6 +81,16 @@ def _mend(lines: list[bytes]) -> list[bytes] | None:
 
 def _is_field(line: bytes) -> bool:
     return bool(_FIELD.match(line)) or line[:1] in (b" ", b"\t")
+
+
+def cut_parts(raw: bytes) -> tuple[bytes, bool]:
+    """``raw`` up to so many lines that may begin a part, and whether that is not all: each part costs the parser time."""
+    if b"oundary" not in raw or raw.count(b"\n--") <= MAX_LINES:
+        return raw, False
+    at = -1
+    for _ in range(MAX_LINES):
+        at = raw.index(b"\n--", at + 1)
+    return raw[: at + 1], True
 
 
 def too_costly(raw: bytes, max_depth: int) -> bool:

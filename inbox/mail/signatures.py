@@ -111,7 +111,7 @@ def _notices(lines: Sequence[str], start: int, stop: int) -> int:
             first -= 1
         while first < last and words.RULE.match(lines[first][:_MAX_LINE]):
             first += 1
-        paragraph = [line.strip() for line in lines[first : last + 1]]
+        paragraph = [line[:_MAX_PARAGRAPH].strip() for line in lines[first : last + 1]]
         if not _is_notice(paragraph):
             # Where every line is a paragraph, the notice may be the last line of this one.
             first, paragraph = last, paragraph[-1:]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import random
 import time
+import tracemalloc
 
 import pytest
 
@@ -218,3 +219,23 @@ def test_random_bytes_and_cut_messages_never_raise() -> None:
         build(parse(bytes(data)))
     for _ in range(200):
         build(parse(rng.randbytes(rng.randrange(2000))))
+
+
+def test_hundreds_of_thousands_of_parts_are_cut_before_they_cost_time() -> None:
+    head = b"From: a@b.example\nContent-Type: multipart/mixed; boundary=x\n\n--x\n\nfirst\n"
+    begun = time.process_time()
+    parsed = parse(head + b"--x\n\nhi\n" * 300_000 + b"--x--\n")
+    assert time.process_time() - begun < 5
+    assert parsed.degraded and "The message has too many parts; the rest is in the original only." in parsed.defects
+    assert parsed.text.startswith("first")
+
+
+def test_a_large_message_takes_less_than_ten_times_its_size() -> None:
+    file = base64.encodebytes(bytes(range(256)) * 8000)
+    raw = (b"From: a@b.example\nContent-Type: multipart/mixed; boundary=x\n\n--x\n\n" + b"Hello there. \n" * 40_000
+           + b"--x\nContent-Type: image/png; name=a.png\nContent-Transfer-Encoding: base64\n\n" + file + b"--x--\n")
+    tracemalloc.start()
+    build(parse(raw))
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert most < 10 * len(raw)
