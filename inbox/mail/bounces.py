@@ -79,7 +79,7 @@ _SAYS = re.compile(
 _BARE_NAME = re.compile(r"(?im)^[ \t>*-]{1,10}([a-z0-9][\w.-]{1,40})[ \t]*$")
 # Below one of these lines stands the returned message, whose addresses are others.
 _RETURNED = re.compile(
-    r"(?im)^\W{0,40}(?:below this line is a copy|this is a copy of|(?:the )?(?:original|returned|unsent) message"
+    r"(?im)^[^\w\n]{0,40}(?:below this line is a copy|this is a copy of|(?:the )?(?:original|returned|unsent) message"
     r"(?: (?:follows|headers?|text|below|was|is|header follows))?\W{0,30}$|message (?:header|contents|text) follows|"
     r"original (?:message )?(?:headers|details)|the header of the original|copy of (?:the|your) message|"
     r"undelivered message|"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from inbox.mail import quote_words as words
 
@@ -71,7 +72,12 @@ def _with_lead(lines: list[str], i: int) -> int:
 
 def field_kind(line: str) -> str | None:
     """from, date, to, subject or cc, if the line begins with that word of a header and a colon, in any language."""
-    found = words.FIELD.match(line[:80].replace("\xa0", " "))
+    return _kind_of(line[:80])
+
+
+@lru_cache(maxsize=64)  # a line is asked about by each of the fourteen above it
+def _kind_of(head: str) -> str | None:
+    found = words.FIELD.match(head.replace("\xa0", " "))
     return words.FIELDS.get(found.group(1).strip().casefold()) if found else None
 
 

@@ -21,14 +21,14 @@ _WROTE = (
 WROTE = re.compile(r"(?:(?<![^\W\d_])|(?<=[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]))(?:"
                    + "|".join(_WROTE) + r")(?![^\W\d_])|写道|寫道|님이 작성|เขียนว่า", re.I)
 TIME = re.compile(r"\d{1,2}\s?[:.h]\s?\d{2}|\d{1,2}\s?(?:AM|PM|Uhr)\b|[上下]午\s?\d|오[전후]\s?\d|\d時", re.I)
-DATE = re.compile(r"\b(?:19|20|25)\d\d|\d{1,2}[./-]\d{1,2}|\d{1,2}\.?\s[^\W\d_]{3,}|[^\W\d_]{3,}\.?\s\d{1,2}|\d月|\d월")
+DATE = re.compile(r"\b(?:19|20|25)\d\d|\d{1,2}[./-]\d{1,2}|\d{1,2}\.?\s[^\W\d_]{3,}|[^\W\d_]{3}\.?\s\d{1,2}|\d月|\d월")
 ENDS = re.compile(r"[:：]\s*[*_]{0,2}$")
 ENDS_WROTE = re.compile(r"(?:>|\)|@\S{1,60})\s(?:" + "|".join(_WROTE) + r")\s*$", re.I)
 ENDS_ADDRESS = re.compile(r"@[^\s<>]{1,80}[>)\]]\s?[:：]\s*$")
 FIRST_PERSON = frozenset({"i", "we", "jeg", "vi", "jag", "ich", "wir", "ik", "wij", "я", "мы", "ja", "ben", "yo", "eu",
                           "me", "j'ai", "io", "ผม", "ฉัน", "私", "我"})
 # A sentence that ended inside the line: somebody's own words stand before the attribution.
-SENTENCE = re.compile(r"[^\W\d_]{5,}[.!?]\s+[^\W\d_]|[!?]\s|[。！？]")
+SENTENCE = re.compile(r"[^\W\d_]{5}[.!?]\s+[^\W\d_]|[!?]\s|[。！？]")
 
 _ORIGINAL = (
     "Original Message", "Original Email", "Reply Message", "Original Mail", "Original-Nachricht",

@@ -84,7 +84,7 @@ def _is_field(line: bytes) -> bool:
 
 
 def cut_parts(raw: bytes) -> tuple[bytes, bool]:
-    """``raw`` up to so many lines that may begin a part, and whether that is not all: each part costs the parser time."""
+    """``raw`` up to MAX_LINES that may begin a part, and whether that is not all: each part costs the parser time."""
     if b"oundary" not in raw or raw.count(b"\n--") <= MAX_LINES:
         return raw, False
     at = -1

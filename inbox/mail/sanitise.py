@@ -90,7 +90,9 @@ _REFUSED_WORDS = frozenset({"expression", "behavior", "behaviour", "fixed", "sti
 _FUNCTIONS = frozenset({"rgb", "rgba", "hsl", "hsla"})
 _DISPLAY = frozenset({"none", "block", "inline", "inline-block", "table", "table-cell", "table-row",
                       "list-item"})
-_SIMPLE = re.compile(r"\s*([A-Za-z-]{1,40})\s*:\s*([#A-Za-z0-9.%\s,+-]{0,300}?)\s*(!\s*important)?\s*", re.I)
+_SIMPLE_NAME = re.compile(r"[A-Za-z-]{1,40}")
+_SIMPLE_VALUE = re.compile(r"[#A-Za-z0-9.%\s,+-]{0,300}")
+_IMPORTANT = re.compile(r"!\s{0,20}important$", re.I)
 _DATA_IMAGE = re.compile(r"data:image/(?:png|jpe?g|gif|webp);base64,[A-Za-z0-9+/=\s]*", re.I)
 _URL_CONTROL = re.compile("[\x00-\x20\x7f-\xa0\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]+")
 _SAFE_NAME = re.compile(r"[^\x00-\x1f<>\"'`=\\]{0,200}")
@@ -263,14 +265,17 @@ def _simple_style(css: str) -> str | None:
     for declaration in css.split(";"):
         if not declaration.strip():
             continue
-        found = _SIMPLE.fullmatch(declaration)
-        if not found:
+        name, colon, value = declaration.partition(":")
+        name, value = name.strip().lower(), value.strip()
+        important = _IMPORTANT.search(value)
+        value = value[: important.start()] if important else value
+        if not (colon and _SIMPLE_NAME.fullmatch(name) and _SIMPLE_VALUE.fullmatch(value)):
             return None
-        name, value = found.group(1).lower(), " ".join(found.group(2).split())
+        value = " ".join(value.split())
         if name not in _PROPERTIES or not value or _REFUSED_WORDS & set(re.split(r"[\s,]+", value.lower())):
             continue
         if name != "display" or value.lower() in _DISPLAY:
-            kept.append(f"{name}:{value}" + ("!important" if found.group(3) else ""))
+            kept.append(f"{name}:{value}" + ("!important" if important else ""))
     return ";".join(kept)
 
 

@@ -51,11 +51,14 @@ def words(text: str) -> list[str]:
 
 def _seeds(folder: Path, corpus: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
+    from tests.fuzz.hostile import messages
     from tests.mail.replies_html import REPLIES
 
     head = b"From: a@b.example\nSubject: x\nContent-Type: text/html; charset=utf-8\n\n"
     for number, html in enumerate(REPLIES.values()):
         (folder / f"reply-{number}").write_bytes(head + html.encode())
+    for number, raw in enumerate(messages(2000).values()):
+        (folder / f"hostile-{number}").write_bytes(raw)
     if corpus.is_dir():
         for file in sorted(corpus.rglob("*")):
             if file.suffix in (".eml", ".msg", ".txt") and file.stat().st_size <= LARGEST:

@@ -11,6 +11,7 @@ from hypothesis import strategies as some
 
 from inbox.mail import quotes, sanitise
 from inbox.mail.htmltext import to_text
+from tests.fuzz.hostile import messages
 from tests.fuzz.reader import read_all, words
 from tests.mail.headings import ATTRIBUTIONS, DEVICES, FIELDS, FORWARDED, ORIGINAL
 from tests.mail.replies_html import REPLIES
@@ -65,6 +66,11 @@ def test_any_html_is_cut_into_well_formed_parts(pieces: list[str]) -> None:
     parts = quotes.split_html(clean)
     assert [sanitise.sanitise(part).html for part in parts] == list(parts)
     assert words(" ".join(map(to_text, parts))) == words(to_text(clean))
+
+
+@pytest.mark.parametrize("name", messages(1))
+def test_repetition_costs_no_time(name: str) -> None:
+    read_all(messages(40_000)[name])
 
 
 @pytest.mark.parametrize("name", REPLIES)
