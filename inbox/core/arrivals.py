@@ -59,6 +59,12 @@ def retry(row: Ledger, *, by: Actor) -> None:
         enqueue(row)
 
 
+def reconciled(words: list[str]) -> None:
+    """Write down what the nightly check found, in plain words; nothing when all is where it should be."""
+    with transaction():
+        events.record("mail_reconciled", by=BY_MAIL, problems=len(words), words=[each[:400] for each in words[:20]])
+
+
 def completed(ledger_id: int, sha256: str, size: int) -> None:
     """A message of which we had only the header is here now as a whole: it is processed again."""
     with transaction() as current:

@@ -95,6 +95,13 @@ def finish(row: MailImport, error: str | None = None) -> None:
             events.record("mail_imported", by=BY_IMPORT, what=row.kind, counts=row.counts)
 
 
+def exported(*, by: Actor) -> None:
+    """Somebody takes the whole desk out. Raises NotAllowed."""
+    permissions.require(by, "manage_owners")
+    with transaction():
+        events.record("desk_exported", by=by)
+
+
 def is_stopped(import_id: int) -> bool:
     """True when somebody stopped it, or threw its row away."""
     return session().scalar(sa.select(MailImport.state).where(MailImport.id == import_id)) not in UNFINISHED

@@ -17,11 +17,11 @@ import sqlalchemy as sa
 import inbox
 from inbox import secrets
 from inbox.config import ConfigError
-from inbox.core import attachments, events, permissions, settings
+from inbox.core import attachments, imports, settings
 from inbox.core.errors import CoreError
 from inbox.core.events import Actor
 from inbox.core.models import Attachment, CaughtMail, Ledger, Message, Ticket
-from inbox.db import is_sqlite, session, transaction, utcnow
+from inbox.db import is_sqlite, session, utcnow
 from inbox.exchange.form import FORMAT, SECTIONS, VERSION, Section, path_of, written
 from inbox.mail import compose, deliver, mime
 
@@ -53,9 +53,7 @@ class _Pipe:
 
 def stream(by: Actor) -> Iterator[bytes]:
     """The zip, piece by piece. Outside of a transaction. Raises NotAllowed before the first piece."""
-    permissions.require(by, "manage_owners")
-    with transaction():
-        events.record("desk_exported", by=by)
+    imports.exported(by=by)
     return _pieces()
 
 

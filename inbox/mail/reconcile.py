@@ -14,10 +14,9 @@ import sqlalchemy as sa
 
 from inbox import secrets
 from inbox.config import ConfigError
-from inbox.core import attachments, events, mailboxes
-from inbox.core.events import Actor
+from inbox.core import arrivals, attachments, mailboxes
 from inbox.core.models import Attachment, Ledger, Mailbox, Message
-from inbox.db import session, transaction, utcnow
+from inbox.db import session, utcnow
 from inbox.jobs.engine import handler
 from inbox.mail.imap import account_of, signed
 from inbox.mail.imap_client import SERVER_ERRORS, Trouble, connected
@@ -26,7 +25,6 @@ log = logging.getLogger(__name__)
 PAGE = 2000
 LATE = dt.timedelta(hours=1)
 NAMED = 10  # rows that a sentence names
-KIND = "mail_reconciled"
 
 
 @handler("mail.reconcile", every=dt.timedelta(days=1))
@@ -38,8 +36,7 @@ def reconcile_job(_args: dict[str, Any]) -> None:
 def check() -> list[str]:
     """Compare everything. Returns what is wrong, in plain words, and records it as an event."""
     found = [*_without_message(), *_without_bytes(), *_waiting(), *_not_fetched()]
-    with transaction():
-        events.record(KIND, by=Actor.system("mail"), problems=len(found), words=[each[:400] for each in found[:20]])
+    arrivals.reconciled(found)
     for each in found:
         log.error("The nightly check: %s", each)
     return found
