@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Mapping
 from typing import Any
 
-from flask import request
+from flask import request, url_for
 
 from inbox import secrets
 from inbox.core import logins, mailboxes, settings
@@ -14,7 +14,7 @@ from inbox.core.customers import normalise_address
 from inbox.core.errors import Invalid
 from inbox.core.events import Actor
 from inbox.core.models import Department, Mailbox
-from inbox.db import transaction, utcnow
+from inbox.db import current_config, transaction, utcnow
 from inbox.mail.providers import PRESETS, preset_for
 
 TEXTS = ("address", "name", "incoming", "imap_host", "imap_security", "imap_user", "imap_folder",
@@ -145,6 +145,11 @@ def with_preset(shown: Mailbox, key: str) -> Mailbox:
     return shown
 
 
+def redirect_uri() -> str:
+    """Where a provider sends the browser back to; it has to be entered there."""
+    return current_config().public_url + url_for("settings.connected_mailbox")
+
+
 def login_shown(stored: Mailbox | None) -> dict[str, Any]:
     """What the fields of an OAuth application show: what was typed, what is stored, what another mailbox has."""
     login = logins.of(stored.id) if stored is not None else None
@@ -152,7 +157,7 @@ def login_shown(stored: Mailbox | None) -> dict[str, Any]:
     source = login or other
     kept = {name: getattr(source, name, "") or "" for name in LOGIN_TEXTS}
     ends = login.secret_expires_on.isoformat() if login is not None and login.secret_expires_on else ""
-    return {"login": login, "days_left": logins.days_left(login), "ends_at": logins.ends_at(login),
+    return {"login": login, "connect_uri": redirect_uri(), "days_left": logins.days_left(login),
             "fields": {**kept, "secret_expires_on": ends, **{
                 name: request.form[name] for name in (*LOGIN_TEXTS, "secret_expires_on") if name in request.form}}}
 

@@ -13,7 +13,6 @@ from inbox import secrets
 from inbox.core import departments, dkim_keys, logins, mailboxes
 from inbox.core.errors import Invalid
 from inbox.core.models import Mailbox
-from inbox.db import current_config
 from inbox.mail import imap_after, mime, oauth
 from inbox.mail.imap_client import Trouble
 from inbox.mail.providers import PRESETS
@@ -76,12 +75,7 @@ def _page(stored: Mailbox | None, shown: Mailbox, *, status: int = 200, **values
     return page("mailbox", status, mailbox=shown, stored=stored, chosen=chosen,
                 departments=departments.all_departments(), start=request.form.get("start", "month"),
                 lost=stored is not None and _lost(stored), presets=PRESETS, preset=request.form.get("preset", ""),
-                connect_uri=_redirect_uri(), key=_signing_key(stored), **mailbox_form.login_shown(stored), **values)
-
-
-def _redirect_uri() -> str:
-    """Where a provider sends the browser back to; it has to be entered there."""
-    return current_config().public_url + url_for("settings.connected_mailbox")
+                key=_signing_key(stored), **mailbox_form.login_shown(stored), **values)
 
 
 @blueprint.post("/mailboxes/fields")
@@ -93,7 +87,7 @@ def mailbox_fields(mailbox_id: int | None = None) -> Any:
     shown = mailbox_form.with_preset(mailbox_form.typed(stored), request.form.get("preset", ""))
     return render_template("settings/_mailbox_fields.html", mailbox=shown, stored=stored, error=None, presets=PRESETS,
                            preset=request.form.get("preset", ""), start=request.form.get("start", "month"),
-                           connect_uri=_redirect_uri(), **mailbox_form.login_shown(stored))
+                           **mailbox_form.login_shown(stored))
 
 
 @blueprint.get("/mailboxes/<int:mailbox_id>/folders")
@@ -136,7 +130,7 @@ def connect_mailbox(mailbox_id: int) -> Any:
     """To the provider's page, where a person lets us in."""
     require("manage_mailboxes")
     try:
-        address, kept = oauth.begin(mailboxes.get(mailbox_id), _redirect_uri())
+        address, kept = oauth.begin(mailboxes.get(mailbox_id), mailbox_form.redirect_uri())
     except oauth.LoginTrouble as trouble:
         flash(gettext(trouble.words), "bad")
         return redirect(url_for("settings.mailbox", mailbox_id=mailbox_id), 303)
@@ -158,7 +152,7 @@ def connected_mailbox() -> Any:
             said = request.args.get("error_description") or request.args.get("error") or ""
             raise oauth.LoginTrouble(gettext("The provider did not let us in: %(words)s", words=said[:300]),
                                      needs_person=True)
-        answer = oauth.exchange(found, request.args["code"], str(kept["verifier"]), _redirect_uri())
+        answer = oauth.exchange(found, request.args["code"], str(kept["verifier"]), mailbox_form.redirect_uri())
         logins.granted(found, answer, by=actor())
         flash(gettext("Connected. Mail is fetched within a few seconds."))
     except (oauth.LoginTrouble, Invalid) as trouble:

@@ -138,9 +138,10 @@ def mailbox() -> Any:
 
 def _mailbox_page(shown: Mailbox, lines: list[mailbox_check.Line] | None = None, error: Invalid | None = None,
                   status: int = 200) -> Any:
-    return _page("mailbox", status, mailbox=shown, is_stored=bool(mailboxes.all_mailboxes()), lines=lines, error=error,
-                 start=request.form.get("start", "month"), presets=PRESETS, preset=request.form.get("preset", ""),
-                 **mailbox_form.login_shown(next(iter(mailboxes.all_mailboxes()), None)))
+    stored = next(iter(mailboxes.all_mailboxes()), None)
+    return _page("mailbox", status, mailbox=shown, stored=stored, is_stored=stored is not None, lines=lines,
+                 error=error, start=request.form.get("start", "month"), presets=PRESETS,
+                 preset=request.form.get("preset", ""), **mailbox_form.login_shown(stored))
 
 
 @blueprint.post("/mailbox/test")

@@ -116,6 +116,18 @@ def test_the_form_stores_the_application_and_never_shows_the_secret(browser, pro
     assert asked["scope"] == ["https://mail.google.com/"] and asked["login_hint"] == ["sales@desk.example"]
 
 
+def test_the_set_up_shows_where_to_connect(app, session, config) -> None:
+    secrets.ensure_key(config)
+    owner = make_agent("Olga", role="owner")
+    make_department("Support")
+    visitor = Visitor(app).sign_in(owner)
+    page = visitor.post("/setup/mailbox", {
+        "address": "help@gmail.com", "incoming": "imap", "imap_host": "imap.gmail.com", "outgoing": "catcher",
+        "sign_in": "google", "client_id": "abc", "client_secret": "x", "act": "continue"}, page="/setup/mailbox").text
+    made = mailboxes.by_address("help@gmail.com")
+    assert f"/settings/mailboxes/{made.id}/connect" in page and "press Connect" in page
+
+
 def test_microsoft_is_asked_in_the_tenant(box, session) -> None:
     with transaction():
         session.get(Mailbox, box.id).sign_in = "microsoft"
