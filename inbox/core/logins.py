@@ -97,8 +97,7 @@ def granted(mailbox: Mailbox, answer: dict[str, Any], *, by: Actor) -> None:
         _forget(login)
         login.granted_at = utcnow()
         _keep(login, answer)
-        mailbox.fetch_error = mailbox.fetch_error_at = mailbox.next_try_at = None
-        mailbox.failures = 0
+        mailbox.next_try_at, mailbox.failures = None, 0  # the error goes with the first round that works
         current.flush()
         events.record("mailbox_login_granted", by=by, mailbox=mailbox.id)
 

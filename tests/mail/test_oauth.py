@@ -9,11 +9,13 @@ import sqlalchemy as sa
 
 from inbox import secrets
 from inbox.core import logins, mailboxes
-from inbox.core.models import Event, Job, Mailbox, MailboxLogin, Notification
+from inbox.core.models import Event, Job, Ledger, Mailbox, MailboxLogin, Notification
 from inbox.db import at_time, session, transaction, utcnow
 from inbox.jobs import dispatch
-from inbox.mail import deliver, imap, imap_client, oauth, smtp_client
+from inbox.mail import deliver, fetcher, imap, imap_client, oauth, smtp_client
 from inbox.testing.factories import make_agent, make_department, make_mailbox, make_message, make_ticket
+from tests.mail.conftest import letter
+from tests.mail.test_imap import wait_until
 from tests.support.fake_oauth import FakeProvider
 from tests.support.smtp_sink import SmtpSink
 from tests.web.browse import Visitor
@@ -339,3 +341,31 @@ def test_mailbox_fetch_failed_is_told_to_those_who_set_up_mailboxes(app, session
     (job,) = session.scalars(sa.select(Job).where(Job.kind == "mail.system"))  # once, though it came and went
     assert job.args["to"] == admin.email and "There is no server called imap.example." in job.args["text"]
     assert made.failures == 1 and made.next_try_at > utcnow()
+
+
+def test_the_worker_waits_for_the_permission_and_then_fetches(
+        app, browser, box, dovecot, provider_of_dovecot, session, monkeypatch) -> None:
+    monkeypatch.setattr(fetcher, "LOOK_SECONDS", 0.1)
+    dovecot.append(letter())
+    with transaction():
+        here = session.get(Mailbox, box.id)
+        here.imap_port, here.imap_security, here.imap_user = dovecot.port, "none", "support"
+    url = provider_of_dovecot.url
+    logins.configure(box, by=_by(), client_id="desk", client_secret="hush", authorize_url=f"{url}/authorize",
+                     token_url=f"{url}/token", scope="mail")
+
+    def has(column, value) -> bool:
+        session.rollback()
+        return value in (session.scalar(sa.select(column).where(Mailbox.id == box.id)) or "")
+
+    running = fetcher.Fetcher(app)
+    running.start()
+    try:
+        wait_until(lambda: has(Mailbox.fetch_error, "not connected yet"), 60)
+        connect(browser, box, provider_of_dovecot)  # a new permission is tried at once, whatever the next try was
+        wait_until(lambda: session.rollback() or session.scalar(sa.select(Ledger.id)) is not None, 60)
+        wait_until(lambda: not has(Mailbox.fetch_error, "not connected"), 60)
+    finally:
+        running.stop()
+    events = session.scalars(sa.select(Event.data).where(Event.kind == "mailbox_fetch_failed")).all()
+    assert [each["is_login"] for each in events] == [True]  # so that nobody is told twice
