@@ -231,7 +231,7 @@ def main() -> None:
     for tickets in options.size or (10_000, 100_000):
         parts.append(table(tickets, measure(tickets, quick=options.quick)))
         print(f"\n{parts[-1]}", flush=True)
-    for module in ("bench.hooks", "bench.plugins"):
+    for module in ("bench.intake", "bench.hooks", "bench.plugins"):
         parts.append(in_own_process(module))
         print(f"\n{parts[-1]}", flush=True)
     if options.write:

@@ -1,0 +1,203 @@
+"""Mail in, by way and by step: `python -m bench.intake` prints a table.
+
+By way: how many messages a second are acknowledged, which means bytes synced to the disk and ledger row committed. By
+step: what the processor works for one message from there until it is in its ticket.
+"""
+
+from __future__ import annotations
+
+import shutil
+import smtplib
+import sqlite3
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+from flask import Flask
+
+from inbox import secrets
+from inbox.app import create_app
+from inbox.config import Config
+from inbox.core import attachments, intake, search
+from inbox.db import db, work_context
+from inbox.mail import body, ledger, parse, pipe, receive
+from inbox.prepare import make_tables
+from inbox.testing.factories import make_department, make_mailbox
+from tests.support.dovecot import Dovecot, is_installed
+from tests.support.ports import free_port
+from tests.support.program import Program
+
+COUNT = 200
+ADDRESS = "support@desk.example"
+TEXT = "I have a question about my order. " * 60
+MAIL = ("From: Customer {n} <customer{n}@mail.example>\r\nTo: {to}\r\nSubject: Order {n}\r\n"
+        "Message-ID: <{way}{n}@mail.example>\r\nDate: Sun, 22 Nov 2026 10:00:00 +0100\r\nMIME-Version: 1.0\r\n"
+        "Content-Type: multipart/alternative; boundary=b\r\n\r\n--b\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n"
+        "{text}\r\n--b\r\nContent-Type: text/html; charset=utf-8\r\n\r\n<p style='color:#222'>{text}</p>\r\n--b--\r\n")
+
+
+def letters(way: str, count: int = COUNT) -> list[bytes]:
+    """Messages of 4.5 kB."""
+    return [MAIL.format(n=n, way=way, to=ADDRESS, text=TEXT).encode() for n in range(count)]
+
+
+def by_pipe(app: Flask) -> float:
+    """Messages a second through `inbox receive`, without the start of its process."""
+    begun = time.perf_counter()
+    for raw in letters("pipe"):
+        code, said = pipe.receive_pipe(app, [ADDRESS], raw)
+        assert code == 0, said
+    return COUNT / (time.perf_counter() - begun)
+
+
+def by_smtp(home: Path, connections: int) -> float:
+    """Messages a second that the listener answers with 250, over so many connections side by side."""
+    port = free_port()
+
+    def send(way: str) -> None:
+        with smtplib.SMTP("127.0.0.1", port, timeout=60) as client:
+            for raw in letters(way, count=COUNT // connections):
+                client.sendmail("a@mail.example", [ADDRESS], raw)
+
+    with Program(home, "smtp", "--smtp-port", str(port), wait=False):
+        while not _answers(port):
+            time.sleep(0.05)
+        threads = [threading.Thread(target=send, args=(f"smtp{connections}.{each}.",)) for each in range(connections)]
+        begun = time.perf_counter()
+        for each in threads:
+            each.start()
+        for each in threads:
+            each.join()
+        return COUNT / (time.perf_counter() - begun)
+
+
+def by_imap(home: Path) -> tuple[float, float]:
+    """Messages a second fetched into the ledger, and into tickets, by a worker that does both side by side."""
+    def fetched(where: str) -> int:
+        with closing(sqlite3.connect(home / "inbox.db", timeout=30)) as database:
+            return int(database.execute(f"SELECT count(*) FROM ledger WHERE source = 'imap' {where}").fetchone()[0])
+
+    with Program(home, "worker", wait=False):
+        while not fetched(""):
+            time.sleep(0.02)
+        begun, first = time.perf_counter(), fetched("")
+        while fetched("") < COUNT:
+            time.sleep(0.02)
+        there = (COUNT - first) / (time.perf_counter() - begun)
+        while fetched("AND fate = 'created'") < COUNT:
+            time.sleep(0.02)
+        return there, COUNT / (time.perf_counter() - begun)
+
+
+def _answers(port: int) -> bool:
+    try:
+        with smtplib.SMTP("127.0.0.1", port, timeout=5):
+            return True
+    except OSError:
+        return False
+
+
+# --- by step ----------------------------------------------------------------------------------------------------
+
+STEPS = {"read the bytes (parse)": (parse, "parse"), "clean, fold, shorten (sanitise)": (body, "build"),
+         "rows of ticket, message, event (store)": (intake, "accept"), "index for search": (search, "index"),
+         "files to the blob store": (attachments, "store")}
+
+
+@contextmanager
+def measured(spent: Counter[str]) -> Iterator[None]:
+    """Add up the processor's seconds in each step; a step within another is counted for itself."""
+    kept, running = {}, [0.0]
+
+    def wrap(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*args: Any, **options: Any) -> Any:
+            begun = time.process_time()
+            running.append(0.0)
+            try:
+                return function(*args, **options)
+            finally:
+                took = time.process_time() - begun
+                spent[name] += took - running.pop()
+                running[-1] += took
+        return call
+
+    for name, (module, attribute) in STEPS.items():
+        kept[name] = getattr(module, attribute)
+        setattr(module, attribute, wrap(name, kept[name]))
+    try:
+        yield
+    finally:
+        for name, (module, attribute) in STEPS.items():
+            setattr(module, attribute, kept[name])
+
+
+def by_step(app: Flask) -> list[tuple[str, float]]:
+    """Milliseconds of the processor for one message, step by step; the last line is all of it."""
+    spent: Counter[str] = Counter()
+    raws, arrived = letters("step"), []
+    begun = time.process_time()
+    for raw in raws:
+        with work_context(app):
+            mailbox = ledger.mailbox_for(ADDRESS)
+            arrived.append(ledger.arrive(raw, source="smtp", mailbox_id=mailbox.id if mailbox else None))
+    arrival, begun = time.process_time() - begun, time.process_time()
+    with measured(spent):
+        for row in arrived:
+            with work_context(app):
+                assert receive.process(row) == "created"
+    whole = time.process_time() - begun
+    rest = whole - sum(spent.values())
+    rows = [("arrival: bytes synced, row committed", arrival), *spent.most_common(),
+            ("the rest: threading, guards, plugins, commits", rest), ("together", arrival + whole)]
+    return [(name, seconds * 1000 / COUNT) for name, seconds in rows]
+
+
+def new_desk(home: Path, **mailbox: Any) -> Flask:
+    """A desk with one mailbox and no mail."""
+    home.mkdir()
+    config = Config(home=home)
+    with work_context(make_tables(config)):
+        if "imap_password" in mailbox:
+            mailbox["imap_password"] = secrets.encrypt(mailbox["imap_password"])
+        make_mailbox(ADDRESS, department=make_department("Support"), **mailbox)
+    return create_app(config)
+
+
+def over_imap(home: Path) -> list[tuple[str, float]]:
+    """On a desk of its own, where nothing else waits."""
+    dovecot = Dovecot()
+    app = new_desk(home, incoming="imap", imap_host="127.0.0.1", imap_port=dovecot.port, imap_security="none",
+                   imap_user="support", imap_password="secret")
+    with app.app_context():
+        db.engine.dispose()
+    dovecot.append(*letters("imap"))
+    there, in_tickets = by_imap(home)
+    dovecot.stop()
+    return [("IMAP, while the same process makes tickets of them", there),
+            ("IMAP, until all are in tickets", in_tickets)]
+
+
+def main() -> None:
+    """Print the tables."""
+    folder = Path(tempfile.mkdtemp(prefix="pluginbox-bench-"))
+    app = new_desk(folder / "home")
+    ways = [("pipe (`inbox receive`, one process)", by_pipe(app)),
+            ("SMTP, one connection", by_smtp(folder / "home", 1)),
+            ("SMTP, four connections", by_smtp(folder / "home", 4))]
+    steps = by_step(app)
+    if is_installed():
+        ways += over_imap(folder / "imap")
+    shutil.rmtree(folder, ignore_errors=True)
+    print("### Mail in\n\n| acknowledged: synced and committed | messages/s |\n|---|---|")
+    print("\n".join(f"| {name} | {rate:.0f} |" for name, rate in ways))
+    print("\n| step of one message (4.5 kB) | processor |\n|---|---|")
+    print("\n".join(f"| {name} | {spent:.1f} ms |" for name, spent in steps))
+
+
+if __name__ == "__main__":
+    main()
