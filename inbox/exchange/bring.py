@@ -215,6 +215,15 @@ class Bringer:
             row["role_id"] = session().scalars(sa.select(Role.id).where(Role.name == "agent")).one()
         return row
 
+    def _as_customer_merge(self, row: Row) -> Row:
+        """What goes back when it is undone names fields: by this desk's ids."""
+        fields, moved = BY_NAME["customer_field"], row["moved"]
+        kept = [{**each, "field_id": self._new_id(fields, each["field_id"])} for each in moved["fields"]]
+        lent = [self._new_id(fields, each) for each in moved["lent"]]
+        row["moved"] = {**moved, "fields": [each for each in kept if each["field_id"] is not None],
+                        "lent": [each for each in lent if each is not None]}
+        return row
+
     def _as_message(self, row: Row) -> Row:
         if row["state"] in ("queued", "sending"):
             row["state"], row["error"] = "unknown", WAITED

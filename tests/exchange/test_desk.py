@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from inbox import prepare, secrets
 from inbox.app import create_app
 from inbox.config import Config
-from inbox.core import attachments, imports, messages, search, tickets
+from inbox.core import attachments, customers, fields, imports, merges, messages, search, tickets
 from inbox.core.attachments import StoredFile
 from inbox.core.errors import Invalid, NotAllowed
 from inbox.core.events import Actor
@@ -34,7 +34,7 @@ from inbox.exchange import export
 from inbox.exchange.form import BY_NAME, SECTIONS
 from inbox.jobs import dispatch
 from inbox.mail import import_mail, ledger, receive
-from inbox.testing.factories import make_agent, make_department, make_mailbox, make_ticket
+from inbox.testing.factories import make_agent, make_customer, make_department, make_mailbox, make_ticket
 from tests.mail.conftest import letter
 
 BY = Actor.system("test")
@@ -137,6 +137,23 @@ def test_the_same_tickets_threads_and_files_come_out_again(full, empty, exported
         first = session().scalars(sa.select(Ticket).where(Ticket.subject == "Parcel")).one()
         assert [each.name for each in first.tags] == ["vip"] and first.assignee.email == "kari@desk.example"
         assert first.department.mailbox_id == session().scalar(sa.select(Mailbox.id))
+
+
+def test_a_merge_can_be_undone_in_the_other_desk_too(full, empty, tmp_path) -> None:
+    kari, lost = make_customer("Kari", "kari@home.example"), make_customer("K.", "k@work.example")
+    level = fields.define(by=BY, title="Level")
+    fields.set_values(lost, {level.id: "Gold"}, by=BY)
+    merges.merge(lost, kari, by=BY)
+    lost_id, kari_id, path = lost.id, kari.id, tmp_path / "merged.zip"
+    path.write_bytes(b"".join(export.stream(BY)))
+    with work_context(empty):
+        for title in ("Other", "Level"):
+            fields.define(by=BY, title=title)
+        assert bring(empty, path).state == "done"
+        merges.undo(lost_id, by=BY)
+        mine = next(each.id for each in fields.of_customers.all() if each.title == "Level")
+        assert fields.of_customers.of(lost_id) == {mine: "Gold"} and fields.of_customers.of(kari_id) == {}
+        assert customers.by_address("k@work.example").id == lost_id
 
 
 def test_answers_to_exported_messages_land_in_their_tickets(full, empty, exported) -> None:
