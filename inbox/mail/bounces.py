@@ -58,6 +58,9 @@ _MEANINGS = (
 )
 _FULL = re.compile(r"(?:mailbox|mail ?folder|account|storage|user) (?:is |was )?(?:full|over)|quota|"
                    r"insufficient storage|out of storage|too full", re.I)
+_GONE = re.compile(r"non-?existent|no (?:such )?(?:user|mailbox|recipient|person)\b|does(?: not|n't) exist|"
+                   r"(?:user|recipient|mailbox|address|account) (?:is )?(?:unknown|not found|invalid|disabled)|"
+                   r"unknown (?:user|recipient|address)", re.I)
 _BLOCKED = re.compile(r"\bspam\b|\bblocked\b|black ?list|block ?list|deny ?list|\bdnsbl\b|\brbl\b|reputation|spamhaus|"
                       r"policy (?:reasons?|violation|rejection)|\bdmarc\b|\bdkim\b|\bspf\b|unsolicited|"
                       r"content (?:rejected|denied)|not (?:authori[sz]ed|allowed) to send", re.I)
@@ -106,6 +109,8 @@ class Bounce:
     def kind(self) -> str:
         """Why, in one word: `full` (the mailbox), `blocked` (refused as unwanted), `hard` (for good), `soft`."""
         code = (self.status or "")[1:]
+        if self.permanent and _GONE.search(self.reason):  # many servers give such mail a code of the kind 5.7
+            return "hard"
         if code == ".2.2" or (code != ".1.1" and _FULL.search(self.reason)):
             return "full"
         if code.startswith(".7") or (not code.startswith(".1") and _BLOCKED.search(self.reason)):

@@ -33,6 +33,7 @@ def report(status="5.1.1", words="550 5.1.1 No such user", action="failed"):
     ("5.2.2", "552 5.2.2 Mailbox full", "failed", "full", "bounced"),
     ("5.0.0", "552 The mailbox is over quota", "failed", "full", "bounced"),
     ("5.7.1", "550 5.7.1 Message refused", "failed", "blocked", "bounced"),
+    ("5.7.17", "550 sorry, no mailbox here by that name", "failed", "hard", "bounced"),
     ("5.0.0", "554 blocked, see https://dnsbl.example", "failed", "blocked", "bounced"),
     ("4.4.1", "451 no answer from host", "delayed", "soft", "sent")])
 def test_a_report_is_noted_on_the_reply_it_concerns(take, ours, status, words, action, kind, state) -> None:  # noqa: F811
