@@ -63,7 +63,8 @@ DEVICE_OWNER = re.compile(
 
 # One of these alone says that a line was put there by a machine.
 STOCK = re.compile(
-    r"virus-free\.\s?www|(?:has been |was )?(?:scanned|checked) (?:for|by) (?:\S{1,20} ){0,3}(?:virus|malware|spam)|"
+    r"virus-free\.\s?www|(?:e-?mails?|messages?)\W{1,3}(?:\S{1,20} ){0,3}(?:scanned|checked) (?:for|"
+    r"by) (?:\S{1,20} ){0,3}(?:virus|malware|spam)|"
     r"(?:virenfrei|libre de virus|sans virus|virusvrij|privo di virus|без вирусов)\.\s?www|"
     r"this e-?mail has been checked for viruses|"
     r"(?:think|consider) (?:\S{1,20} ){0,3}before (?:you )?print|consider the environment|"
@@ -71,7 +72,7 @@ STOCK = re.compile(
     r"tenk på miljøet|tänk på miljön|tænk på miljøet|pensez à l['’]environnement|"
     r"piense en el medio ambiente|antes de imprimir|prima di stampare|denk aan het milieu", re.I)
 
-# Two different ones in a paragraph make it a legal notice.
+# Three different ones in a paragraph, and who the message is for, make it a legal notice.
 _LEGAL = (
     r"confidential|vertraulich|confidentiel|confidencial|riservat[eoi]|confidenzial|vertrouwelijk|konfidensiel|fortrolig|"
     r"konfidentiell|taushet|sekretess|poufn|конфиденциальн|gizli|機密|机密|保密|ความลับ|기밀|비밀",
@@ -95,6 +96,10 @@ _LEGAL = (
     r"radera|slette|usuń|usunąć|удал|sil(?:in|me)|削除|删除|刪除|ลบ|삭제",
 )
 LEGAL = tuple(re.compile(pattern, re.I) for pattern in _LEGAL)
+ADDRESSEE = re.compile(f"{_LEGAL[2]}|{_LEGAL[3]}", re.I)
+MESSAGE = re.compile(
+    r"e-?mail|message|mensa[jg]e|correo|nachricht|courriel|messaggio|bericht|melding|e-?post|meddel|wiadomoś|сообщени|письм|"
+    r"ileti|mesaj|e-?posta|メール|邮件|郵件|อีเมล|메일|communication|transmission", re.I)
 LEGAL_TITLE = re.compile(
     r"^\W{0,6}(?:disclaimer|(?:confidentiality|legal|privacy) (?:notice|note|statement|warning|disclaimer)|"
     r"important notice|haftungsausschluss|vertraulichkeitshinweis|avis (?:de confidentialité|important|légal)|"

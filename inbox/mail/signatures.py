@@ -132,14 +132,16 @@ def _is_notice(paragraph: Sequence[str]) -> bool:
     text = " ".join(paragraph)[:_MAX_PARAGRAPH]
     if words.RULE.match(text[:_MAX_LINE]) and len(text) <= _MAX_LINE:
         return True
-    if words.LEGAL_TITLE.match(text[:_MAX_LINE]) and (len(text) < 60 or _terms(text) >= 1):
+    title = words.LEGAL_TITLE.match(text[:_MAX_LINE])
+    if title and (len(text) - title.end() < 4 or _terms(text) >= 2):
         return True
     if words.STOCK.search(text):
-        return len(text) < 300
+        return len(text) < 800 and not words.OWN_WORDS.search(text)
     wide = sum(ord(c) > 0x0E00 for c in text[:200])
-    if len(text) < (30 if wide > 20 else 80) or words.OWN_WORDS.search(text):
+    if len(text) < (30 if wide > 20 else 80) or words.OWN_WORDS.search(text) or "?" in text or "？" in text:
         return False
-    return _terms(text) >= 2
+    # Customers ask to delete confidential data and complain of parcels that reached the wrong addressee by mistake.
+    return _terms(text) >= 3 and bool(words.ADDRESSEE.search(text) and words.MESSAGE.search(text))
 
 
 def _terms(text: str) -> int:

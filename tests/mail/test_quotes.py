@@ -93,6 +93,9 @@ def test_signature_below_an_answer_below_the_quotation() -> None:
     "Points:\n-- first\n-- second\n\nThanks",
     "I received this e-mail in error. I am not the intended recipient, and it is confidential: please delete it.",
     "--\nKari",
+    "Hello,\n\nPlease delete all confidential data of this account, and confirm that nothing was disclosed.",
+    "Hola,\n\nEl paquete llegó por error a otro destinatario y no al nuestro. Ustedes son responsables.",
+    "Hi,\n\nImportant notice: the lamp broke.",
     "Use `--` here:\n```\n----\n```\nThanks",
 ])
 def test_own_words_are_no_signature(text: str) -> None:
@@ -109,7 +112,7 @@ def test_own_words_are_no_signature(text: str) -> None:
     "Este mensaje es confidencial y va dirigido a su destinatario. Si lo recibió por error, se prohíbe su difusión.",
     "本邮件及其附件含有保密信息，仅限于收件人使用。如果您错误收到本邮件，请立即通知发件人并删除本邮件，禁止披露。",
     "このメールには機密情報が含まれている場合があります。誤って受信された場合は、送信者に通知の上、直ちに削除してください。",
-    "Virus-free. www.avast.com",
+    "Virus-free. www.avast.com", "This email has been scanned for viruses and malware, and may have been archived.",
     "Please consider the environment before printing this e-mail.",
 ])
 def test_notices_are_folded_as_signature(notice: str) -> None:
