@@ -6,18 +6,21 @@ disappears, nobody else's migrations are in its way.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
-from alembic.config import Config as AlembicConfig
-from alembic.runtime.environment import EnvironmentContext
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
+
+if TYPE_CHECKING:  # Alembic is loaded when there is something to migrate: every process starts sooner without it
+    from alembic.runtime.migration import MigrationContext
+    from alembic.script import ScriptDirectory
 
 CORE = "core"
 CORE_FOLDER = Path(__file__).parent / "migrations"
+_SAID = re.compile(r"^(revision|down_revision)\b[^=\n]*=\s*(.*?)\s*(?:#.*)?$", re.M)
+_PLAIN = re.compile(r"""["']([^"'\\]+)["']""")
 PG_LOCK = 72_811  # any number, the same in every process: one migration at a time
 
 
@@ -32,19 +35,42 @@ def version_table(component: str) -> str:
 
 def current(engine: sa.Engine, component: str = CORE) -> str | None:
     """The revision the database is at, or None before the first migration."""
+    table = sa.table(version_table(component), sa.column("version_num"))
     with engine.connect() as connection:
-        options = {"version_table": version_table(component)}
-        return MigrationContext.configure(connection, opts=options).get_current_revision()
+        if not sa.inspect(connection).has_table(table.name):
+            return None
+        return connection.execute(sa.select(table.c.version_num)).scalar()
 
 
 def head(folder: Path = CORE_FOLDER) -> str | None:
     """The newest revision in a folder, or None when it has none."""
+    found = _written(folder)
+    if found is not None and len(newest := found["revision"] - found["down_revision"]) == 1:
+        return newest.pop()
     return _scripts(folder).get_current_head()
 
 
 def knows(revision: str, folder: Path = CORE_FOLDER) -> bool:
     """True when a folder holds this revision: the database is not newer than the program."""
+    found = _written(folder)
+    if found is not None and revision in found["revision"]:
+        return True
     return any(script.revision == revision for script in _scripts(folder).walk_revisions())
+
+
+def _written(folder: Path) -> dict[str, set[str]] | None:
+    """The revisions of a folder, and those that another one follows, as its files say; nothing is imported.
+
+    None when a file says it otherwise than by a plain string.
+    """
+    found: dict[str, set[str]] = {"revision": set(), "down_revision": set()}
+    for file in folder.glob("*.py"):
+        for name, value in _SAID.findall(file.read_text("utf-8")):
+            if plain := _PLAIN.fullmatch(value):
+                found[name].add(plain[1])
+            elif value != "None":
+                return None
+    return found
 
 
 def migrate(engine: sa.Engine, component: str = CORE, folder: Path = CORE_FOLDER, to: str = "head",
@@ -54,6 +80,9 @@ def migrate(engine: sa.Engine, component: str = CORE, folder: Path = CORE_FOLDER
     `verify` looks at the result before it is kept and raises MigrationError when it must not be.
     Raises MigrationError; whatever happens, the database is then as it was.
     """
+    from alembic.config import Config as AlembicConfig
+    from alembic.runtime.environment import EnvironmentContext
+
     scripts = _scripts(folder)
     if not any(scripts.walk_revisions()):
         return
@@ -86,4 +115,6 @@ def migrate(engine: sa.Engine, component: str = CORE, folder: Path = CORE_FOLDER
 
 
 def _scripts(folder: Path) -> ScriptDirectory:
+    from alembic.script import ScriptDirectory
+
     return ScriptDirectory(str(folder), version_locations=[str(folder)])

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from flask import Flask
+from jinja2 import FileSystemBytecodeCache
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import IntegerConverter, Map, Rule
 
@@ -51,6 +52,8 @@ def init_web(app: Flask, config: Config) -> None:
         MAX_CONTENT_LENGTH=config.max_message_bytes + 1024 * 1024, MAX_FORM_MEMORY_SIZE=5 * 1024 * 1024,
         MAX_FORM_PARTS=1000, WTF_CSRF_TIME_LIMIT=None, WTF_CSRF_SSL_STRICT=config.is_https)
     app.jinja_options = {**app.jinja_options, "trim_blocks": True, "lstrip_blocks": True}
+    if not config.testing:
+        app.jinja_options["bytecode_cache"] = _compiled_templates(config)
     if config.trusted_proxies:
         count = config.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=count, x_host=count)  # type: ignore[method-assign]
@@ -66,6 +69,16 @@ def init_web(app: Flask, config: Config) -> None:
     live.init(app)
     alarms.init(app)
     _register_screens(app)
+
+
+def _compiled_templates(config: Config) -> FileSystemBytecodeCache | None:
+    """Where templates lie compiled, so that a new process need not do it again; None where nothing can be written."""
+    folder = config.home / "cache" / "templates"
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError:
+        return None
+    return FileSystemBytecodeCache(str(folder))
 
 
 def _register_screens(app: Flask) -> None:
