@@ -17,8 +17,9 @@ from urllib.parse import urlsplit
 import nh3
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
-from markdownify import markdownify
 from markupsafe import Markup
+
+from inbox_plugins.kb import back
 
 LONGEST = 200_000  # characters of an article
 WORDS_A_MINUTE = 200
@@ -27,6 +28,7 @@ SIGNS_A_MINUTE = 450  # of scripts without blanks
 _TAGS = {"a", "abbr", "b", "blockquote", "br", "caption", "code", "dd", "del", "details", "div", "dl", "dt", "em",
          "figcaption", "figure", "h2", "h3", "h4", "hr", "i", "img", "ins", "kbd", "li", "mark", "ol", "p", "pre", "s",
          "small", "strong", "sub", "summary", "sup", "table", "tbody", "td", "th", "thead", "tr", "u", "ul"}
+_WRITTEN = frozenset(_TAGS | {"h1", "h5", "h6"})  # what is taken in
 _GONE = {"script", "style", "title", "template", "noscript", "iframe", "object", "embed", "svg", "math", "audio",
          "video", "select", "textarea", "form", "head"}
 _ATTRIBUTES = {"a": {"href", "title"}, "img": {"src", "alt", "title", "width", "height", "loading"},
@@ -115,9 +117,9 @@ def _is_picture(address: str) -> bool:
     return not parts.scheme and not parts.netloc and parts.path.startswith("/help/files/")
 
 
-@lru_cache(maxsize=1)
-def _cleaner() -> nh3.Cleaner:
-    return nh3.Cleaner(tags=_TAGS, clean_content_tags=_GONE, attributes=_ATTRIBUTES, attribute_filter=_keep,
+@lru_cache(maxsize=4)
+def _cleaner(tags: frozenset[str] = frozenset(_TAGS)) -> nh3.Cleaner:
+    return nh3.Cleaner(tags=set(tags), clean_content_tags=_GONE, attributes=_ATTRIBUTES, attribute_filter=_keep,
                        url_schemes={"http", "https", "mailto", "tel"}, link_rel="noopener", strip_comments=True,
                        set_tag_attribute_values={"img": {"loading": "lazy"}})
 
@@ -126,6 +128,11 @@ def headings(html: str) -> list[Heading]:
     """The sections of a rendered article."""
     return [Heading(entities.unescape(each[1]), plain(each[2]))
             for each in re.finditer(r'<h2 id="([^"]*)"[^>]*>(.*?)</h2>', html, re.DOTALL)]
+
+
+def without_anchors(html: Markup) -> Markup:
+    """A rendered article that can stand a second time on the same page."""
+    return Markup(re.sub(r'(<h[23]) id="[^"]*"', r"\1", str(html)))  # noqa: S704 (cleaned before)
 
 
 def plain(html: str) -> str:
@@ -148,12 +155,13 @@ def _minutes(text: str) -> int:
     return max(1, round(words / WORDS_A_MINUTE + signs / SIGNS_A_MINUTE))
 
 
-def from_html(html: str) -> str:
-    """HTML (of a reply, or a file) as Markdown. Pictures stay behind: they belong to the message."""
-    cleaned = nh3.clean(html, tags=_TAGS - {"img"} | {"h1", "h5", "h6"}, clean_content_tags=_GONE,
-                        attributes={"a": {"href", "title"}}, url_schemes={"http", "https", "mailto", "tel"},
-                        link_rel=None)
-    return re.sub(r"\n{3,}", "\n\n", markdownify(cleaned, heading_style="ATX", bullets="-")).strip()
+def from_html(html: str, *, pictures: bool = False) -> str:
+    """HTML as Markdown: of a reply or a file, where pictures stay behind (they are not ours), or of our editor."""
+    cleaned = _cleaner(_WRITTEN if pictures else _WRITTEN - {"img"}).clean(html)
+    try:
+        return back.write(cleaned, _parser())
+    except RecursionError:  # nobody nests that deep to be read
+        return escape(plain(cleaned))
 
 
 def escape(text: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from flask import Response, jsonify, request
 
-from inbox.toolkit import Invalid, NotFound, gettext, signed_in
+from inbox.toolkit import Invalid, NotFound, gettext, may, signed_in
 from inbox_plugins.kb import articles, categories, images, markdown
 from inbox_plugins.kb.articles import Changed, Text
 from inbox_plugins.kb.help_centre import address
@@ -64,14 +64,17 @@ def editor(article: Article | None, locale: str, values: Mapping[str, Any], erro
     text = article.in_locale(locale) if article else None
     values = {"category": str(article.category_id or "") if article else "",
               "audience": article.audience if article else "public", "based_on": "0", **values}
+    shown = markdown.render(values.get("body", "")).html
+    is_rich = may(signed_in(), "kb.edit") and request.cookies.get("kb_mode") != "markdown"
     return show("editor.html", status, article=article, text=text, locale=locale, values=values, error=error,
-                categories=categories.all_of_them(), shown=markdown.render(values.get("body", "")).html,
+                categories=categories.all_of_them(), shown=shown, rich=markdown.without_anchors(shown),
+                mode="rich" if is_rich else "markdown",
                 place=address(text) if text and text.is_live and text.article.audience == "public" else "")
 
 
 def _save(article: Article | None) -> Any:
     form, locale = request.form, chosen_locale()
-    body = form.get("body", "")
+    body = written(form)
     try:
         body += _picture(article)
         text = _store(article, locale, body)
@@ -87,6 +90,11 @@ def _save(article: Article | None) -> Any:
             return editor(text.article, locale, {**form, "body": body, "based_on": str(text.version)}, problem, 422)
         said = gettext("Published.")
     return done("edit", said, article_id=text.article_id, lang=locale)
+
+
+def written(form: Mapping[str, str]) -> str:
+    """What was written, as Markdown. Rich text that nobody touched is not sent: its Markdown stays as it is."""
+    return markdown.from_html(form["html"], pictures=True) if "html" in form else form.get("body", "")
 
 
 def _store(article: Article | None, locale: str, body: str) -> Translation:
@@ -121,6 +129,13 @@ def preview() -> Any:
     return markdown.render(request.form.get("body", "")).html
 
 
+@blueprint.post("/markdown")
+def as_markdown() -> Any:
+    """Rich text as Markdown, for an author who goes on in it."""
+    signed_in("kb.edit")
+    return Response(written(request.form), mimetype="text/plain")
+
+
 @blueprint.post("/images")
 def add_image() -> Any:
     """Take a picture in; the answer is what to write into the text."""
@@ -133,7 +148,7 @@ def add_image() -> Any:
                             articles.get(article_id) if article_id else None, signed_in())
     except Invalid as problem:
         return jsonify(error=gettext(str(problem))), 422
-    return jsonify(markdown=f"![]({images.address(kept)})")
+    return jsonify(markdown=f"![]({images.address(kept)})", address=images.address(kept))
 
 
 # --- readers see it, or not -------------------------------------------------------------------------------------

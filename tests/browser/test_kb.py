@@ -18,12 +18,30 @@ def test_kb_from_activation_to_an_answer_with_an_article(program: Program, desk:
     desk.goto(f"{program.url}/x/kb/?lang=en")
     desk.get_by_role("link", name="New article").click()
     desk.get_by_label("Title").fill("How long is a skein of Lysefjord?")
-    desk.get_by_label("Text", exact=True).fill(TEXT)
-    desk.get_by_label("Text", exact=True).press("Control+End")
+    text = desk.get_by_role("textbox", name="Text", exact=True)  # the one that is shown: rich text, or Markdown
+    expect(desk.get_by_role("button", name="Bold")).to_have_attribute("aria-pressed", "false")  # the editor is at work
+    text.click()
+    desk.keyboard.type("Wound by hand")
+    desk.get_by_role("button", name="Heading", exact=True).click()
+    desk.keyboard.press("Enter")
+    desk.keyboard.type("One hundred ")
+    desk.get_by_role("button", name="Bold").click()
+    desk.keyboard.type("grams")
+    expect(text.locator("h2")).to_have_text("Wound by hand")
+    desk.get_by_role("button", name="Markdown", exact=True).click()
+    source = desk.locator("textarea#body")
+    expect(source).to_have_value("## Wound by hand\n\nOne hundred **grams**")
+    source.press("Control+End")
+    desk.keyboard.insert_text(f"\n\n{TEXT}")
     desk.get_by_role("button", name="Bold").click()
     preview = desk.get_by_label("Preview")
     expect(preview.get_by_role("heading", name="By weight")).to_be_visible()
-    expect(preview.locator("strong")).to_have_text("words")
+    expect(preview.locator("strong")).to_have_text(["grams", "words"])
+    desk.get_by_role("button", name="As it looks").click()
+    expect(text.locator("h2")).to_have_text(["Wound by hand", "By weight"])
+    text.press("Control+End")
+    desk.keyboard.press("Enter")
+    desk.keyboard.type("Without knots.")
     desk.get_by_role("button", name="Publish").click()
     expect(desk.get_by_text("Published.")).to_be_visible()
 
@@ -44,7 +62,7 @@ def test_kb_from_activation_to_an_answer_with_an_article(program: Program, desk:
     # Not by a click: the menu closes when the page hears of something new.
     way = desk.locator("article.ours a", has_text="Make an article of this").first.get_attribute("href")
     desk.goto(f"{program.url}{way}")
-    expect(desk.get_by_label("Text", exact=True)).not_to_have_value("")
+    expect(desk.get_by_role("textbox", name="Text", exact=True)).not_to_be_empty()
 
 
 def _read(reader: Page, program: Program) -> None:
@@ -53,7 +71,10 @@ def _read(reader: Page, program: Program) -> None:
     reader.goto(f"{program.url}/help/en/")
     reader.get_by_label("Search the help centre").press_sequentially("skein lysef", delay=15)
     reader.locator("[data-hits] a", has_text="How long is a skein").click()
-    expect(reader.get_by_role("heading", name="By weight")).to_be_visible()
+    for title in ("Wound by hand", "By weight"):
+        expect(reader.get_by_role("heading", name=title)).to_be_visible()
+    expect(reader.locator(".prose strong").first).to_have_text("grams")
+    expect(reader.get_by_text("Without knots.")).to_be_visible()
     reader.get_by_role("button", name="No", exact=True).click()
     reader.get_by_label("What is missing or wrong?").fill("And how many metres in a ball?")
     reader.get_by_role("button", name="Send").click()
