@@ -11,7 +11,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 p
 PIP     = $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: load help run test test-sqlite test-postgresql check docs bench soak screenshots corpus fuzz translations wheel clean
+.PHONY: lint load help run test test-sqlite test-postgresql check docs bench soak screenshots corpus fuzz translations wheel clean
 
 help: ## list what can be done here
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,9 +30,11 @@ test-postgresql: $(VENV)/.dev ## the tests that use the database, on a throw-awa
 		INBOX_TEST_DB=postgresql $(VENV)/bin/python -m pytest $(SPREAD) $(ARGS); \
 	elif [ "$$INBOX_CI" = 1 ]; then exit 1; fi
 
-check: $(VENV)/.dev ## style, types, import walls, hook contract, documents in step (seconds)
+lint: $(VENV)/.dev
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/mypy
+
+check: lint ## style, types, import walls, hook contract, documents in step (seconds)
 	$(VENV)/bin/python -m pytest -q tests/test_architecture.py tests/test_hookspecs.py tests/test_docs.py
 
 load: $(VENV)/.dev ## plugins come, are upgraded and go under a constant load of page views (minutes, on a quiet machine)

@@ -35,7 +35,12 @@ TEST_DB = os.environ.get("INBOX_TEST_DB", "sqlite")
 IN_CI = os.environ.get("INBOX_CI") == "1"
 LONG = ("cli/test_run.py", "browser/test_accessibility.py", "mail/test_kill.py", "chaos/", "under_load", "browser/")
 """Files of minutes, begun first: two processes share the suite file by file, and neither should wait for the other."""
-FEW_QUERIES = ("tests/web/", "tests/cli/", "tests/testing/")
+FEW_QUERIES = (
+    "tests/web/", "tests/cli/", "tests/testing/", "tests/demo/", "tests/mail/test_kill.py",
+    "tests/plugin_host/test_misbehaving.py", "tests/plugin_host/test_bring.py", "plugins/kb/tests/test_kb_rich.py",
+    "plugins/kb/tests/test_kb_help.py", "plugins/woocommerce/tests/test_woocommerce_orders.py",
+    "plugins/woocommerce/tests/test_woocommerce_shops.py")
+"""What is about screens, commands, processes and other servers, with queries that other tests ask as well."""
 
 
 # --- the suite's own rules ------------------------------------------------------------------------
@@ -56,13 +61,13 @@ def pytest_report_header() -> str:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave tests that do not touch the database under test to the SQLite round.
 
-    A test touches it when it asks for it, directly or through a fixture, and is not marked `once`. Screens, commands
-    and the kit for tests leave their queries to the core: only those of their tests marked `each_database` run again.
+    A test touches it when it asks for it, directly or through a fixture, and is not marked `once`. Of what
+    FEW_QUERIES names, only the tests marked `each_database` run again.
     """
     if TEST_DB == "postgresql":
-        again = [item for item in items if uses_database(item)]
-        config.hook.pytest_deselected(items=[item for item in items if item not in again])
-        items[:] = again
+        again = {item: uses_database(item) for item in items}
+        config.hook.pytest_deselected(items=[item for item in items if not again[item]])
+        items[:] = [item for item in items if again[item]]
     items.sort(key=lambda item: next((place for place, part in enumerate(LONG) if part in item.nodeid), len(LONG)))
 
 
