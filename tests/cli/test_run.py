@@ -280,7 +280,7 @@ def test_ctrl_c_finishes_the_request_in_hand_and_ends_live_streams(start_program
 
 def send_through(program: Program, api: httpx.Client) -> str:
     """Let the desk send a reply through the new mailbox; return where its messages are listed."""
-    post(program.smtp_port, letter(1), to="sales@desk.example")
+    post(program.smtp_port, letter(1).replace("support@", "sales@"), to="sales@desk.example")
     wait_for(lambda: bool(api.get("/api/v1/tickets").json()["items"]))
     (ticket,) = api.get("/api/v1/tickets").json()["items"]
     path = f"/api/v1/tickets/{ticket['id']}/messages"
