@@ -66,10 +66,9 @@ class ChangeWatcher:
         seen = None
         while not self._stop.is_set():
             version = connection.execute("PRAGMA data_version").fetchone()[0]
-            if version != seen or self._own.is_set():
+            if version != seen or self._own.is_set():  # at first too: something may have come before we looked
                 self._own.clear()
-                if seen is not None:
-                    self._tell()
+                self._tell()
                 seen = version
             self._own.wait(POLL_SECONDS)
 

@@ -33,7 +33,7 @@ pytest_plugins = ["inbox.testing.fixtures"]
 KEPT = ("INBOX_TEST_DB", "INBOX_CI")
 TEST_DB = os.environ.get("INBOX_TEST_DB", "sqlite")
 IN_CI = os.environ.get("INBOX_CI") == "1"
-LONG = ("cli/test_run.py", "browser/test_accessibility.py", "mail/test_kill.py", "chaos/", "under_load", "browser/")
+LONG = ("cli/test_run.py", "browser/test_accessibility.py", "browser/", "mail/test_kill.py", "chaos/", "test_tutorial")
 """Files of minutes, begun first: two processes share the suite file by file, and neither should wait for the other."""
 FEW_QUERIES = (
     "tests/web/", "tests/cli/", "tests/testing/", "tests/demo/", "tests/mail/test_kill.py",

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import socket
 import threading
+import time
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -63,9 +64,7 @@ class Remote:
             raise ValueError(f"The mode of a remote server is one of {', '.join(MODES)}, not {mode!r}.")
         if mode == "dead" and self._placeholder is None:
             self._close()
-            self._placeholder = socket.socket()  # holds the port, and refuses connections: it does not listen
-            self._placeholder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            self._placeholder.bind(("127.0.0.1", self.port))
+            self._placeholder = hold(self.port)
         elif mode != "dead" and self._placeholder is not None:
             self._placeholder.close()
             self._placeholder = None
@@ -88,6 +87,24 @@ class Remote:
     def _close(self) -> None:
         self._server.shutdown()
         self._server.server_close()
+
+
+def hold(port: int) -> socket.socket:
+    """A socket that keeps a port from others and refuses connections: it does not listen.
+
+    Somebody's outgoing connection may have the port for a moment after it was given back.
+    """
+    holder = socket.socket()
+    holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    end = time.monotonic() + 10
+    while True:
+        try:
+            holder.bind(("127.0.0.1", port))
+            return holder
+        except OSError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.05)
 
 
 class _Server(ThreadingHTTPServer):

@@ -32,6 +32,7 @@ from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 from werkzeug.wrappers import Request, Response
 
 from inbox.db import utcnow
+from inbox.testing.remote import hold
 from inbox.testing.woocommerce_data import ORDER, address_of, customer_of, line_item, stamp
 
 MODES = ("ok", "slow", "401", "404", "429", "500", "broken", "maintenance", "lost-answer", "dead")
@@ -329,9 +330,7 @@ class ShopServer:
     def die(self) -> None:
         """Nobody listens any more, and nobody else gets the port."""
         self._close()
-        self._placeholder = socket.socket()
-        self._placeholder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self._placeholder.bind(("127.0.0.1", self.port))
+        self._placeholder = hold(self.port)
         self.shop.mode = "dead"
 
     def revive(self) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import queue
+import threading
 import time
 from collections.abc import Iterator
 
@@ -9,6 +10,7 @@ import pytest
 from flask import Flask
 from sqlalchemy.orm import Session
 
+from inbox.changes import ChangeWatcher
 from inbox.core import agents, tickets
 from inbox.core.events import Actor
 from inbox.core.models import Agent, Department
@@ -161,3 +163,16 @@ def test_a_stream_holds_no_connection_to_the_database(app: Flask, hub: live.Hub,
     next(iter(answer.response))
     assert db.engine.pool.checkedout() <= before + 1  # the watcher's own
     answer.close()
+
+
+def test_a_watcher_that_begins_late_tells_of_what_came_before_its_first_look(app: Flask, session: Session) -> None:
+    """Else a thread that starts slowly would miss the commit that a stream was opened for."""
+    told_of = threading.Event()
+    watcher = ChangeWatcher(app)
+    watcher.subscribe(told_of.set)
+    make_department("Support")
+    watcher.start()
+    try:
+        assert told_of.wait(10)
+    finally:
+        watcher.stop()
