@@ -23,6 +23,7 @@ import pytest
 from inbox.app import create_core_app
 from inbox.config import Config
 from inbox.jobs.engine import run_due
+from inbox.jobs.worker import load_handlers
 from inbox.mail.pipe import receive_pipe
 from inbox.processes import is_running
 from tests.support.ports import free_port
@@ -352,6 +353,7 @@ def a_reply_finds_its_ticket(home: Path) -> None:
     app = create_core_app(Config(home=home))
     raw = letter("after", "Re: it", In_Reply_To=f"<{ours}>").encode()
     assert receive_pipe(app, ["support@fjordthread.example"], raw)[0] == 0
+    load_handlers()
     run_due(app, ["mail.process"])
     assert ask(home, "SELECT fate, ticket_id FROM ledger WHERE message_id = 'nafter@example.com'") == [
         ("appended", ticket)]
