@@ -30,7 +30,7 @@ test-postgresql: $(VENV)/.dev ## the tests that use the database, on a throw-awa
 		INBOX_TEST_DB=postgresql $(VENV)/bin/python -m pytest $(SPREAD) $(ARGS); \
 	elif [ "$$INBOX_CI" = 1 ]; then exit 1; fi
 
-lint: $(VENV)/.dev
+lint: $(VENV)/.dev ## style and types
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/mypy
 
