@@ -93,13 +93,18 @@ def _hang_up(client: IMAPClient) -> None:
         log.debug("The line was dead already: %s", error)
 
 
-def _open(account: Account) -> IMAPClient:
+def require_server(account: Account) -> None:
+    """The first step of every connection: a host is named, and its name is known. Raises Trouble."""
     if not account.host:
         raise Trouble("host", "No mail server is set for this mailbox. Fill in its host name.")
     try:
         socket.getaddrinfo(account.host, account.port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
         raise Trouble("host", f"There is no server called {account.host}. Check how the name is spelt.") from error
+
+
+def _open(account: Account) -> IMAPClient:
+    require_server(account)
     try:
         return IMAPClient(account.host, account.port, ssl=account.security == "tls", use_uid=True,
                           ssl_context=ssl.create_default_context() if account.security == "tls" else None,

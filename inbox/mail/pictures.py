@@ -7,7 +7,8 @@ for a week. Only the open internet is asked, whatever a site owner allows plugin
 from __future__ import annotations
 
 import hashlib
-import tempfile
+import logging
+import secrets
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from pathlib import Path
 from inbox.db import current_config, release
 from inbox.http import BadAnswer
 
+log = logging.getLogger(__name__)
 MAX_BYTES = 5 * 1024 * 1024
 TIMEOUT = 8.0  # seconds; a page waits for several, each in a thread of the web process
 KEPT_SECONDS = 7 * 24 * 3600.0
@@ -93,10 +95,11 @@ def _place(url: str) -> Path:
 
 def _keep(place: Path, data: bytes) -> None:
     """Written whole or not at all; without a place to keep it, it is fetched again the next time."""
+    place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    file = place.parent / f".{place.name}.{secrets.token_hex(4)}"
     try:
-        place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=place.parent, delete=False) as file:
-            file.write(data)
-        Path(file.name).replace(place)
-    except OSError:
-        return
+        file.write_bytes(data)
+        file.replace(place)
+    except OSError as error:
+        log.warning("A picture could not be kept (%s); it is fetched again the next time.", error)
+        file.unlink(missing_ok=True)

@@ -9,7 +9,6 @@ import base64
 import datetime as dt
 import logging
 import poplib
-import socket
 import ssl
 import threading
 from collections.abc import Iterator
@@ -26,7 +25,7 @@ from inbox.mail import imap_rows as rows
 from inbox.mail import ledger
 from inbox.mail.imap import store
 from inbox.mail.imap_after import TAKEN_IN
-from inbox.mail.imap_client import CONNECT_SECONDS, NOT_TAKEN, READ_SECONDS, Account, Tried, Trouble
+from inbox.mail.imap_client import CONNECT_SECONDS, NOT_TAKEN, READ_SECONDS, Account, Tried, Trouble, require_server
 
 log = logging.getLogger(__name__)
 SERVER_ERRORS = (poplib.error_proto, OSError, ValueError)
@@ -54,12 +53,7 @@ def connected(account: Account) -> Iterator[poplib.POP3]:
 
 
 def _open(account: Account) -> poplib.POP3:
-    if not account.host:
-        raise Trouble("host", "No mail server is set for this mailbox. Fill in its host name.")
-    try:
-        socket.getaddrinfo(account.host, account.port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError) as error:
-        raise Trouble("host", f"There is no server called {account.host}. Check how the name is spelt.") from error
+    require_server(account)
     try:
         if account.security == "tls":
             client: poplib.POP3 = poplib.POP3_SSL(account.host, account.port, timeout=CONNECT_SECONDS,

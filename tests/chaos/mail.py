@@ -8,6 +8,7 @@ messages anew. In the end each message has to be in a ticket, exactly once.
 from __future__ import annotations
 
 import argparse
+import imaplib
 import random
 import signal
 import smtplib
@@ -19,7 +20,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 from inbox import secrets
@@ -86,13 +87,9 @@ class Desk:
         if not self.small_disk:
             return
         ballast = self.blobs / "ballast"
-        with ballast.open("wb", buffering=0) as file:
-            piece = bytes(1 << 16)
-            try:
-                while piece:
-                    file.write(piece)
-            except OSError:
-                pass  # full
+        with ballast.open("wb", buffering=0) as file, suppress(OSError):  # until it is full
+            while True:
+                file.write(bytes(1 << 16))
         time.sleep(FULL_SECONDS)
         ballast.unlink()
 
@@ -153,11 +150,7 @@ def _again(act: Callable[[], None]) -> None:
         try:
             act()
             return
-        except (OSError, smtplib.SMTPException, AssertionError, EOFError, ConnectionError):
-            time.sleep(0.5)
-        except Exception as error:  # imaplib's own
-            if type(error).__module__ != "imaplib":
-                raise
+        except (OSError, smtplib.SMTPException, imaplib.IMAP4.error, AssertionError, EOFError):
             time.sleep(0.5)
 
 

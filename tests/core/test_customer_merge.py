@@ -128,30 +128,19 @@ def test_nobody_undoes_a_merge_of_tickets_out_of_reach(session: Session) -> None
     assert theirs.customer_id == kari.id and other.merged_into_id == kari.id
 
 
-def test_customer_merge_undone_is_told_with_both(app: Flask, session: Session) -> None:
-    without_builtins(app)
-    seen = []
-
-    def customer_merge_undone(customer, restored_customer_id):
-        seen.append((customer.id, restored_customer_id))
-
-    plug(app, "watch", customer_merge_undone)
-    one, two = make_customer(), make_customer()
-    merges.merge(two, one, by=BY)
-    merges.undo(two.id, by=BY)
-    dispatch.deliver_due(app)
-    assert seen == [(one.id, two.id)]
-
-
-def test_customer_merged_is_told_with_the_survivor(app: Flask, session: Session) -> None:
+def test_plugins_are_told_of_a_merge_and_of_its_undoing(app: Flask, session: Session) -> None:
     without_builtins(app)
     seen = []
 
     def customer_merged(customer, merged_customer_id):
-        seen.append((customer.id, merged_customer_id))
+        seen.append(("merged", customer.id, merged_customer_id))
 
-    plug(app, "watch", customer_merged)
+    def customer_merge_undone(customer, restored_customer_id):
+        seen.append(("undone", customer.id, restored_customer_id))
+
+    plug(app, "watch", customer_merged, customer_merge_undone)
     one, two = make_customer(), make_customer()
     merges.merge(two, one, by=BY)
+    merges.undo(two.id, by=BY)
     dispatch.deliver_due(app)
-    assert seen == [(one.id, two.id)]
+    assert seen == [("merged", one.id, two.id), ("undone", one.id, two.id)]
