@@ -28,7 +28,9 @@ def numbers_in(messages: Sequence[Message]) -> Iterator[tuple[int, str, Order, i
     ticket = session().get(Ticket, messages[0].ticket_id) if said else None
     if ticket is None or ticket.customer is None:
         return
-    found = orders.of_customer(ticket.customer, {number for _, _, number in said})
+    found = orders.kept_of(ticket.customer).orders
+    if found is None:
+        found = orders.of_customer(ticket.customer, {number for _, _, number in said})
     known = {each.number: each for each in reversed(found)}
     for message_id, word, number in said:
         if number in known:

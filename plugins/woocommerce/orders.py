@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 import sqlalchemy as sa
+from flask import g, has_request_context
 from sqlalchemy.exc import IntegrityError
 
 from inbox.toolkit import Customer, NotFound, session, transaction, utcnow
@@ -196,22 +197,45 @@ def forget_old() -> None:
 
 def known(shop: Shop, addresses: Sequence[str]) -> Answer:
     """What is kept of a customer, without asking anybody."""
-    return _answer(shop, addresses, _lookups(addresses, shop))
+    lookups = _lookups(addresses, shop)
+    return _answer(shop, addresses, lookups, of_addresses(addresses, lookups))
 
 
-def _answer(shop: Shop, addresses: Sequence[str], lookups: Sequence[Lookup]) -> Answer:
-    found = [each for each in of_addresses(addresses, lookups) if each.shop_id == shop.id]
+def _answer(shop: Shop, addresses: Sequence[str], lookups: Sequence[Lookup], theirs: Iterable[Order]) -> Answer:
+    found = [each for each in theirs if each.shop_id == shop.id]
     return Answer(
         shop, found, max([len(found), *(each.total for each in lookups)]),
         min(each.asked_at for each in lookups) if lookups and len(lookups) == len(addresses) else None,
         shop.problem, shop.problem_words, shop.failing_since)
 
 
-def known_at_once(shop: Shop, addresses: Sequence[str]) -> Answer | None:
+def known_at_once(shop: Shop, customer: Customer) -> Answer | None:
     """The same while a page is drawn; None when nobody has asked yet, or when it is a lot."""
-    lookups = _lookups(addresses, shop)
-    was_asked = len(lookups) == len(addresses) or shop.problem
-    return _answer(shop, addresses, lookups) if was_asked and sum(each.total for each in lookups) <= PAGE else None
+    addresses, kept = addresses_of(customer), kept_of(customer)
+    lookups = [each for each in kept.lookups if each.shop_id == shop.id]
+    if kept.orders is None or not (len(lookups) == len(addresses) or shop.problem):
+        return None
+    return _answer(shop, addresses, lookups, kept.orders)
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What is kept of a customer in all shops; `orders` None: more than a page should read."""
+
+    lookups: list[Lookup]
+    orders: list[Order] | None
+
+
+def kept_of(customer: Customer) -> Kept:
+    """For the panels and the links of a page, which reads it once for all of them."""
+    here: dict[int, Kept] = g.setdefault("woocommerce_kept", {}) if has_request_context() else {}
+    if customer.id not in here:
+        addresses = addresses_of(customer)
+        lookups = _lookups(addresses) if addresses else []
+        is_little = sum(each.total for each in lookups) <= PAGE
+        found = of_addresses(addresses, lookups, limit=PAGE + 1) if addresses and is_little else []
+        here[customer.id] = Kept(lookups, found if is_little and len(found) <= PAGE else None)
+    return here[customer.id]
 
 
 def of_customer(customer: Customer, numbers: Collection[str] | None = None) -> list[Order]:

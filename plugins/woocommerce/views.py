@@ -43,7 +43,7 @@ def panel_beside(ticket: Ticket, shop: Shop, title: str) -> Panel:
     When nothing is known yet, or so much that reading it would hold up the page, some lines are kept free.
     """
     load = plugin_url("panel", shop_id=shop.id, number=ticket.number)
-    answer = orders.known_at_once(shop, orders.addresses_of(ticket.customer))
+    answer = orders.known_at_once(shop, ticket.customer)
     if answer is None:
         return Panel(title, load=load, order=5, lines=12)
     return Panel(title, load=load, order=5, template="panel.html", values=_of_panel(answer, ticket))
