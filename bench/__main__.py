@@ -25,7 +25,7 @@ from flask.testing import FlaskClient
 
 from bench import desk, program
 from bench.seed import LONG_EVERY
-from bench.words import COMMON, RARE
+from bench.words import COMMON, RARE, letter
 from inbox import __version__
 from inbox.app import create_app
 from inbox.config import Config
@@ -38,11 +38,6 @@ from inbox.web.auth import SignedIn
 
 PAGE = Path("docs/reference/benchmarks.md")
 BEGIN, END = "<!-- figures -->", "<!-- end of figures -->"
-MAIL = ("From: Customer {n} <customer{n}@mail.example>\r\nTo: support@desk.example\r\nSubject: Order {n}\r\n"
-        "Message-ID: <bench{n}@mail.example>\r\nDate: Sun, 22 Nov 2026 10:00:00 +0100\r\n{reference}"
-        "MIME-Version: 1.0\r\n"
-        "Content-Type: multipart/alternative; boundary=b\r\n\r\n--b\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n"
-        "{text}\r\n--b\r\nContent-Type: text/html; charset=utf-8\r\n\r\n<p style='color:#222'>{text}</p>\r\n--b--\r\n")
 
 
 @dataclass
@@ -157,14 +152,13 @@ def _cursor_in_the_middle(tickets: int) -> str:
 
 def mail_in(app: Flask, count: int) -> Figure:
     """Messages a second through the whole intake, one process; every third answers one that is there."""
-    text = "I have a question about my order. " * 60
     begun, worked = time.perf_counter(), time.process_time()
     with work_context(app):
         mailbox = ledger.mailbox_for("support@desk.example")
         mailbox_id = mailbox.id if mailbox else None
     for number in range(count):
         reference = f"In-Reply-To: <m{number * 3 + 1}@mail.example>\r\n" if number % 3 == 0 else ""
-        raw = MAIL.format(n=number, reference=reference, text=text).encode()
+        raw = letter(number, "bench", reference)
         with work_context(app):
             row = ledger.arrive(raw, source="smtp", mailbox_id=mailbox_id, envelope_from="a@mail.example",
                                 envelope_to=["support@desk.example"])

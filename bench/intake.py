@@ -20,6 +20,7 @@ from typing import Any
 
 from flask import Flask
 
+from bench.words import letter
 from inbox import secrets
 from inbox.app import create_app
 from inbox.config import Config
@@ -34,16 +35,11 @@ from tests.support.program import Program
 
 COUNT = 200
 ADDRESS = "support@desk.example"
-TEXT = "I have a question about my order. " * 60
-MAIL = ("From: Customer {n} <customer{n}@mail.example>\r\nTo: {to}\r\nSubject: Order {n}\r\n"
-        "Message-ID: <{way}{n}@mail.example>\r\nDate: Sun, 22 Nov 2026 10:00:00 +0100\r\nMIME-Version: 1.0\r\n"
-        "Content-Type: multipart/alternative; boundary=b\r\n\r\n--b\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n"
-        "{text}\r\n--b\r\nContent-Type: text/html; charset=utf-8\r\n\r\n<p style='color:#222'>{text}</p>\r\n--b--\r\n")
 
 
 def letters(way: str, count: int = COUNT) -> list[bytes]:
-    """Messages of 4.5 kB."""
-    return [MAIL.format(n=n, way=way, to=ADDRESS, text=TEXT).encode() for n in range(count)]
+    """Messages of 4.5 kB to our mailbox."""
+    return [letter(n, way) for n in range(count)]
 
 
 def by_pipe(app: Flask) -> float:

@@ -91,3 +91,16 @@ class Writer:
         if number % RARE_EVERY == 7:
             chosen += [self._special[each, "rare"] for each in COMMON]
         return Text("\n".join(each.text for each in chosen), " ".join(each.folded for each in chosen))
+
+_MAIL = ("From: Customer {number} <customer{number}@mail.example>\r\nTo: support@desk.example\r\n"
+         "Subject: Order {number}\r\nMessage-ID: <{way}{number}@mail.example>\r\n"
+         "Date: Sun, 22 Nov 2026 10:00:00 +0100\r\n{reference}MIME-Version: 1.0\r\n"
+         "Content-Type: multipart/alternative; boundary=b\r\n\r\n--b\r\n"
+         "Content-Type: text/plain; charset=utf-8\r\n\r\n{text}\r\n--b\r\n"
+         "Content-Type: text/html; charset=utf-8\r\n\r\n<p style='color:#222'>{text}</p>\r\n--b--\r\n")
+
+
+def letter(number: int, way: str, reference: str = "") -> bytes:
+    """A mail of 4.5 kB to support@desk.example. `way` makes its Message-ID unique, `reference` is a header line."""
+    text = "I have a question about my order. " * 60
+    return _MAIL.format(number=number, way=way, reference=reference, text=text).encode()

@@ -28,7 +28,7 @@ def current() -> Alarms:
 @blueprint.get("/alarms")
 def show() -> str:
     """The banners alone, asked for once a minute."""
-    return render_template("layout/_banners.html")
+    return render_template("layout/_alarms.html")
 
 
 def init(app: Flask) -> None:

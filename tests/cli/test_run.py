@@ -27,7 +27,7 @@ from inbox.jobs.worker import load_handlers
 from inbox.mail.pipe import receive_pipe
 from inbox.processes import is_running
 from tests.support.ports import free_port
-from tests.support.program import ROOT, Program, inbox
+from tests.support.program import ROOT, Program, inbox, new_desk
 from tests.support.smtp_sink import SmtpSink
 
 pytestmark = pytest.mark.once
@@ -48,15 +48,7 @@ def said(home: Path, *words: str, **options: Any) -> Any:
 def made_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A desk with an owner and a mailbox, not running."""
     home = tmp_path_factory.mktemp("desk") / "home"
-    for words, given in (
-        (("init",), None),
-        (("department", "create", "Support"), None),
-        (("mailbox", "create", "support@desk.example", "--department", "Support"), None),
-        (("agent", "create", LOGIN[0], "--name", "Ada", "--role", "owner", "--department", "Support",
-          "--password-stdin"), f"{LOGIN[1]}\n".encode()),
-    ):
-        done = inbox(home, *words, input=given)
-        assert done.returncode == 0, done.stderr.decode()
+    new_desk(home, "support@desk.example", LOGIN)
     return home
 
 

@@ -21,7 +21,7 @@ from playwright.sync_api import Browser, BrowserContext
 
 from tests.corpus.run import folder, missing
 from tests.support.browser import WHY_NOT, chromium, find_chromium
-from tests.support.program import Program, inbox
+from tests.support.program import Program, new_desk
 
 OWNER, PASSWORD, ADDRESS = "ada@desk.example", "long-enough-secret", "support@desk.example"
 TOGETHER = 25  # vectors in one ticket
@@ -100,12 +100,7 @@ def run(corpus: Path) -> int:
     """Returns the exit code."""
     found = vectors(corpus)
     home = Path(tempfile.mkdtemp(prefix="pluginbox-xss-")) / "home"
-    for words, given in ((("init",), None), (("department", "create", "Support"), None),
-                         (("mailbox", "create", ADDRESS, "--department", "Support"), None),
-                         (("agent", "create", OWNER, "--name", "Ada", "--role", "owner", "--department", "Support",
-                           "--password-stdin"), f"{PASSWORD}\n".encode())):
-        done = inbox(home, *words, input=given)
-        assert done.returncode == 0, done.stderr.decode()
+    new_desk(home, ADDRESS, (OWNER, PASSWORD))
     with Program(home) as program, chromium() as browser:
         numbers = deliver(program, found)
         watch = Watch(browser.new_context(), program.url)

@@ -45,6 +45,19 @@ def inbox(
     )
 
 
+def new_desk(home: Path, address: str, login: tuple[str, str]) -> None:
+    """A desk made by commands: the department Support with a mailbox, and an owner with this address and password."""
+    for words, given in (
+        (("init",), None),
+        (("department", "create", "Support"), None),
+        (("mailbox", "create", address, "--department", "Support"), None),
+        (("agent", "create", login[0], "--name", "Ada", "--role", "owner", "--department", "Support",
+          "--password-stdin"), f"{login[1]}\n".encode()),
+    ):
+        done = inbox(home, *words, input=given)
+        assert done.returncode == 0, done.stderr.decode()
+
+
 class Program:
     """A running `inbox run` (or any long-running subcommand).
 
