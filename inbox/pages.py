@@ -19,7 +19,7 @@ from granian.log import LogLevels
 
 from inbox import logs, processes
 from inbox.config import Config
-from inbox.web_server import READY, REPLACE, Server
+from inbox.web_server import READY, REPLACE, Server, turn_deaf
 
 KILL_SECONDS = 8  # for requests in hand after SIGTERM
 LOGGING: dict[str, Any] = {"formatters": {}, "handlers": {}, "loggers": {
@@ -29,13 +29,15 @@ LOGGING: dict[str, Any] = {"formatters": {}, "handlers": {}, "loggers": {
 class Leaving:
     """A WSGI application that can ask browsers to come back on another connection, which another process answers."""
 
-    def __init__(self, app: Callable[..., Iterable[bytes]]) -> None:
+    def __init__(self, app: Callable[..., Iterable[bytes]], port: int) -> None:
         self._app = app
+        self._port = port
         self._leaving = False
 
     def leave(self) -> None:
-        """From now on every answer closes its connection."""
+        """From now on every answer closes its connection, and there are no new ones."""
         self._leaving = True
+        turn_deaf(self._port)
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         if not self._leaving:
@@ -59,7 +61,7 @@ def application(config: Config, mouth: Connection) -> Any:
         from inbox.demo import shop
 
         shop.open_in(app, config)
-    answer, watching = Leaving(app), watchdog.start(app, processes.recycle_me)
+    answer, watching = Leaving(app, config.port), watchdog.start(app, processes.recycle_me)
 
     def ending() -> None:
         watching.stop()

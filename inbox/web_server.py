@@ -2,7 +2,8 @@
 
 granian gives each worker a socket of its own: what waits there when the worker ends is lost. It ends a worker while
 browsers hold connections open: a request on its way then gets no answer. Here the new worker is ready before the old
-one is told to leave; that one closes each connection with an answer, and is ended when nobody should be left.
+one is told to leave; that one takes no new connection, closes each it has with an answer, and is ended when nobody
+should be left.
 A worker that dies is started anew on the same socket; meanwhile connections wait.
 """
 
@@ -13,6 +14,8 @@ import logging
 import os
 import signal
 import socket
+import stat
+import sys
 import threading
 import time
 from multiprocessing.connection import Connection
@@ -26,6 +29,37 @@ READY, REPLACE = "ready", "replace"
 START_SECONDS = 60.0
 LEAVE_SECONDS = 1.5  # between the first answer that closes its connection and the end
 TRIES = 3  # workers that die before they are ready, this often in a row, end the whole
+
+
+def turn_deaf(port: int) -> None:
+    """Take no new connection in this process; the others that share the socket of `port` still do.
+
+    A connection that is taken in the moment in which the process ends gets no answer. granian cannot be told to stop
+    listening, and closing the socket makes it panic; so its number is given to a socket that nobody calls.
+    """
+    if sys.platform != "linux":
+        return
+    with socket.socket() as deaf:
+        deaf.setblocking(False)
+        deaf.bind(("127.0.0.1", 0))
+        deaf.listen()
+        for number in [int(name) for name in os.listdir("/proc/self/fd")]:
+            if number != deaf.fileno() and _listens(number, port):
+                os.dup2(deaf.fileno(), number)
+
+
+def _listens(number: int, port: int) -> bool:
+    try:
+        if not stat.S_ISSOCK(os.fstat(number).st_mode):
+            return False
+        each = socket.socket(fileno=number)
+    except OSError:  # the one that listed the folder, or just closed
+        return False
+    try:
+        return (each.family in (socket.AF_INET, socket.AF_INET6) and each.getsockname()[1] == port
+                and bool(each.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)))
+    finally:
+        each.detach()
 
 
 class Server(Granian):  # type: ignore[misc,valid-type]

@@ -128,7 +128,7 @@ def test_nobody_undoes_a_merge_of_tickets_out_of_reach(session: Session) -> None
     assert theirs.customer_id == kari.id and other.merged_into_id == kari.id
 
 
-def test_plugins_are_told_of_a_merge_and_of_its_undoing(app: Flask, session: Session) -> None:
+def test_plugins_are_told_customer_merged_and_customer_merge_undone(app: Flask, session: Session) -> None:
     without_builtins(app)
     seen = []
 
