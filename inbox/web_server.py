@@ -19,6 +19,7 @@ import sys
 import threading
 import time
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any
 
 from granian import Granian
@@ -43,7 +44,7 @@ def turn_deaf(port: int) -> None:
         deaf.setblocking(False)
         deaf.bind(("127.0.0.1", 0))
         deaf.listen()
-        for number in [int(name) for name in os.listdir("/proc/self/fd")]:
+        for number in [int(each.name) for each in Path("/proc/self/fd").iterdir()]:
             if number != deaf.fileno() and _listens(number, port):
                 os.dup2(deaf.fileno(), number)
 
