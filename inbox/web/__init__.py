@@ -98,11 +98,13 @@ def _register_screens(app: Flask) -> None:
         profile,
         settings,
         setup,
+        snooze,
         theming,
         tickets,
     )
 
     settings.load_pages()
     for screen in (auth, setup, profile, desk, tickets, new_ticket, composer, messages, customers, settings, ledger,
-                   outbox, live, health, theming, marks, alarms):
+                   outbox, live, health, theming, marks, alarms,
+                   snooze):
         app.register_blueprint(screen.blueprint)

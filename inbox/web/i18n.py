@@ -106,6 +106,19 @@ def moment(at: dt.datetime | None) -> str:
     return f"{when(at)} {clock}"
 
 
+def coming(at: dt.datetime | str | None) -> str:
+    """A time to come (as an event keeps it, too): `Today 14:30`, `Fri 27 Nov 10:00`; the year when it is another."""
+    if not at:
+        return ""
+    at = dt.datetime.fromisoformat(at) if isinstance(at, str) else at
+    local, today = _local(at), _local(utcnow()).date()
+    clock = format_time(at, "H:mm")
+    if local.date() == today:
+        return gettext("Today %(time)s", time=clock)
+    skeleton = "MMMEd" if local.year == today.year else "yMMMEd"
+    return f"{dates.format_skeleton(skeleton, local, locale=str(get_locale() or 'en'))} {clock}"
+
+
 def exactly(at: dt.datetime | None) -> str:
     """Date and time in full, for titles."""
     return "" if at is None else _exactly(at, str(get_timezone()), str(get_locale() or "en"))
@@ -152,5 +165,5 @@ def init(app: Flask) -> None:
     app.config.setdefault("BABEL_TRANSLATION_DIRECTORIES", "translations")
     babel.init_app(app, locale_selector=choose_locale, timezone_selector=choose_zone)
     app.jinja_env.globals.update(html_lang=html_lang, desk_settings=desk, language_names=NAMES)
-    app.jinja_env.filters.update(when=when, moment=moment, exactly=exactly, ago=ago, span=span, clock=clock, said=said,
-                                 thousands=format_decimal)
+    app.jinja_env.filters.update(when=when, moment=moment, coming=coming, exactly=exactly, ago=ago, span=span,
+                                 clock=clock, said=said, thousands=format_decimal)

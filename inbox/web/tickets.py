@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 from flask import Blueprint, redirect, render_template, request
@@ -26,12 +25,12 @@ from inbox.core import (
 from inbox.core.errors import Invalid
 from inbox.core.events import Actor
 from inbox.core.models import Agent, Department, Event, Message, Ticket
-from inbox.db import session, utcnow
+from inbox.db import session
 from inbox.plugin_host import call
 from inbox.web.auth import actor, me
 from inbox.web.desk import Place, list_of, sidebar
 from inbox.web.htmx import go_to, wants_partial
-from inbox.web.i18n import choose_zone
+from inbox.web.i18n import coming
 from inbox.web.message_links import find_links
 
 blueprint = Blueprint("tickets", __name__)
@@ -148,7 +147,7 @@ def describe(event: Event, names: dict[tuple[str, int], str]) -> str:
         "ticket_customer_changed": gettext("%(who)s said whose it is", who=who),
         "ticket_tagged": gettext("%(who)s added the tag %(name)s", who=who, name=data.get("tag", "")),
         "ticket_untagged": gettext("%(who)s took off the tag %(name)s", who=who, name=data.get("tag", "")),
-        "ticket_snoozed": gettext("%(who)s snoozed it", who=who),
+        "ticket_snoozed": gettext("%(who)s snoozed it until %(time)s", who=who, time=coming(data.get("until"))),
         "ticket_woke": gettext("It is back from snooze"),
         "ticket_marked_spam": gettext("%(who)s marked it as spam", who=who),
         "ticket_unmarked_spam": gettext("%(who)s took it out of spam", who=who),
@@ -262,28 +261,6 @@ def untag(number: int) -> Any:
     ticket = load(number)
     tickets.untag(ticket, request.form.get("tag", ""), by=actor())
     return answer(ticket)
-
-
-@blueprint.post("/tickets/<int:number>/snooze")
-def snooze(number: int) -> Any:
-    ticket = load(number)
-    tickets.snooze(ticket, snooze_time(request.form.get("until", "")), by=actor())
-    return answer(ticket)
-
-
-def snooze_time(choice: str) -> dt.datetime:
-    """A preset (`hours-3`, `tomorrow`, `monday`) or a local date and time, as UTC, in the agent's zone."""
-    zone = ZoneInfo(choose_zone())
-    now = utcnow().astimezone(zone)
-    morning = now.replace(hour=8, minute=0, second=0, microsecond=0)
-    presets = {"hours-3": now + dt.timedelta(hours=3), "tomorrow": morning + dt.timedelta(days=1),
-               "monday": morning + dt.timedelta(days=7 - now.weekday()), "week": morning + dt.timedelta(days=7)}
-    if choice in presets:
-        return presets[choice].astimezone(dt.UTC)
-    try:
-        return dt.datetime.fromisoformat(choice).replace(tzinfo=zone).astimezone(dt.UTC)
-    except ValueError as error:
-        raise Invalid("until", "Choose a time that is still to come.") from error
 
 
 def spam_and_block(ticket: Ticket, *, by: Actor) -> None:
