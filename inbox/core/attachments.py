@@ -16,7 +16,7 @@ import sqlalchemy as sa
 
 from inbox.core import permissions
 from inbox.core.errors import NotFound
-from inbox.core.models import Agent, Attachment, CaughtMail, Ledger
+from inbox.core.models import Agent, Attachment, CaughtMail, Ledger, SavedReply
 from inbox.db import current_config, session
 
 PACKED = ".gz"
@@ -127,6 +127,7 @@ def _is_used(sha256: str) -> bool:
         sa.select(Attachment.id).where(Attachment.sha256 == sha256),
         sa.select(Ledger.id).where(Ledger.sha256 == sha256, Ledger.raw_purged_at.is_(None)),
         sa.select(CaughtMail.id).where(CaughtMail.sha256 == sha256),
+        sa.select(SavedReply.id).where(sa.cast(SavedReply.files, sa.Text).contains(sha256)),  # there are few of them
     ):
         if session().scalar(query.limit(1)) is not None:
             return True

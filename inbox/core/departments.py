@@ -35,6 +35,13 @@ def by_name(name: str) -> Department | None:
     return session().scalar(sa.select(Department).where(Department.name == name.strip()))
 
 
+def signature(department: Department, agent: Agent | None) -> str:
+    """What stands below an answer: the agent's own signature, then the department's, else the name it sends under."""
+    own = agent.signature.strip() if agent is not None else ""
+    shared = department.signature.strip() or department.sender_name or department.name
+    return f"{own}\n{shared}" if own else shared
+
+
 def create(*, by: Actor, name: str, **columns: Any) -> Department:
     """A new department. Raises Invalid (no name, name taken), NotAllowed."""
     permissions.require(by, "manage_departments")

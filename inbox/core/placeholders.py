@@ -1,4 +1,5 @@
-"""Words in braces that are filled in: `{name}` of ours, `{crm.organisation}` of plugins."""
+"""Words in braces that are filled in: `{name}` of ours, `{crm.organisation}` of plugins. `{name|friend}` says what to
+write where there is nothing to say."""
 
 from __future__ import annotations
 
@@ -8,13 +9,13 @@ from collections.abc import Callable, Mapping
 from inbox.core.models import Ticket
 from inbox.plugin_host import call
 
-_MARK = re.compile(r"\{([a-z][a-z0-9_.-]*)\}")
+_MARK = re.compile(r"\{([a-z][a-z0-9_.-]*)(?:\|([^{}<>\n]{0,100}))?\}")
 
 
 def of_plugins(ticket: Ticket, texts: str) -> dict[str, str]:
     """The values of the plugins' placeholders that stand in the texts. One that fails is left empty. Not inside of a
     transaction."""
-    wanted, values = set(_MARK.findall(texts)), {}
+    wanted, values = {found[1] for found in _MARK.finditer(texts)}, {}
     for plugin, item in call.register("register_placeholders"):
         if item.name in wanted:
             _, value = call.guard(plugin, f"placeholder {item.name}"[:60], item.value, ticket)
@@ -28,7 +29,7 @@ def fill(text: str, values: Mapping[str, str], escape: Callable[[str], str] = st
     def put(mark: re.Match[str]) -> str:
         if mark[1] not in values:
             return mark[0]
-        return escape(values[mark[1]]) if values[mark[1]].strip() else GONE
+        return escape(values[mark[1]]) if values[mark[1]].strip() else (mark[2] or "").strip() or GONE
 
     filled = _MARK.sub(put, text.replace(GONE, ""))
     return _closed_up(filled) if GONE in filled else filled

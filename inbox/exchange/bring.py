@@ -224,9 +224,22 @@ class Bringer:
                         "lent": [each for each in lent if each is not None]}
         return row
 
+    def _as_saved_reply(self, row: Row) -> Row:
+        """What it does names agents and departments: by this desk's ids."""
+        row["used"], kept = row.get("used", 0), []
+        for kind, _, value in (each.partition(":") for each in row.get("actions", [])):
+            if kind in ("assign", "department") and value.isdigit():
+                value = self._new_id(BY_NAME["agent" if kind == "assign" else kind], int(value))
+            if value is not None:
+                kept.append(f"{kind}:{value}")
+        row["actions"] = kept
+        return row
+
     def _as_message(self, row: Row) -> Row:
         if row["state"] in ("queued", "sending"):
             row["state"], row["error"] = "unknown", WAITED
+        if row["state"] == "draft" and row["extra"]:  # the acts of a saved reply name agents of the other desk
+            row["extra"] = {name: value for name, value in row["extra"].items() if name != "actions"}
         return row
 
     def _as_recipient(self, row: Row) -> Row:

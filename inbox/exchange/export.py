@@ -20,7 +20,7 @@ from inbox.config import ConfigError
 from inbox.core import attachments, imports, settings
 from inbox.core.errors import CoreError
 from inbox.core.events import Actor
-from inbox.core.models import Attachment, CaughtMail, Ledger, Message, Ticket
+from inbox.core.models import Attachment, CaughtMail, Ledger, Message, SavedReply, Ticket
 from inbox.db import is_sqlite, session, utcnow
 from inbox.exchange.form import FORMAT, SECTIONS, VERSION, Section, path_of, written
 from inbox.mail import compose, deliver, mime
@@ -79,7 +79,11 @@ def _entries(archive: zipfile.ZipFile) -> Iterator[None]:
             for row in _rows(section):
                 file.write(json.dumps(written(row), ensure_ascii=False).encode() + b"\n")
                 yield
+    of_replies = {each["sha256"] for files in session().scalars(sa.select(SavedReply.files)) for each in files}
     for digest in _digests(Attachment.sha256):
+        of_replies.discard(digest)
+        yield from _blob(archive, f"files/{digest}", digest)
+    for digest in sorted(of_replies):
         yield from _blob(archive, f"files/{digest}", digest)
     for digest in _digests(Ledger.sha256, CaughtMail.sha256):
         yield from _blob(archive, f"mail/{digest}.eml", digest)

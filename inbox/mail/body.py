@@ -70,22 +70,6 @@ def _text_parts(parsed: ParsedMessage, shown: quotes.Parts | None, forwarded: bo
     return text
 
 
-@dataclass(frozen=True, slots=True)
-class AgentBody:
-    """What an agent wrote in the editor: clean HTML and the plain text made from it."""
-
-    text: str
-    html: str | None
-    needs_frame: bool
-
-
-def from_agent_html(html: str) -> AgentBody:
-    """Cleans HTML from the editor or the API. Too big to clean: its plain text alone is kept."""
-    clean = sanitise.sanitise(html)
-    text = htmltext.to_text(html if clean.too_big else clean.html).strip("\n")
-    return AgentBody(text, None if clean.too_big else clean.html, clean.needs_frame)
-
-
 def _shows_something(html: str) -> bool:
     return "<img" in html or bool(sanitise.TOKEN.sub("", html).replace("&nbsp;", "").strip())
 

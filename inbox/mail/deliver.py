@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import OperationalError
 
 from inbox import secrets
-from inbox.core import attachments, circuits, logins, messages, queue, sending
+from inbox.core import attachments, circuits, departments, logins, messages, queue, sending
 from inbox.core.errors import CoreError
 from inbox.core.models import Department, Mailbox, MailboxLogin, Message, Recipient, Reference, SendAttempt, Ticket
 from inbox.db import session, transaction, utcnow
@@ -206,7 +206,7 @@ def letter_for(message: Message, mailbox: Mailbox) -> compose.Letter:
         cc=_addresses(message.recipients, "cc"), message_id=message.message_id or "", date=message.at,
         text=message.text, html=show_remote(message.html) if message.html else None, in_reply_to=in_reply_to,
         references=compose.references(_references(answered), in_reply_to) if answered and in_reply_to else (),
-        signature="" if message.is_automatic else department.signature.strip() or name,
+        signature="" if message.is_automatic else departments.signature(department, message.agent),
         quote=quote.for_message(message, parent, ticket), files=_files(message),
         automatic="auto-replied" if message.is_automatic or message.author_kind == "system" else "")
 

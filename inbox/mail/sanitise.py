@@ -213,13 +213,14 @@ def _attribute(tag: str, name: str, value: str) -> str | None:
     if name == "src":
         return _image_source(value)
     if name == "href":
-        return _link(value)
+        return link(value)
     if name == "name":
         return None
     return value if _SAFE_NAME.fullmatch(value) else None
 
 
-def _link(value: str) -> str | None:
+def link(value: str) -> str | None:
+    """The address of a link, or None where it leads nowhere one may go."""
     url = _URL_CONTROL.sub("", value[:8000])
     return url if url.lower().startswith(("http://", "https://", "mailto:", "tel:")) else None
 

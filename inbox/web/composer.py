@@ -18,7 +18,7 @@ from inbox.core.errors import Invalid, NotFound, Stale
 from inbox.core.messages import Address, Body
 from inbox.core.models import Message, Ticket
 from inbox.mail import filenames
-from inbox.mail.body import from_agent_html
+from inbox.mail.written import from_agent_html
 from inbox.web.auth import actor, me
 from inbox.web.desk import Place
 from inbox.web.htmx import go_to, wants_partial
@@ -36,7 +36,7 @@ def body_from_form(form: Mapping[str, str]) -> Body:
     if not html:
         return Body(form.get("text", "").replace("\r\n", "\n").strip())
     made = from_agent_html(html)
-    return Body(made.text, made.html, made.needs_frame)
+    return Body(made.text, made.html)
 
 
 def addresses(text: str, role: str) -> list[Address]:

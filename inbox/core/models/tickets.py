@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column, relationship
@@ -130,7 +131,11 @@ class View(Model):
 
 
 class SavedReply(Model):
-    """A text an agent can put into a reply: personal, of a department, or of the site."""
+    """A text an agent can put into a reply: personal, of a department, or of the site.
+
+    `actions` are done when the reply goes out (see inbox.core.macros); `files` go along with it: name, type, size and
+    SHA-256 of each. `used` counts how often it was put in.
+    """
 
     __tablename__ = "saved_reply"
 
@@ -141,4 +146,7 @@ class SavedReply(Model):
     name: Mapped[str] = mapped_column(sa.Text)
     html: Mapped[str] = mapped_column(sa.Text, default="")
     text: Mapped[str] = mapped_column(sa.Text, default="")
+    actions: Mapped[list[str]] = mapped_column(sa.JSON, default=list, server_default="[]")
+    files: Mapped[list[dict[str, Any]]] = mapped_column(sa.JSON, default=list, server_default="[]")
+    used: Mapped[int] = mapped_column(default=0, server_default="0")
     updated_at: Mapped[dt.datetime] = mapped_column(UtcDateTime, default=utcnow, onupdate=utcnow)
