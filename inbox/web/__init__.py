@@ -95,6 +95,7 @@ def _register_screens(app: Flask) -> None:
         messages,
         new_ticket,
         outbox,
+        previews,
         profile,
         settings,
         setup,
@@ -105,6 +106,6 @@ def _register_screens(app: Flask) -> None:
 
     settings.load_pages()
     for screen in (auth, setup, profile, desk, tickets, new_ticket, composer, messages, customers, settings, ledger,
-                   outbox, live, health, theming, marks, alarms,
+                   outbox, live, health, theming, marks, alarms, previews,
                    snooze):
         app.register_blueprint(screen.blueprint)

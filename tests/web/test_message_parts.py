@@ -132,6 +132,38 @@ def test_only_harmless_pictures_are_shown_and_the_rest_is_downloaded(
     assert "sandbox" in answer.headers["Content-Security-Policy"]
 
 
+FRAMED = {"Sec-Fetch-Dest": "iframe", "Sec-Fetch-Site": "same-origin"}
+
+
+def test_a_pdf_is_shown_in_a_frame_that_has_no_origin(desk: Visitor, ticket: Ticket) -> None:
+    file = make_message(ticket, "a", files=[make_file()]).attachments[0]
+    around = f"/attachments/{file.id}/preview/invoice.pdf"
+    assert f'href="{around}"' in show(desk, ticket)
+    page = desk.get(around)
+    assert f'<iframe src="/attachments/{file.id}/preview.pdf"' in page.text and "download=1" in page.text
+    shown = desk.get(f"/attachments/{file.id}/preview.pdf", headers=FRAMED)
+    assert (shown.mimetype, shown.data) == ("application/pdf", b"%PDF-1.4 an invoice")
+    assert shown.headers["Content-Disposition"].startswith("inline")
+    assert shown.headers["Content-Security-Policy"] == "default-src 'none'; frame-ancestors 'self'; sandbox"
+    assert shown.headers["X-Content-Type-Options"] == "nosniff"
+
+
+@pytest.mark.parametrize("how", [{}, {"Sec-Fetch-Dest": "document", "Sec-Fetch-Site": "same-origin"},
+                                 {"Sec-Fetch-Dest": "iframe", "Sec-Fetch-Site": "cross-site"}])
+def test_a_pdf_outside_of_our_frame_is_a_download(desk: Visitor, ticket: Ticket, how: dict[str, str]) -> None:
+    file = make_message(ticket, "a", files=[make_file()]).attachments[0]
+    answer = desk.get(f"/attachments/{file.id}/preview.pdf", headers=how)
+    assert answer.mimetype == "application/octet-stream"
+    assert answer.headers["Content-Disposition"].startswith("attachment")
+
+
+def test_what_only_calls_itself_a_pdf_is_a_download(desk: Visitor, ticket: Ticket) -> None:
+    file = make_message(ticket, "a", files=[make_file(b"<script>alert(1)</script>")]).attachments[0]
+    assert desk.get(f"/attachments/{file.id}/preview.pdf", headers=FRAMED).status_code == 404
+    assert desk.get(f"/attachments/{file.id}/preview/invoice.pdf").headers["Location"] == (
+        f"/attachments/{file.id}/invoice.pdf")
+
+
 def test_a_file_name_cannot_break_the_header(desk: Visitor, ticket: Ticket) -> None:
     message = make_message(ticket, "a", files=[make_file(b"x", 'ført"\r\nSet-Cookie: a=b.pdf')])
     answer = desk.get(f"/attachments/{message.attachments[0].id}/x")
