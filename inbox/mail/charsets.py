@@ -60,6 +60,7 @@ UNREADABLE = "Some characters could not be read."
 WRONG_CHARSET = "The message does not name its character set rightly; some characters may be wrong."
 # Control characters that no mail needs; tab, line feed and carriage return stay.
 _CONTROLS = dict.fromkeys([*range(0, 9), 11, *range(14, 32), 127])
+_SLICE = 65_536
 _CONTROL = re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f]")
 
 
@@ -98,7 +99,8 @@ def decode(data: bytes, declared: str | None = None, fallback: str | None = None
     """
     text, defect = _decode(data, declared, fallback)
     if _CONTROL.search(text):
-        text = text.translate(_CONTROLS)
+        # Slice by slice: to translate takes four bytes for each character.
+        text = "".join(text[at : at + _SLICE].translate(_CONTROLS) for at in range(0, len(text), _SLICE))
     return text, defect
 
 
@@ -131,16 +133,22 @@ def _lossy(data: bytes, declared: str | None, codec: str | None) -> tuple[str, s
     if codec in _MULTIBYTE or (codec or "").startswith("iso2022"):
         text = data.decode(codec or "utf-8", "replace")
         return text, UNREADABLE
-    damaged = data.decode("utf-8", "replace")
-    marks = damaged.count("\ufffd")
+    marks = _marks(data)
     readable = sum(1 for byte in data if byte >= 0x80) - marks
     if (codec == "utf-8" and readable > marks * 2) or (codec is None and readable > marks * 8):
-        return damaged, UNREADABLE
+        return data.decode("utf-8", "replace"), UNREADABLE
     name = codec if codec and codec != "utf-8" else "cp1252"
     text = data.decode(name, "replace")
     if "\ufffd" in text and name == "cp1252":
         text = data.decode("latin-1")  # every byte means something there, so nothing is dropped
     return text, WRONG_CHARSET
+
+
+def _marks(data: bytes) -> int:
+    """How many marks for what is unreadable would stand in ``data`` as UTF-8, counted slice by slice."""
+    decoder = codecs.getincrementaldecoder("utf-8")("replace")
+    slices = (data[at : at + _SLICE] for at in range(0, len(data), _SLICE))
+    return sum(decoder.decode(each).count("\ufffd") for each in slices) + decoder.decode(b"", True).count("\ufffd")
 
 
 def _strict(data: bytes, codec: str) -> str | None:

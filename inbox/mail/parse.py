@@ -7,6 +7,7 @@ named in ``defects`` and still there in the raw bytes that the ledger keeps. The
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from datetime import datetime
 from email.errors import MessageError
@@ -40,7 +41,9 @@ class Limits:
 DEFAULT = Limits()
 UNREADABLE_TEXT = "This message could not be read. Open the original to see it."
 TOO_DEEP = "The message is nested too deep; only its header was read."
-_PIECE = 65_536
+_PIECE = 8_192  # the parser holds four bytes for each character of a piece
+# A header that leaves no doubt where it ends: fields and their folded lines, then an empty line.
+_HEAD = re.compile(rb"(?:(?:[!-9;-~]{1,200}:|[ \t])[^\r\n]*\r?\n)+\r?\n")
 NOTHING = "The message is empty."
 
 
@@ -99,7 +102,7 @@ def parse(raw: bytes, limits: Limits = DEFAULT) -> ParsedMessage:
 
 
 def _parse(raw: bytes, limits: Limits) -> ParsedMessage:
-    if not raw.strip():
+    if not (raw[:_PIECE].strip() or raw.strip()):
         return ParsedMessage(defects=[NOTHING, "The message does not say who sent it."], degraded=True)
     raw, defects = repair.repair(raw, limits.header_bytes)
     if repair.too_costly(raw, limits.depth):
@@ -120,8 +123,19 @@ def _parse(raw: bytes, limits: Limits) -> ParsedMessage:
 
 
 def _tree(raw: bytes) -> Message:
-    """The MIME tree, fed piece by piece: ``message_from_bytes`` makes two copies, one of four bytes a character."""
+    """The MIME tree, fed piece by piece: ``message_from_bytes`` makes two copies, one of four bytes a character.
+
+    The body of a message without parts is not fed at all: the parser would cut it into lines only to join them again.
+    """
     parser = BytesFeedParser()
+    head = _HEAD.match(raw)
+    if head:
+        parser.feed(head.group())
+        message = parser.close()
+        if message.get_content_maintype() not in ("multipart", "message"):
+            message.set_payload(raw[head.end() :].decode("ascii", "surrogateescape"))
+            return message
+        parser = BytesFeedParser()
     for at in range(0, len(raw), _PIECE):
         parser.feed(raw[at : at + _PIECE])
     return parser.close()

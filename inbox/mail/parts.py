@@ -84,6 +84,7 @@ class Walk:
             children = self._children(part)
             if children is None:
                 self._leaf(part, attached, group, alone=message is part)
+                part.set_payload("")  # it is kept decoded now; twice is too much for a large message
                 continue
             attached = attached or (part is not message and _disposition(part) == "attachment")
             if part.get_content_subtype() == "alternative" and group is None:
@@ -166,12 +167,14 @@ class Walk:
         if _claims_base64_falsely(part, view):
             data = str(part.get_payload()).encode("utf-8", "surrogateescape")
             self._note("The text was not encoded as the message says; it is shown as it came.")
+        part.set_payload("")  # with one emoji the text takes four bytes for each character: nothing beside it
         declared = _charset(view)
         if declared and self.charset_hint is None and charsets.codec_name(declared):
             self.charset_hint = declared
         if content_type == "text/html" and not charsets.codec_name(declared):
             declared = charsets.declared_in_html(data) or declared
         text, defect = charsets.decode(data, declared, self.limits.fallback_charset)
+        del data
         self._note(defect)
         text = text.replace("\r\n", "\n").replace("\r", "\n")
         block = self._block(group)
@@ -180,7 +183,7 @@ class Walk:
             return
         if (_param(view, "format") or "").lower() == "flowed":
             text = flowed.unwrap(text, delsp=(_param(view, "delsp") or "").lower() == "yes")
-        if "\nbegin " in "\n" + text:
+        if text.startswith("begin ") or "\nbegin " in text:
             text, files = uuencode.extract(text)
             for name, content in files:
                 self._keep(name, filenames.type_for(name), None, content)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import html as entities
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import quote, unquote
@@ -119,7 +120,9 @@ def sanitise(html: str, cid_urls: dict[str, str] | None = None) -> Sanitised:
     cleaned = _cleaner.clean(html.replace("\x00", ""))
     if len(cleaned) > 2 * htmltext.MAX_CHARS:  # escaping can make five characters of one
         return Sanitised("", False, False, True)
-    cleaned, remote = _hold_images(cleaned)
+    pieces, remote = _hold_images(cleaned)
+    cleaned = ""  # not kept while its pieces are joined: with one emoji each character takes four bytes
+    cleaned = "".join(pieces)
     if cid_urls is not None:
         cleaned = fill_cids(cleaned, cid_urls)
     frame = " style=\"" in cleaned or "<img" in cleaned or "bgcolor=" in cleaned or "<font" in cleaned
@@ -137,19 +140,16 @@ def fill_cids(html: str, mapping: dict[str, str]) -> str:
         return html
     known = {key.strip("<> ").lower(): url for key, url in mapping.items()}
 
-    def fill(match: re.Match[str]) -> str:
-        if match.group(2) != "img" or match.group(1):
-            return match.group(0)
-        attributes = attributes_of(match.group(3))
+    def fill(attributes: dict[str, str]) -> str | None:
         source = attributes.get("src", "")
         if not source.lower().startswith("cid:"):
-            return match.group(0)
+            return None
         url = known.get(source[4:].lower()) or known.get(unquote(source[4:]).strip("<> ").lower())
         if url is None:
             return entities.escape(attributes.get("alt", ""))
         return write_tag("img", {**attributes, "src": url})
 
-    return TOKEN.sub(fill, html)
+    return "".join(_each_image(html, fill))
 
 
 def show_remote(html: str, proxy: str | None = None) -> str:
@@ -157,14 +157,13 @@ def show_remote(html: str, proxy: str | None = None) -> str:
 
     ``proxy`` is put before the percent-encoded address; without it the images load from where they are.
     """
-    def release(match: re.Match[str]) -> str:
-        if match.group(2) != "img" or match.group(1) or "data-remote-src" not in match.group(3):
-            return match.group(0)
-        attributes = attributes_of(match.group(3))
-        source = attributes.pop("data-remote-src")
+    def release(attributes: dict[str, str]) -> str | None:
+        source = attributes.pop("data-remote-src", None)
+        if source is None:
+            return None
         return write_tag("img", {**attributes, "src": proxy + quote(source, safe="") if proxy else source})
 
-    return TOKEN.sub(release, html)
+    return "".join(_each_image(html, release))
 
 
 def remote_images(html: str) -> set[str]:
@@ -183,24 +182,39 @@ def write_tag(name: str, attributes: dict[str, str]) -> str:
     return f"<{name}" + "".join(f' {k}="{entities.escape(v)}"' for k, v in attributes.items()) + ">"
 
 
-def _hold_images(html: str) -> tuple[str, bool]:
-    """Moves remote image addresses to data-remote-src; says whether there were any."""
+def _hold_images(html: str) -> tuple[list[str], bool]:
+    """Moves remote image addresses to data-remote-src: the pieces of the HTML, and whether there were any."""
     if "<img" not in html:
-        return html, False
+        return [html], False
     remote = False
 
-    def hold(match: re.Match[str]) -> str:
+    def hold(attributes: dict[str, str]) -> str:
         nonlocal remote
-        if match.group(2) != "img" or match.group(1):
-            return match.group(0)
-        attributes = attributes_of(match.group(3))
         source = attributes.get("src", "")
         if source.lower().startswith(("http:", "https:")):
             remote = True
             attributes["data-remote-src"] = attributes.pop("src")
         return write_tag("img", attributes)
 
-    return TOKEN.sub(hold, html), remote
+    return _each_image(html, hold), remote
+
+
+def _each_image(html: str, change: Callable[[dict[str, str]], str | None]) -> list[str]:
+    """The pieces of ``html`` with each picture as ``change`` writes it, None leaving it as it is.
+
+    What stands between two pictures is taken over in one piece: a copy of each tag and each text between costs
+    many times the memory of the whole.
+    """
+    pieces: list[str] = []
+    at = 0
+    for tag in TOKEN.finditer(html):
+        if tag.group(2) != "img" or tag.group(1):
+            continue
+        changed = change(attributes_of(tag.group(3)))
+        if changed is not None:
+            pieces += [html[at : tag.start()], changed]
+            at = tag.end()
+    return [*pieces, html[at:]]
 
 
 def _attribute(tag: str, name: str, value: str) -> str | None:

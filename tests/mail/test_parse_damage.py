@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import base64
+import binascii
 import random
 import time
 import tracemalloc
 
 import pytest
 
+from inbox.mail import sanitise
 from inbox.mail.body import build
 from inbox.mail.parse import UNREADABLE_TEXT, Limits, parse
 
@@ -239,3 +241,33 @@ def test_a_large_message_takes_less_than_ten_times_its_size() -> None:
     most = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert most < 10 * len(raw)
+
+
+@pytest.mark.parametrize("raw", [
+    b"From: a@b.example\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n" + b"Hello there, you over there.\r\n" * 9000
+    + "\U0001f600".encode() + end for end in (b"", b"\xff\xfe")], ids=["emoji", "emoji and damage"])
+def test_one_emoji_does_not_cost_four_bytes_a_character_many_times_over(raw: bytes) -> None:
+    tracemalloc.start()
+    parse(raw)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert most < 9 * len(raw)
+
+
+def test_holding_the_pictures_of_a_newsletter_keeps_no_second_copy_of_it() -> None:
+    html = "\U0001f600" + ("Words of a newsletter, one after the other. " * 20 + '<img src="https://p.example/p.png">') * 200
+    sanitise.sanitise(html)  # what is only made once is no part of it
+    tracemalloc.start()
+    sanitise.sanitise(html)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert most < 7 * len(html)  # four bytes a character: one such text, and less than another
+
+
+@pytest.mark.parametrize("size", [0, 1, 44, 45, 46, 45 * 9, 45 * 9 + 7])
+@pytest.mark.parametrize("zero", [b"`", b" "])
+def test_uuencoded_files_are_whole_whatever_their_last_line(size: int, zero: bytes) -> None:
+    data = bytes(each * 37 % 256 for each in range(size))
+    lines = b"".join(binascii.b2a_uu(data[at:at + 45], backtick=zero == b"`") for at in range(0, size, 45))
+    raw = b"From: a@b.example\n\nHere it is:\nbegin 644 a.bin\n" + lines + zero + b"\nend\nBye\n"
+    assert [each.data for each in parse(raw).attachments] == [data]
