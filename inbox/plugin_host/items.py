@@ -77,6 +77,7 @@ class Button(Item):
     icon: str = ""
     opens: bool = False
     confirm: str = ""  # a question asked before
+    key: str = ""  # an action of the desk's keyboard shortcuts that it does: `tag`
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,21 @@ class Address(Rule):
 
 def init_web(app: Flask, config: Config) -> None:
     """Add everything a browser meets to the application, as a readable list of steps."""
-    from inbox.web import alarms, assets, auth, errors, field_parts, forms, htmx, i18n, icons, live, security, theming
+    from inbox.web import (
+        alarms,
+        assets,
+        auth,
+        errors,
+        field_parts,
+        forms,
+        htmx,
+        i18n,
+        icons,
+        keys,
+        live,
+        security,
+        theming,
+    )
 
     app.jinja_environment = theming.ThemedEnvironment
 
@@ -64,6 +78,7 @@ def init_web(app: Flask, config: Config) -> None:
     security.init(app)
     auth.init(app)
     forms.init(app)
+    keys.init(app)
     field_parts.init(app)
     errors.init(app)
     live.init(app)
@@ -89,6 +104,7 @@ def _register_screens(app: Flask) -> None:
         customers,
         desk,
         health,
+        keys,
         ledger,
         live,
         marks,
@@ -105,6 +121,7 @@ def _register_screens(app: Flask) -> None:
     )
 
     settings.load_pages()
+    app.register_blueprint(keys.blueprint)
     for screen in (auth, setup, profile, desk, tickets, new_ticket, composer, messages, customers, settings, ledger,
                    outbox, live, health, theming, marks, alarms, previews,
                    snooze):

@@ -12,6 +12,7 @@ from flask_wtf.csrf import generate_csrf
 from markupsafe import Markup, escape
 
 from inbox.core import permissions
+from inbox.web import keys
 from inbox.web.auth import me
 
 _URL = re.compile(r"https?://[^\s<>\"']{1,2000}[^\s<>\"'.,;:!?)\]]")
@@ -22,11 +23,12 @@ def csrf_field() -> Markup:
     return Markup('<input type="hidden" name="csrf_token" value="{}">').format(generate_csrf())
 
 
-def act_form(action: str, values: dict[str, Any], label: str, current: bool = False) -> Markup:
-    """A form that is one button: a click in a menu. It works without JavaScript, too."""
+def act_form(action: str, values: dict[str, Any], label: str, current: bool = False, key: str = "") -> Markup:
+    """A form that is one button: a click in a menu, or the key of an action. It works without JavaScript, too."""
     hidden = Markup("").join(
         Markup('<input type="hidden" name="{}" value="{}">').format(key, value) for key, value in values.items())
     mark = Markup(' aria-current="true"') if current else Markup("")
+    mark += keys.attributes(key) if key else ""
     return Markup('<form method="post" action="{0}" hx-post="{0}" hx-swap="none">{1}{2}'
                   '<button class="bare"{4}>{3}</button></form>').format(action, csrf_field(), hidden, label, mark)
 

@@ -55,6 +55,14 @@ def notify() -> Any:
     return redirect(url_for("profile.show"), 303)
 
 
+@blueprint.post("/profile/keys")
+def keys() -> Any:
+    """Keys that are pressed alone can be switched off: by voice or with a tremor they are hit unmeant."""
+    agents.update_profile(me(), by=actor(), preferences={"single_keys": "single_keys" in request.form})
+    flash(gettext("Your profile is saved."))
+    return redirect(url_for("profile.show"), 303)
+
+
 @blueprint.post("/profile/layout")
 def layout() -> Any:
     """How lists are shown: `list` at full width, or `panes`, list and ticket side by side."""

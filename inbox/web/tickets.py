@@ -203,6 +203,15 @@ def leave(ticket: Ticket) -> Any:
     return go_to(Place.from_request().url())
 
 
+def onward(number: int) -> Any:
+    """After a change that is done with a ticket: the next one of the list, in the pane or as a page."""
+    address = Place.from_request().ticket_url(number)
+    if not wants_partial():
+        return go_to(address)
+    shown = render_template("ticket/_pane.html", place=Place.from_request(), **pane(load(number)))
+    return shown, {"HX-Push-Url": address}
+
+
 @blueprint.get("/tickets/<int:number>/assignees")
 def assignees(number: int) -> Any:
     """The menu of colleagues, loaded when it is opened."""
@@ -225,7 +234,10 @@ def assign(number: int) -> Any:
 def status(number: int) -> Any:
     ticket, new = load(number), request.form.get("status", "")
     tickets.set_status(ticket, new, by=actor())
-    return leave(ticket) if new == "closed" and request.form.get("leave") else answer(ticket)
+    if new != "closed" or not request.form.get("leave"):
+        return answer(ticket)
+    following = request.form.get("next", 0, type=int)
+    return onward(following) if following else leave(ticket)
 
 
 @blueprint.get("/tickets/<int:number>/departments")

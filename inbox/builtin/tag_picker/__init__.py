@@ -38,12 +38,15 @@ def register_blueprints() -> list[Pages]:
 def ticket_buttons(ticket: Ticket, agent: Agent) -> list[Button]:
     if not may(agent, "tag"):
         return []
-    return [Button(gettext("Tag"), plugin_url("menu", number=ticket.number), icon="plus", opens=True, order=-10)]
+    return [Button(gettext("Tag"), plugin_url("menu", number=ticket.number), icon="plus", opens=True, order=-10,
+                   key="tag")]
 
 
 @hookimpl
 def bulk_actions(agent: Agent) -> list[Button]:
-    return [Button(gettext("Tag"), plugin_url("bulk_menu"), icon="plus", opens=True)] if may(agent, "tag") else []
+    if not may(agent, "tag"):
+        return []
+    return [Button(gettext("Tag"), plugin_url("bulk_menu"), icon="plus", opens=True, key="tag")]
 
 
 def _agent() -> Agent:

@@ -6,6 +6,7 @@ import { startKeys } from "./keys.js";
 import { startLive } from "./live.js";
 import { startPane } from "./pane.js";
 import { startPanels } from "./panels.js";
+import { startSheet } from "./sheet.js";
 import { token } from "./post.js";
 
 document.body.classList.add("js");
@@ -23,7 +24,7 @@ document.addEventListener("click", (event) => {
   if (dismiss) document.getElementById("problem").replaceChildren();
 });
 document.addEventListener("keydown", (event) => {
-  if (event.key !== "Escape") return;
+  if (event.key !== "Escape" || document.querySelector("dialog[open]")) return;
   for (const menu of document.querySelectorAll("details.menu[open]")) {
     menu.open = false;
     menu.querySelector("summary").focus();
@@ -36,6 +37,7 @@ document.addEventListener("htmx:after:request", () => {
 });
 
 startKeys();
+startSheet();
 startBulk();
 startPane();
 startPanels();

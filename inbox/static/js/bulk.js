@@ -1,4 +1,4 @@
-// Selecting rows of a list: x, a click, shift-click for all between, Escape to clear. The bar is a form around them.
+// Selecting rows of a list: a click, shift-click for all between, Escape to clear (x: keys.js). The bar is a form around them.
 const picks = () => [...document.querySelectorAll("#rows .pick")];
 let last = null;
 
@@ -12,12 +12,6 @@ function count() {
 function choose(wanted) {
   for (const pick of picks()) pick.checked = wanted;
   count();
-}
-
-// The row of the focus, else the one whose ticket is shown.
-function here() {
-  const row = document.activeElement?.closest("#rows [id^=row-]") ?? document.querySelector("#rows a[aria-current]")?.closest("[id^=row-]");
-  return row?.querySelector(".pick");
 }
 
 export function startBulk() {
@@ -39,8 +33,7 @@ export function startBulk() {
   });
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest?.("input:not(.pick), textarea, select, [contenteditable=true]")) return;
-    if (event.key === "x") here()?.click();
-    if (event.key === "Escape" && !document.querySelector("details.menu[open]") && picks().some((pick) => pick.checked)) choose(false);
+    if (event.key === "Escape" && !document.querySelector("details.menu[open], dialog[open]") && picks().some((pick) => pick.checked)) choose(false);
   });
   document.addEventListener("htmx:after:swap", count);
   count();

@@ -30,7 +30,7 @@ class MailComposer extends HTMLElement {
       if (event.dataTransfer.files.length) { event.preventDefault(); this.upload(event.dataTransfer.files); }
     });
     this.form.addEventListener("keydown", (event) => {
-      if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) { event.preventDefault(); this.form.requestSubmit(this.querySelector("[data-send]")); }
+      if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) { event.preventDefault(); this.form.requestSubmit((event.shiftKey && this.querySelector("[data-send-close]:not([hidden])")) || this.querySelector("[data-send]")); }
     });
     addEventListener("pagehide", () => { if (this.timer) this.save(); });
   }
