@@ -33,6 +33,7 @@ from inbox.core import (
     events,
     messages,
     notifications,
+    presence,
     purge,
     search,
     sending,
@@ -372,7 +373,11 @@ def interface(at: Place) -> None:
 
 
 def live_updates(at: Place) -> None:
+    presence.here(at.ticket, at.agent, "reading")
+    presence.here(at.ticket, at.agent, "reply")
     live.Hub(current_app._get_current_object(), 1)._feed()  # type: ignore[attr-defined]
+    presence.everyone()
+    presence.gone(at.ticket, at.agent)
 
 
 ACTIVITIES: Sequence[Callable[[Place], None]] = (

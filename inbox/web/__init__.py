@@ -111,6 +111,7 @@ def _register_screens(app: Flask) -> None:
         messages,
         new_ticket,
         outbox,
+        presence,
         previews,
         profile,
         settings,
@@ -124,5 +125,6 @@ def _register_screens(app: Flask) -> None:
     app.register_blueprint(keys.blueprint)
     for screen in (auth, setup, profile, desk, tickets, new_ticket, composer, messages, customers, settings, ledger,
                    outbox, live, health, theming, marks, alarms, previews,
-                   snooze):
+                   snooze,
+                   presence):
         app.register_blueprint(screen.blueprint)

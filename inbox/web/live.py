@@ -2,7 +2,8 @@
 
 One thread a process reads the new events after every commit and puts the numbers of the tickets into a bounded
 queue for each stream whose agent may see them. A stream that cannot keep up, and one that reconnects, is told to
-look at everything again: nothing has to be kept for it.
+look at everything again: nothing has to be kept for it. Who else is at a ticket
+(`inbox.web.presence`) goes the same way.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from inbox.changes import ChangeWatcher
 from inbox.core import permissions
 from inbox.core.models import Agent, Event, Notification, Ticket
 from inbox.db import session, work_context
+from inbox.web import presence
 from inbox.web.auth import me
 
 log = logging.getLogger(__name__)
@@ -43,6 +45,7 @@ class Stream:
     agent_id: int
     departments: frozenset[int] | None
     hints: queue.Queue[dict[str, Any] | None] = field(default_factory=lambda: queue.Queue(BEHIND))
+    shown: presence.Picture = field(default_factory=dict)  # who is where, as this browser was told last
 
     def sees(self, department_ids: set[int]) -> bool:
         return self.departments is None or bool(self.departments & department_ids)
@@ -53,6 +56,7 @@ class Stream:
         except queue.Full:
             with self.hints.mutex:
                 self.hints.queue.clear()
+                self.shown = {}
             self.hints.put_nowait(hint and {"all": True})
 
 
@@ -66,6 +70,7 @@ class Hub:
         self._watcher: ChangeWatcher | None = None
         self._last = self._last_notification = 0
         self._seen: set[int] = set()
+        self._watch = presence.Watch()
 
     def open(self, agent: Agent) -> Stream | None:
         """A stream for an agent; None beyond the allowance (the browser tries again later)."""
@@ -77,9 +82,11 @@ class Hub:
                 self._seen = set(session().scalars(sa.select(Event.id).order_by(Event.id.desc()).limit(OVERLAP)))
                 self._last = max(self._seen, default=0)
                 self._last_notification = session().scalar(sa.select(sa.func.max(Notification.id))) or 0
+                self._watch.read()
             self._streams.add(stream)
             if self._watcher is None:
                 self._start()
+        self.tell_presence([stream])
         return stream
 
     def close(self, stream: Stream) -> None:
@@ -112,6 +119,8 @@ class Hub:
             with work_context(self._app):
                 while self._feed() == BATCH:
                     pass
+                self._watch.read()
+                self.tell_presence()
         except SQLAlchemyError as error:
             log.warning("Live updates could not be read: %s", error)
 
@@ -142,6 +151,16 @@ class Hub:
             if numbers:
                 stream.put({"tickets": numbers})
         return len(rows)
+
+    def tell_presence(self, among: list[Stream] | None = None) -> None:
+        """Tell those streams for which somebody came, went, or does something else now. Asks no database."""
+        here = self._watch.now()
+        with self._lock:
+            for stream in list(self._streams) if among is None else among:
+                picture = presence.picture(here, agent_id=stream.agent_id, departments=stream.departments)
+                if picture != stream.shown:
+                    stream.shown = picture
+                    stream.put({"presence": picture})
 
     def _feed_notifications(self) -> None:
         """An agent's own line in the rail has another number now."""
@@ -189,6 +208,7 @@ def _lines(app: Flask, opened: Stream, version: int) -> Iterator[str]:
             hint = {}
         if hint is None:
             return
+        app.extensions[EXTENSION].tell_presence()  # whose browser died is gone without a word
         if time.monotonic() - checked >= PING_SECONDS:
             if not _still_valid(app, opened, version):
                 return

@@ -55,13 +55,14 @@ from inbox.core.models.tickets import (
     TicketTag,
     View,
 )
+from inbox.core.models.together import Follower, Mention, Presence
 
 __all__ = [
     "BODY_POLICY", "FATES", "KINDS", "PRIORITIES", "SHELVES", "STATES", "STATUSES",
     "Agent", "ApiToken", "Attachment", "Attempt", "CaughtMail", "Circuit", "Counter", "Customer", "CustomerAddress",
     "CustomerField", "CustomerFieldValue", "CustomerMerge", "Delivery", "Department", "Event", "FieldColumns",
-    "Heartbeat", "IdempotentAnswer", "Job", "Ledger", "MailImport", "Mailbox", "MailboxLogin", "Membership",
-    "Message", "Notification", "OneTimeToken", "Pop3Seen", "Recipient", "Reference", "Role", "SavedReply",
-    "SendAttempt", "SenderRule", "SettingValue", "Tag", "Ticket", "TicketSeen", "TicketTag", "Tombstone",
+    "Follower", "Heartbeat", "IdempotentAnswer", "Job", "Ledger", "MailImport", "Mailbox", "MailboxLogin", "Membership",
+    "Mention", "Message", "Notification", "OneTimeToken", "Pop3Seen", "Presence", "Recipient", "Reference", "Role",
+    "SavedReply", "SendAttempt", "SenderRule", "SettingValue", "Tag", "Ticket", "TicketSeen", "TicketTag", "Tombstone",
     "ValueColumns", "View",
 ]

@@ -112,6 +112,9 @@ class Agent(Model):
     preferences: Mapped[dict[str, Any]] = mapped_column(sa.JSON, default=dict)
     created_at: Mapped[dt.datetime] = mapped_column(UtcDateTime, default=utcnow)
     last_seen_at: Mapped[dt.datetime | None] = mapped_column(UtcDateTime)
+    away_at: Mapped[dt.datetime | None] = mapped_column(UtcDateTime)  # since when; None: available
+    away_until: Mapped[dt.datetime | None] = mapped_column(UtcDateTime)  # None: until they say they are back
+    substitute_id: Mapped[int | None] = mapped_column(sa.ForeignKey("agent.id", ondelete="SET NULL"))
 
     role: Mapped[Role] = relationship(lazy="joined", innerjoin=True)
     memberships: Mapped[list[Membership]] = relationship(lazy="selectin", cascade="all, delete-orphan")

@@ -102,6 +102,8 @@ class Notification(Model):
     path: Mapped[str] = mapped_column(sa.String(300), default="", server_default="")  # its page, if it has no ticket
     at: Mapped[dt.datetime] = mapped_column(UtcDateTime, default=utcnow, index=True)
     read_at: Mapped[dt.datetime | None] = mapped_column(UtcDateTime)
+    answered_at: Mapped[dt.datetime | None] = mapped_column(UtcDateTime)  # by mail: its address is used up then
+    answered_with: Mapped[str | None] = mapped_column(sa.Text)  # the Message-ID of that answer
 
 
 class SettingValue(Model):

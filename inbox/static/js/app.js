@@ -7,6 +7,7 @@ import { startLive } from "./live.js";
 import { startPane } from "./pane.js";
 import { startPanels } from "./panels.js";
 import { startSheet } from "./sheet.js";
+import { startPresence } from "./presence.js";
 import { token } from "./post.js";
 
 document.body.classList.add("js");
@@ -41,4 +42,5 @@ startSheet();
 startBulk();
 startPane();
 startPanels();
+startPresence();
 startLive();

@@ -1,6 +1,7 @@
 // Live updates. One tab of the browser (the one that holds the lock) keeps the stream and tells the others, since a
 // browser allows six connections a host. A page fetches only what it shows, at most once in two seconds.
 import { post } from "./post.js";
+import { present } from "./presence.js";
 
 const LOCK = "pluginbox-live";
 const PAUSE = 2000;
@@ -10,7 +11,11 @@ let pending = { all: false, tickets: new Set() };
 let lastFetch = 0;
 let leading = false;
 
+let here = {}; // who is at which ticket, by number
+
 function heard(hint) {
+  if (hint.presence || hint.all) present(here = hint.presence ?? {});
+  if (hint.presence) return;
   if (hint.all) pending.all = true;
   for (const number of hint.tickets ?? []) pending.tickets.add(String(number));
   if (waiting) return;
@@ -66,9 +71,16 @@ function listen() {
 
 export function startLive() {
   if (!document.getElementById("rail")) return;
-  channel?.addEventListener("message", (event) => heard(event.data));
+  channel?.addEventListener("message", (event) => {
+    if (!event.data.who) return heard(event.data);
+    if (leading) channel.postMessage({ presence: here }); // another tab has just been opened
+  });
   const keep = async () => { for (;;) await listen(); };
   if (navigator.locks) navigator.locks.request(LOCK, keep); else keep();
   // Another tab has the stream: what was committed between drawing this page and listening was told to nobody here.
-  setTimeout(() => { if (!leading) heard({ all: true }); }, 300);
+  setTimeout(() => {
+    if (leading) return;
+    heard({ all: true });
+    channel?.postMessage({ who: true });
+  }, 300);
 }
