@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlalchemy.orm import joinedload
 
-from inbox.core import circuits, customers, events, mailboxes, permissions, queue, search, tickets
+from inbox.core import circuits, customers, events, following, mailboxes, permissions, queue, search, tickets
 from inbox.core.attachments import StoredFile
 from inbox.core.errors import Invalid, NotFound
 from inbox.core.events import Actor
@@ -191,14 +191,18 @@ def _answered(ticket: Ticket, message: Message, by: Actor) -> None:
 
 def note(ticket: Ticket, body: Body, *, by: Actor, files: Sequence[StoredFile] = (),
          draft: Message | None = None) -> Message:
-    """Leave a note that only agents see; it can never be mailed (the database refuses recipients for it)."""
+    """Leave a note that only agents see; it can never be mailed (the database refuses recipients for it). Whom it
+    mentions (`@Kari`) follows the ticket."""
     permissions.require(by, "note", ticket)
     check_body(body)
     folded = search.text_of(ticket.subject, body.text)
+    called = following.mentioned(body.text, following.who_see(ticket)) if "@" in body.text else []
     with transaction():
         message = _store(ticket, "note", body, by=by, files=files, draft=draft, state="stored")
         search.index(message.id, folded)
-        events.record("note_added", by=by, ticket=ticket, message=message)
+        mentioned = following.call_in(message, called, by=by)
+        events.record("note_added", by=by, ticket=ticket, message=message,
+                      **({"mentioned": mentioned} if mentioned else {}))
         return message
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from inbox.core import circuits, mailboxes, permissions
+from inbox.core import circuits, following, mailboxes, permissions
 from inbox.core.models import Agent, Event, Membership, Notification, Ticket
 from inbox.db import current_config, fixed, session, transaction, utcnow
 from inbox.plugin_host import call
@@ -62,6 +62,11 @@ def members(ticket: Ticket) -> list[Agent]:
     return list(session().scalars(
         sa.select(Agent).join(Membership, Membership.agent_id == Agent.id)
         .where(Membership.department_id == ticket.department_id, Agent.is_active).order_by(Agent.id)))
+
+
+def followers(ticket: Ticket) -> list[Agent]:
+    """The active agents who follow a ticket."""
+    return following.followers(ticket)
 
 
 # --- telling ----------------------------------------------------------------------------------------------------

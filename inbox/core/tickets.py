@@ -9,7 +9,7 @@ import datetime as dt
 from collections.abc import Iterable
 
 import sqlalchemy as sa
-from sqlalchemy.orm import joinedload
+from sqlalchemy.orm import joinedload, with_expression
 
 from inbox.core import events, permissions
 from inbox.core.errors import Invalid, NotFound
@@ -21,6 +21,7 @@ from inbox.core.models import (
     Counter,
     Customer,
     Department,
+    Follower,
     Tag,
     Ticket,
     TicketSeen,
@@ -33,8 +34,10 @@ NO_SUBJECT = "(no subject)"
 
 def get(number: int, agent: Agent) -> Ticket:
     """A ticket by its number, with what its page shows. Raises NotFound when the agent may not see it."""
+    follows = sa.exists().where(Follower.ticket_id == Ticket.id, Follower.agent_id == agent.id)
     query = (sa.select(Ticket).where(Ticket.number == number)
-             .options(joinedload(Ticket.customer).joinedload(Customer.addresses), joinedload(Ticket.department),
+             .options(with_expression(Ticket.is_followed, follows),
+                      joinedload(Ticket.customer).joinedload(Customer.addresses), joinedload(Ticket.department),
                       joinedload(Ticket.assignee).lazyload(Agent.memberships)))
     ticket = session().scalars(permissions.visible(query, agent)).unique().one_or_none()
     if ticket is None or not permissions.may(agent, "view"):

@@ -103,6 +103,7 @@ def _register_screens(app: Flask) -> None:
         composer,
         customers,
         desk,
+        following,
         health,
         keys,
         ledger,
@@ -126,5 +127,5 @@ def _register_screens(app: Flask) -> None:
     for screen in (auth, setup, profile, desk, tickets, new_ticket, composer, messages, customers, settings, ledger,
                    outbox, live, health, theming, marks, alarms, previews,
                    snooze,
-                   presence):
+                   presence, following):
         app.register_blueprint(screen.blueprint)

@@ -5,7 +5,7 @@ import sqlalchemy as sa
 from flask import Flask
 from sqlalchemy.orm import Session
 
-from inbox.core import agents, events, messages, notifications, sending, settings, tickets
+from inbox.core import agents, events, following, messages, notifications, sending, settings, tickets
 from inbox.core.events import Actor
 from inbox.core.messages import Body
 from inbox.core.models import Agent, Department, Event, Job, Notification, Ticket
@@ -261,3 +261,35 @@ def test_a_new_line_wakes_the_agents_own_stream(app, session, department, ada, b
     hub._feed()
     assert hers is not None and his is not None and ticket.number == 1
     assert {"tickets": []} in list(hers.hints.queue) and {"tickets": []} not in list(his.hints.queue)
+
+
+# --- following --------------------------------------------------------------------------------------------------
+
+
+def test_who_is_mentioned_is_told_and_hears_on(app, session, department, ada, ben) -> None:
+    ticket = given_to(ada, department)
+    mails(app, session)
+    messages.note(ticket, Body("@Ben can you look?"), by=Actor.of(ada))
+    assert mails(app, session) == [("Ben", "You are mentioned in #1: Printer")]
+    make_message(ticket, "Any news?")
+    assert mails(app, session) == [("Ada", "Answer in #1: Printer"), ("Ben", "News in #1: Printer")]
+
+
+def test_followers_are_told_of_what_colleagues_write(app, session, department, ada, ben) -> None:
+    make_mailbox(department=department)
+    ticket = given_to(ada, department)
+    following.follow(ticket, by=Actor.of(ben))
+    mails(app, session)
+    messages.note(ticket, Body("She called."), by=Actor.of(ada))
+    messages.reply(ticket, Body("It is on its way."), by=Actor.of(ada))
+    assert mails(app, session) == [("Ben", "News in #1: Printer")] * 2
+    following.follow(ticket, by=Actor.of(ben), on=False)
+    messages.note(ticket, Body("She called again."), by=Actor.of(ada))
+    assert mails(app, session) == []
+
+
+def test_who_is_mentioned_in_their_own_ticket_is_told_once(app, session, department, ada, ben) -> None:
+    ticket = given_to(ada, department)
+    mails(app, session)
+    messages.note(ticket, Body("@Ada yours?"), by=Actor.of(ben))
+    assert mails(app, session) == [("Ada", "You are mentioned in #1: Printer")]

@@ -36,6 +36,8 @@ def register_notification_types() -> list[NotificationType]:
         NotificationType("notifications.assigned", "A ticket is given to me"),
         NotificationType("notifications.answer", "A customer writes in a ticket that is mine, or nobody’s"),
         NotificationType("notifications.note", "A colleague leaves a note in a ticket of mine"),
+        NotificationType("notifications.mention", "A colleague mentions me in a note"),
+        NotificationType("notifications.followed", "Somebody writes in a ticket that I follow"),
         NotificationType("notifications.failed", "A reply of mine could not be sent"),
         NotificationType("notifications.bounced", "A reply of mine came back"),
         NotificationType(accounts.KIND, "A mailbox that I look after cannot be read, or its login ends soon"),
@@ -105,12 +107,24 @@ def ticket_assigned(ticket: Ticket, agent: Agent | None, event: Event) -> None:
 def message_received(ticket: Ticket, message: Message, event: Event) -> None:
     if not (event.data or {}).get("first") and not message.is_automatic and not _is_away(ticket):
         _tell([ticket.assignee] if ticket.assignee else notifications.members(ticket), "answer", ticket, message, event)
+        _tell(notifications.followers(ticket), "followed", ticket, message, event)
 
 
 @hookimpl
 def note_added(ticket: Ticket, note: Message, event: Event) -> None:
-    if ticket.assignee is not None:
+    """Who is told in one way is not told again in another: a mention is more than a note in a ticket of mine."""
+    called = set((event.data or {}).get("mentioned", ()))
+    followers = notifications.followers(ticket)
+    _tell([each for each in followers if each.id in called], "mention", ticket, note, event)
+    if ticket.assignee is not None and ticket.assignee_id not in called:
         _tell([ticket.assignee], "note", ticket, note, event)
+    _tell([each for each in followers if each.id not in called], "followed", ticket, note, event)
+
+
+@hookimpl
+def reply_queued(ticket: Ticket, message: Message, event: Event) -> None:
+    if not message.is_automatic:
+        _tell(notifications.followers(ticket), "followed", ticket, message, event)
 
 
 @hookimpl
@@ -171,12 +185,16 @@ def _words(_: Callable[[str], str], wish: str, ticket: Ticket, message: Message 
     """The subject and the first line."""
     facts = {"number": ticket.number, "subject": ticket.subject, "error": error and _(error),
              "customer": ticket.customer.display_name,
-             "author": message.agent.name if message is not None and message.agent else ""}
+             "author": message.agent.name if message is not None and message.agent else ticket.customer.display_name}
     subject, first = {
         "new_ticket": (_("New ticket #%(number)s: %(subject)s"), _("%(customer)s opened ticket #%(number)s.")),
         "assigned": (_("Ticket #%(number)s is yours: %(subject)s"), _("You were given ticket #%(number)s.")),
         "answer": (_("Answer in #%(number)s: %(subject)s"), _("%(customer)s wrote in ticket #%(number)s.")),
         "note": (_("Note in #%(number)s: %(subject)s"), _("%(author)s left a note in ticket #%(number)s.")),
+        "mention": (_("You are mentioned in #%(number)s: %(subject)s"),
+                    _("%(author)s mentions you in ticket #%(number)s.")),
+        "followed": (_("News in #%(number)s: %(subject)s"),
+                     _("%(author)s wrote in ticket #%(number)s, which you follow.")),
         "failed": (_("Not sent, #%(number)s: %(subject)s"),
                    _("Your reply in ticket #%(number)s could not be sent: %(error)s")),
         "bounced": (_("Came back, #%(number)s: %(subject)s"),

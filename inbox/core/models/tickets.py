@@ -6,7 +6,7 @@ import datetime as dt
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy.orm import Mapped, mapped_column, query_expression, relationship
 
 from inbox.core.models.people import Agent, Customer, Department
 from inbox.db import Model, UtcDateTime, utcnow
@@ -68,6 +68,7 @@ class Ticket(Model):
     customer: Mapped[Customer] = relationship(lazy="select")
     department: Mapped[Department] = relationship(lazy="select")
     assignee: Mapped[Agent | None] = relationship(lazy="select")
+    is_followed: Mapped[bool | None] = query_expression()  # by the agent it was loaded for: `tickets.get`
     tags: Mapped[list[Tag]] = relationship(secondary="ticket_tag", order_by="Tag.name", lazy="selectin")
 
     def reshelve(self) -> None:
