@@ -78,9 +78,9 @@ def _is_none(node: ast.expr) -> bool:
 
 def page() -> str:
     """Return the whole page."""
-    rows = []
+    rows, given_with = [], carried()
     for kind, words in KINDS.items():
-        given = carried().get(kind, set())
+        given = given_with.get(kind, set())
         about = ", ".join(each for each in ABOUT if each in given)
         data = ", ".join(f"`{each}`" for each in sorted(given - ABOUT.keys()))
         rows.append(f"| `{kind}` | {words} | {about} | {data} |")
