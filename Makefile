@@ -3,8 +3,9 @@
 
 VENV   ?= .venv
 ARGS   ?=
-# Two processes share the tests file by file, in the order of tests/conftest.py: the longest first.
-SPREAD  = -n 2 --dist loadfile --no-loadscope-reorder --durations=25
+# Processes share the tests file by file, in the order of tests/conftest.py: the longest first. One more than there are
+# processors, since tests that start the program wait for a quarter of their time.
+SPREAD  = -n $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1) --dist loadfile --no-loadscope-reorder --durations=25
 # The first interpreter on PATH that is new enough; say PYTHON=/path/to/python3 to choose another.
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 python; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)

@@ -37,6 +37,8 @@ LONG = ("cli/test_run.py", "browser/test_accessibility.py", "browser/", "mail/te
 """Files of minutes, begun first: two processes share the suite file by file, and neither should wait for the other."""
 FEW_QUERIES = (
     "tests/web/", "tests/cli/", "tests/testing/", "tests/demo/", "tests/mail/test_kill.py",
+    "tests/mail/test_imap.py", "tests/mail/test_smtp.py", "tests/mail/test_watch.py", "tests/mail/test_oauth.py",
+    "tests/mail/test_dkim.py", "tests/core/test_permissions.py",
     "tests/plugin_host/test_misbehaving.py", "tests/plugin_host/test_bring.py", "plugins/kb/tests/test_kb_rich.py",
     "plugins/kb/tests/test_kb_help.py", "plugins/woocommerce/tests/test_woocommerce_orders.py",
     "plugins/woocommerce/tests/test_woocommerce_shops.py")

@@ -6,6 +6,7 @@ beside the real files: a wall that cannot fail is no wall.
 
 import ast
 import configparser
+import functools
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -57,9 +58,15 @@ def plugin_files() -> Iterator[Path]:
     return (path for path in python_files(PLUGINS) if path.parent != PLUGINS)
 
 
+@functools.cache
+def nodes(source: str) -> list[ast.AST]:
+    """What stands in a file; read once for all walls."""
+    return list(ast.walk(ast.parse(source)))
+
+
 def imported(source: str) -> Iterator[tuple[int, str]]:
     """Yield (line, module) for every import, wherever it stands; `from a import b` gives `a.b`."""
-    for node in ast.walk(ast.parse(source)):
+    for node in nodes(source):
         if isinstance(node, ast.Import):
             for name in node.names:
                 yield node.lineno, name.name
@@ -186,7 +193,7 @@ def calls(source: str) -> Iterator[tuple[int, str]]:
             return dotted(node.func)
         return node.id if isinstance(node, ast.Name) else "?"
 
-    for node in ast.walk(ast.parse(source)):
+    for node in nodes(source):
         if isinstance(node, ast.Call):
             yield node.lineno, dotted(node.func)
 
@@ -227,7 +234,7 @@ def hooks_are_called_in_one_place(where: str, source: str) -> list[str]:
         return isinstance(node, ast.Attribute) and node.attr == "hook"
 
     complaints = []
-    for node in ast.walk(ast.parse(source)):
+    for node in nodes(source):
         by_name = isinstance(node, ast.Attribute) and is_hooks(node.value)
         by_string = isinstance(node, ast.Call) and any(is_hooks(argument) for argument in node.args[:1])
         caller = isinstance(node, ast.Attribute) and node.attr in ("subset_hook_caller", "call_historic")
@@ -239,7 +246,7 @@ def hooks_are_called_in_one_place(where: str, source: str) -> list[str]:
 def exceptions_are_named(where: str, source: str) -> list[str]:
     """No bare `except:`, and none that catches everything and goes on in silence."""
     complaints = []
-    for node in ast.walk(ast.parse(source)):
+    for node in nodes(source):
         if not isinstance(node, ast.ExceptHandler):
             continue
         if node.type is None:

@@ -17,7 +17,6 @@ from inbox.testing.factories import make_mailbox, make_ticket
 from inbox.testing.plugins import write_plugin
 from tests.support.ports import free_port
 
-pytestmark = pytest.mark.each_database
 
 
 def check(config: Config, name: str) -> Check:

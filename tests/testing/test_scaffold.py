@@ -1,6 +1,5 @@
 """What `inbox plugin new` writes works, as it is."""
 
-import os
 import subprocess
 import sys
 import zipfile
@@ -14,22 +13,6 @@ from inbox.new_plugin import NewPluginError, write
 from inbox.testing.desk import Desk
 
 ROOT = Path(__file__).parents[2]
-
-
-def run_pytest(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    """Run a plugin's tests as its author would, in a process of its own."""
-    clean = {name: value for name, value in os.environ.items() if not name.startswith(("INBOX_", "PYTEST_"))}
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "inbox.testing.pytest_plugin", "-p", "no:cacheprovider"]
-    return subprocess.run([*command, *words], cwd=folder, capture_output=True, text=True, timeout=120,
-                          env=clean | {"PYTHONPATH": str(ROOT)})
-
-
-@pytest.mark.once
-def test_its_own_tests_are_green(tmp_path: Path) -> None:
-    write("cards", tmp_path, "Customer cards")
-    done = run_pytest(tmp_path / "cards")
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "4 passed" in done.stdout
 
 
 def test_it_is_activated_and_its_panel_is_beside_a_ticket(desk: Desk, agent, activate, receive_email,
