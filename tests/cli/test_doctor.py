@@ -18,7 +18,6 @@ from inbox.testing.plugins import write_plugin
 from tests.support.ports import free_port
 
 
-
 def check(config: Config, name: str) -> Check:
     """The one check of a name."""
     (found,) = [each for each in doctor.examine(config, plugins=False) if each.name == name]
