@@ -37,8 +37,8 @@ def done(ticket: Ticket, *written: str, by: Agent) -> Ticket:
 def test_acts_are_done_department_first(support: Department, session: Session) -> None:
     billing = make_department("Billing")
     kari, ola = make_agent("Kari", departments=[support, billing]), make_agent("Ola", departments=[billing])
-    ticket = done(make_ticket("Boots", department=support), f"assign:{ola.id}", f"department:{billing.id}", "tag:Refund",
-                  "priority:high", "status:closed", by=kari)
+    ticket = done(make_ticket("Boots", department=support), f"assign:{ola.id}", f"department:{billing.id}",
+                  "tag:Refund", "priority:high", "status:closed", by=kari)
     assert (ticket.department_id, ticket.assignee_id, ticket.status, ticket.priority) == (
         billing.id, ola.id, "closed", "high")
     assert [each.name for each in ticket.tags] == ["refund"]
@@ -50,7 +50,8 @@ def test_me_is_whoever_answers(support: Department, kari: Agent) -> None:
     assert done(make_ticket("Boots", department=support), "assign:me", by=kari).assignee_id == kari.id
 
 
-@pytest.mark.parametrize("written", ["status:gone", "assign:x", "erase:1", "priority:", "tag: ", "department:", "snooze:"])
+@pytest.mark.parametrize("written", [
+    "status:gone", "assign:x", "erase:1", "priority:", "tag: ", "department:", "snooze:"])
 def test_what_is_no_act_is_refused(written: str) -> None:
     with pytest.raises(Invalid):
         macros.read([written])

@@ -255,7 +255,8 @@ def test_one_emoji_does_not_cost_four_bytes_a_character_many_times_over(raw: byt
 
 
 def test_holding_the_pictures_of_a_newsletter_keeps_no_second_copy_of_it() -> None:
-    html = "\U0001f600" + ("Words of a newsletter, one after the other. " * 20 + '<img src="https://p.example/p.png">') * 200
+    words = "Words of a newsletter, one after the other. " * 20
+    html = "\U0001f600" + (words + '<img src="https://p.example/p.png">') * 200
     sanitise.sanitise(html)  # what is only made once is no part of it
     tracemalloc.start()
     sanitise.sanitise(html)
