@@ -31,6 +31,7 @@ from inbox.core import (
     customers,
     drafts,
     events,
+    finder,
     messages,
     notifications,
     presence,
@@ -229,6 +230,14 @@ def customer_panel(at: Place) -> None:
     customers.by_address("customer7@mail.example")
 
 
+def found_while_typing(at: Place) -> None:
+    for agent in (at.owner, at.agent):
+        for text in ("200", *COMMON.values(), *RARE.values(), "nowhere", "customer12", "อ"):
+            finder.tickets(agent, text)
+            finder.people(agent, text)
+        finder.recent(agent)
+
+
 def acts(at: Place) -> None:
     by, ticket = Actor.of(at.agent), at.ticket
     tickets.assign(ticket, at.agent, by=by)
@@ -381,7 +390,8 @@ def live_updates(at: Place) -> None:
 
 
 ACTIVITIES: Sequence[Callable[[Place], None]] = (
-    lists, counts, filters, words, ticket_page, told, event_log, webhooks, customer_panel, acts, replies, mail_in,
+    lists, counts, filters, words, ticket_page, told, event_log, webhooks, customer_panel,
+    found_while_typing, acts, replies, mail_in,
     ledger_page, background, pages, interface, live_updates, sweeps)
 
 

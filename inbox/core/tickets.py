@@ -11,7 +11,7 @@ from collections.abc import Iterable
 import sqlalchemy as sa
 from sqlalchemy.orm import joinedload, with_expression
 
-from inbox.core import events, permissions
+from inbox.core import events, finder, permissions
 from inbox.core.errors import Invalid, NotFound
 from inbox.core.events import Actor
 from inbox.core.models import (
@@ -300,10 +300,11 @@ def restore(ticket: Ticket, *, by: Actor) -> None:
 
 
 def mark_seen(ticket: Ticket, agent: Agent) -> None:
-    """The agent has seen all there is now; only newer messages make the ticket unread again."""
+    """The agent has seen all there is now; only newer messages make the ticket unread again. The last in the order of
+    what the agent looked at, too."""
     seen = session().get(TicketSeen, (agent.id, ticket.id))
-    if seen is not None and seen.seen_at >= ticket.last_message_at:
-        return  # nothing to write: most page views end here
+    if seen is not None and seen.seen_at >= ticket.last_message_at and finder.is_latest(seen):
+        return  # nothing to write: a page that looks again while it stays open
     with transaction() as current:
         seen = current.get(TicketSeen, (agent.id, ticket.id))
         if seen is None:

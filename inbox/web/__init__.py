@@ -112,6 +112,7 @@ def _register_screens(app: Flask) -> None:
         messages,
         new_ticket,
         outbox,
+        palette,
         presence,
         previews,
         profile,
@@ -123,7 +124,8 @@ def _register_screens(app: Flask) -> None:
     )
 
     settings.load_pages()
-    app.register_blueprint(keys.blueprint)
+    for screen in (keys, palette):
+        app.register_blueprint(screen.blueprint)
     for screen in (auth, setup, profile, desk, tickets, new_ticket, composer, messages, customers, settings, ledger,
                    outbox, live, health, theming, marks, alarms, previews,
                    snooze,

@@ -108,9 +108,9 @@ def attributes(name: str) -> Markup:
     return Markup(' data-key="{}"').format(found.keys) + said
 
 
-def of_button(button: Any) -> Markup:
-    """The same for a button of a plugin; one that names an action which is none has no key."""
-    return attributes(button.key) if button.key in BY_NAME else Markup("")
+def of_button(button: Any, otherwise: str = "") -> Markup:
+    """The same for a button of a plugin; one that names no action has no key, but `otherwise`."""
+    return attributes(button.key) if button.key in BY_NAME else Markup(" {}").format(otherwise)
 
 
 def hint(name: str, words: str) -> str:

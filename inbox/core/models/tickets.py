@@ -106,9 +106,10 @@ class TicketTag(Model):
 
 
 class TicketSeen(Model):
-    """Up to when an agent has seen a ticket; newer messages make it unread for that agent."""
+    """When an agent looked at a ticket last; newer messages make it unread for that agent."""
 
     __tablename__ = "ticket_seen"
+    __table_args__ = (sa.Index("ix_ticket_seen_agent_at", "agent_id", "seen_at"),)
 
     agent_id: Mapped[int] = mapped_column(sa.ForeignKey("agent.id", ondelete="CASCADE"), primary_key=True)
     ticket_id: Mapped[int] = mapped_column(

@@ -5,6 +5,7 @@ import { startBulk } from "./bulk.js";
 import { startKeys } from "./keys.js";
 import { startLive } from "./live.js";
 import { startMentions } from "./mentions.js";
+import { startPalette } from "./palette.js";
 import { startPane } from "./pane.js";
 import { startPanels } from "./panels.js";
 import { startSheet } from "./sheet.js";
@@ -40,6 +41,7 @@ document.addEventListener("htmx:after:request", () => {
 
 startKeys();
 startSheet();
+startPalette();
 startBulk();
 startPane();
 startPanels();

@@ -1,0 +1,124 @@
+"""What is found while somebody types: tickets by number and by words, customers by name and address; and the tickets
+somebody looked at last. A statement each and a handful of rows, since it is asked with every pause between two letters.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from inbox.core import customers, permissions, search
+from inbox.core.customers import normalise_address
+from inbox.core.models import Agent, Customer, CustomerAddress, Message, Ticket, TicketSeen
+from inbox.db import is_sqlite, session, utcnow
+
+FEW = 6
+RECENT = 20
+HITS = 200  # messages that are looked through
+Rows = sa.Select[*tuple[Any, ...]]
+HIDDEN = ("trash", "merged", "spam")
+
+
+@dataclass(frozen=True)
+class FoundTicket:
+    """One line: what is needed to name a ticket."""
+
+    number: int
+    subject: str
+    customer_name: str
+    shelf: str
+    at: dt.datetime
+
+
+@dataclass(frozen=True)
+class FoundCustomer:
+    id: int
+    name: str
+    email: str
+
+
+_mail = (sa.select(CustomerAddress.value).where(CustomerAddress.customer_id == Customer.id,
+                                                CustomerAddress.kind == "mail")
+         .order_by(CustomerAddress.id).limit(1).correlate(Customer).scalar_subquery())
+_LINE: Rows = sa.select(Ticket.number, Ticket.subject, sa.func.coalesce(sa.func.nullif(Customer.name, ""), _mail, ""),
+                  Ticket.shelf, Ticket.last_message_at).join(Customer, Customer.id == Ticket.customer_id)
+
+
+def tickets(agent: Agent, text: str, limit: int = FEW) -> list[FoundTicket]:
+    """Tickets within reach with this number, or a message that holds all these words; the last touched first."""
+    number = re.fullmatch(r"#?(\d{1,18})", text.strip())
+    ids: list[Any] = []
+    if number is not None:
+        ids.append(sa.select(Ticket.id).where(Ticket.number == int(number[1])))
+    if (hits := _hits(text)) is not None:
+        ids.append(hits)
+    if not ids:
+        return []
+    first = [Ticket.number == int(number[1])] if number is not None else []
+    query = _LINE.where(Ticket.id.in_(sa.union_all(*ids)), Ticket.shelf.not_in(HIDDEN)).order_by(
+        *(each.desc() for each in first), Ticket.last_message_at.desc(), Ticket.id.desc()).limit(limit)
+    return [FoundTicket(*row) for row in session().execute(_within(query, agent))]
+
+
+def _within(query: Rows, agent: Agent) -> Rows:
+    """Narrowed to what the agent may see, not by an index: the tickets are found already."""
+    reach = permissions.reach(agent)
+    return query if reach is None else query.where(sa.func.coalesce(Ticket.department_id, 0).in_(sorted(reach)))
+
+
+def _hits(text: str) -> Rows | None:
+    """The tickets of the newest messages with these words; None for a text without words."""
+    phrases = search.phrases(text)
+    if not phrases:
+        return None
+    base, values = search.match(phrases)
+    column = "rowid" if is_sqlite() else "message_pk"
+    newest = sa.text(f"{base.text} ORDER BY {column} DESC LIMIT {HITS}").bindparams(**values).columns(
+        sa.column("pk", sa.Integer)).subquery("hit")
+    return sa.select(Message.ticket_id).where(Message.id.in_(sa.select(newest.c.pk)), Message.ticket_id.is_not(None))
+
+
+def people(agent: Agent, text: str, limit: int = FEW) -> list[FoundCustomer]:
+    """Customers within reach whose address begins so, or who have these words in their name and in a message."""
+    start = normalise_address(text)
+    if not start:
+        return []
+    by_address = sa.select(CustomerAddress.customer_id).where(
+        CustomerAddress.kind == "mail", CustomerAddress.normalised >= start,
+        CustomerAddress.normalised < start + "\U0010ffff").limit(HITS)
+    ids: list[Any] = [sa.select(by_address.subquery())]
+    if (hits := _hits(text)) is not None:
+        ids.append(sa.select(Ticket.customer_id).where(Ticket.id.in_(hits)))
+    query: Any = sa.select(Customer.id, Customer.name, sa.func.coalesce(_mail, "")).where(
+        Customer.id.in_(sa.union_all(*ids)), Customer.merged_into_id.is_(None)).order_by(Customer.id.desc())
+    wanted = text.casefold().split()
+    rows: Any = session().execute(customers.within_reach(query, agent).limit(HITS))
+    found = (FoundCustomer(*row) for row in rows)
+    return [each for each in found if each.email.casefold().startswith(start) or _is_named(each, wanted)][:limit]
+
+
+def _is_named(customer: FoundCustomer, wanted: list[str]) -> bool:
+    name = customer.name.casefold()
+    return all(each in name for each in wanted)
+
+
+# --- recently viewed ----------------------------------------------------------------------------------------------
+
+
+def recent(agent: Agent, limit: int = RECENT) -> list[FoundTicket]:
+    """The tickets an agent looked at last, newest first. What is out of reach by now is left out."""
+    query = _LINE.join(TicketSeen, TicketSeen.ticket_id == Ticket.id).where(
+        TicketSeen.agent_id == agent.id, Ticket.shelf.not_in(("merged",))).order_by(
+        TicketSeen.seen_at.desc(), Ticket.id.desc()).limit(limit)
+    return [FoundTicket(*row) for row in session().execute(_within(query, agent))]
+
+
+def is_latest(seen: TicketSeen) -> bool:
+    """True when the agent has looked at no other ticket since: then there is nothing to write down."""
+    later = sa.select(TicketSeen.ticket_id).where(TicketSeen.agent_id == seen.agent_id,
+                                                  TicketSeen.seen_at > seen.seen_at).limit(1)
+    return seen.seen_at <= utcnow() and session().scalar(later) is None
