@@ -254,6 +254,22 @@ def ticket_untagged(ticket, tag, event):  # type: ignore[no-untyped-def]
 
 
 @event(since="0.1")
+def ticket_merged(ticket, merged_ticket_id, event):  # type: ignore[no-untyped-def]
+    """Another ticket was merged into `ticket`: its messages are here now, and its number leads here.
+
+    `event.data["waiting_since"]` says since when the customer waits now, as ISO 8601, or None.
+    """
+
+
+@event(since="0.1")
+def ticket_unmerged(ticket, restored_ticket_id, event):  # type: ignore[no-untyped-def]
+    """A merge was undone: the messages that ticket had brought along left `ticket` again.
+
+    `event.data["waiting_since"]` says since when the customer of `ticket` waits now, as ISO 8601, or None.
+    """
+
+
+@event(since="0.1")
 def message_received(ticket, message, event):  # type: ignore[no-untyped-def]
     """A message came in from a customer; also the one that opened the ticket."""
 

@@ -21,6 +21,7 @@ from inbox.core import (
     placeholders,
     settings,
     tags,
+    ticket_merge,
     tickets,
 )
 from inbox.core.automatic import auto_reply_words, me, record, spend, why_not_answer
@@ -179,6 +180,7 @@ __all__ = [
     "speaking_to",
     "spend",
     "tags",
+    "ticket_merge",
     "tickets",
     "transaction",
     "utcnow",

@@ -109,7 +109,7 @@ def accept(plan: Plan, *, ledger_id: int | None = None) -> Message:
         customers.heard_from(incoming.from_address)
     by = Actor.customer(customer, incoming.channel)
     is_new = plan.target is None
-    ticket = plan.target or tickets.create(
+    ticket = _still(plan.target, message) if plan.target is not None else tickets.create(
         by=by, subject=incoming.subject, department=plan.department, customer=customer, channel=incoming.channel,
         mailbox_id=plan.mailbox.id if plan.mailbox else None, like=plan.ticket)
     message.ticket_id, message.customer_id, message.ledger_id = ticket.id, customer.id, ledger_id
@@ -121,6 +121,15 @@ def accept(plan: Plan, *, ledger_id: int | None = None) -> Message:
     events.record("message_received", by=by, ticket=ticket, message=message, first=is_new,
                   automatic=message.is_automatic)
     return message
+
+
+def _still(target: Ticket, message: Message) -> Ticket:
+    """The ticket a message was meant for, or the one it was merged into a moment ago."""
+    ticket_id = tickets.at_the_end_of(target.id)
+    if ticket_id == target.id:
+        return target
+    message.why = {**message.why, "merged": target.number}
+    return session().get_one(Ticket, ticket_id)
 
 
 def index_references(message: Message, references: Sequence[str]) -> None:

@@ -243,6 +243,8 @@ def mailbox_of(department: Department) -> int | None:
 def _store(ticket: Ticket, kind: str, body: Body, *, by: Actor, files: Sequence[StoredFile], draft: Message | None,
            state: str) -> Message:
     """Insert the message, or turn its draft into it, and move the ticket on."""
+    if tickets.at_the_end_of(ticket.id) != ticket.id:
+        raise Invalid("ticket", "This ticket was merged into another one. Write there.")
     message = draft if draft is not None else Message()
     if draft is not None and (draft.state != "draft" or by.agent is None or draft.agent_id != by.agent.id):
         raise Invalid("draft", "This draft has been sent or discarded already.")

@@ -88,8 +88,8 @@ def _carry(message: Message, source: Ticket, target: Ticket) -> None:
     session().execute(sa.update(CaughtMail).where(CaughtMail.message_pk == message.id).values(ticket_id=target.id))
     session().execute(sa.update(Ledger).where(Ledger.id == message.ledger_id).values(ticket_id=target.id))
     session().flush()
-    _recount(target)
-    _recount(source)
+    recount(target)
+    recount(source)
     if source.message_count == 0:
         source.merged_into_id = target.id
         source.reshelve()
@@ -107,7 +107,7 @@ def _count(ticket: Ticket) -> int:
         Message.ticket_id == ticket.id, Message.state != "draft")) or 0
 
 
-def _recount(ticket: Ticket) -> None:
+def recount(ticket: Ticket) -> None:
     """What a ticket's row says of its messages, worked out anew."""
     rows = session().execute(sa.select(Message.id, Message.kind, Message.at, Message.is_automatic, Message.state).where(
         Message.ticket_id == ticket.id, Message.state != "draft").order_by(Message.at, Message.id)).all()

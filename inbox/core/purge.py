@@ -6,6 +6,7 @@ import datetime as dt
 import hashlib
 
 import sqlalchemy as sa
+from sqlalchemy.orm import Session
 
 from inbox.core import events, permissions, search
 from inbox.core.events import Actor
@@ -27,21 +28,26 @@ def purge(ticket: Ticket, *, by: Actor) -> None:
     """Delete a ticket with everything in it. Its blobs go with the next sweep; the number is not used again."""
     permissions.require(by, "purge", ticket)
     with transaction() as current:
-        rows = current.execute(
-            sa.select(Message.id, Message.message_id).where(Message.ticket_id == ticket.id)).all()
-        for message_id in {row.message_id for row in rows if row.message_id}:
-            current.merge(Tombstone(digest=digest(message_id), at=utcnow()))
-        search.remove([row.id for row in rows])
-        events.record("ticket_deleted", by=by, ticket=None, number=ticket.number)
-        current.execute(sa.delete(Notification).where(  # they repeat its subject
-            Notification.event_id.in_(sa.select(Event.id).where(Event.ticket_id == ticket.id))))
-        current.execute(sa.update(Event).where(Event.ticket_id == ticket.id).values(data=None))
-        current.execute(sa.update(Ledger).where(Ledger.ticket_id == ticket.id).values(
-            raw_purged_at=utcnow(), subject="", from_address="", envelope_from=None, envelope_to=[], error=None))
-        current.execute(sa.delete(CaughtMail).where(CaughtMail.ticket_id == ticket.id))
-        current.execute(sa.update(Ticket).where(Ticket.merged_into_id == ticket.id).values(merged_into_id=None))
-        current.execute(sa.delete(Ticket).where(Ticket.id == ticket.id))  # the rest follows by foreign key
+        _purge(current, ticket, by)
         current.expire_all()
+
+
+def _purge(current: Session, ticket: Ticket, by: Actor) -> None:
+    for pointer in current.scalars(sa.select(Ticket).where(Ticket.merged_into_id == ticket.id)).all():
+        _purge(current, pointer, by)  # what was merged into it is empty, and would lead nowhere
+    rows = current.execute(
+        sa.select(Message.id, Message.message_id).where(Message.ticket_id == ticket.id)).all()
+    for message_id in {row.message_id for row in rows if row.message_id}:
+        current.merge(Tombstone(digest=digest(message_id), at=utcnow()))
+    search.remove([row.id for row in rows])
+    events.record("ticket_deleted", by=by, ticket=None, number=ticket.number)
+    current.execute(sa.delete(Notification).where(  # they repeat its subject
+        Notification.event_id.in_(sa.select(Event.id).where(Event.ticket_id == ticket.id))))
+    current.execute(sa.update(Event).where(Event.ticket_id == ticket.id).values(data=None))
+    current.execute(sa.update(Ledger).where(Ledger.ticket_id == ticket.id).values(
+        raw_purged_at=utcnow(), subject="", from_address="", envelope_from=None, envelope_to=[], error=None))
+    current.execute(sa.delete(CaughtMail).where(CaughtMail.ticket_id == ticket.id))
+    current.execute(sa.delete(Ticket).where(Ticket.id == ticket.id))  # the rest follows by foreign key
 
 
 def purge_trash(days: int, limit: int = 200) -> int:

@@ -33,7 +33,10 @@ NO_SUBJECT = "(no subject)"
 
 
 def get(number: int, agent: Agent) -> Ticket:
-    """A ticket by its number, with what its page shows. Raises NotFound when the agent may not see it."""
+    """A ticket by its number, with what its page shows; of a merged one the survivor, if the agent may see that one.
+
+    Raises NotFound when the agent may not see it.
+    """
     follows = sa.exists().where(Follower.ticket_id == Ticket.id, Follower.agent_id == agent.id)
     query = (sa.select(Ticket).where(Ticket.number == number)
              .options(with_expression(Ticket.is_followed, follows),
@@ -42,7 +45,21 @@ def get(number: int, agent: Agent) -> Ticket:
     ticket = session().scalars(permissions.visible(query, agent)).unique().one_or_none()
     if ticket is None or not permissions.may(agent, "view"):
         raise NotFound()
+    if ticket.merged_into_id is not None:
+        survivor = session().get(Ticket, ticket.merged_into_id)
+        if survivor is not None and permissions.sees(agent, survivor):
+            return get(survivor.number, agent)
     return ticket
+
+
+def at_the_end_of(ticket_id: int) -> int:
+    """The id of the ticket that is left of one, through any number of merges; in a transaction, and it stays so."""
+    while True:
+        query = sa.select(Ticket.merged_into_id).where(Ticket.id == ticket_id)
+        following = session().scalar(query.with_for_update(key_share=True))
+        if following is None:
+            return ticket_id
+        ticket_id = following
 
 
 def by_id(ticket_id: int, agent: Agent) -> Ticket:

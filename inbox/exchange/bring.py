@@ -235,6 +235,18 @@ class Bringer:
         row["actions"] = kept
         return row
 
+    def _as_ticket_merge(self, row: Row) -> Row:
+        """What goes back when it is undone names tags, an agent and a mailbox: by this desk's ids."""
+        moved, kept = row["moved"], row["moved"]["kept"]
+        tags = [self._new_id(BY_NAME["tag"], each) for each in moved["tags"]]
+        followers = [self._new_id(BY_NAME["agent"], each) for each in moved["followers"]]
+        named = {"assignee_id": "agent", "mailbox_id": "mailbox"}
+        row["moved"] = {**moved, "tags": [each for each in tags if each is not None],
+                        "followers": [each for each in followers if each is not None],
+                        "kept": {name: self._new_id(BY_NAME[named[name]], value) if name in named else value
+                                 for name, value in kept.items()}}
+        return row
+
     def _as_message(self, row: Row) -> Row:
         if row["state"] in ("queued", "sending"):
             row["state"], row["error"] = "unknown", WAITED

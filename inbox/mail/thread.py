@@ -16,7 +16,7 @@ import sqlalchemy as sa
 
 from inbox import secrets
 from inbox.config import ConfigError
-from inbox.core import customers
+from inbox.core import customers, ticket_merge
 from inbox.core.customers import normalise_address
 from inbox.core.models import Message, Recipient, Reference, Ticket
 from inbox.core.tickets import NO_SUBJECT
@@ -41,8 +41,15 @@ def find_ticket(*, in_reply_to: Sequence[str], references: Sequence[str], subjec
     for ticket, reason in _by_ids(named, in_reply_to, sender, message_id):
         joined = survivor(ticket)
         if joined is not None:
-            return joined, reason if joined.id == ticket.id else {**reason, "merged": ticket.number}
+            return joined, _with_merge(reason, ticket, joined)
     return _by_subject(subject, sender)
+
+
+def _with_merge(reason: Why, ticket: Ticket, joined: Ticket) -> Why:
+    """The reason, with the number of the merged ticket that was meant, if it was one."""
+    number = ticket.number if joined.id != ticket.id else (
+        ticket_merge.number_before(reason["message_pk"], joined) if "message_pk" in reason else None)
+    return reason if number is None else {**reason, "merged": number}
 
 
 def candidates(in_reply_to: Sequence[str], references: Sequence[str]) -> list[str]:
@@ -155,7 +162,8 @@ def _by_subject(subject: str, sender: str) -> tuple[Ticket | None, Why]:
         if ticket is None:
             continue
         if takes_part(sender, ticket):
-            return ticket, {"by": "subject", "number": number}
+            why = {"by": "subject", "number": number}
+            return ticket, why if ticket.number == number else {**why, "merged": number}
         why.setdefault("stranger_to", number)
     return None, why
 

@@ -120,6 +120,7 @@ def _register_screens(app: Flask) -> None:
         setup,
         snooze,
         theming,
+        ticket_merge,
         tickets,
     )
 
@@ -129,5 +130,6 @@ def _register_screens(app: Flask) -> None:
     for screen in (auth, setup, profile, desk, tickets, new_ticket, composer, messages, customers, settings, ledger,
                    outbox, live, health, theming, marks, alarms, previews,
                    snooze,
-                   presence, following):
+                   presence, following,
+                   ticket_merge):
         app.register_blueprint(screen.blueprint)

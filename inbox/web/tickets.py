@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
-from flask import Blueprint, redirect, render_template, request
+from flask import Blueprint, flash, redirect, render_template, request
 from flask_babel import gettext
 from sqlalchemy.orm.util import identity_key
 
@@ -38,7 +38,7 @@ SHOWN_EVENTS = {
     "ticket_assigned", "ticket_status_changed", "ticket_moved", "ticket_subject_changed", "ticket_priority_changed",
     "ticket_tagged", "ticket_untagged", "ticket_snoozed", "ticket_woke", "ticket_marked_spam",
     "ticket_unmarked_spam", "ticket_trashed", "ticket_restored", "ticket_customer_changed", "reply_bounced",
-    "reply_called_spam", "message_moved"}
+    "reply_called_spam", "message_moved", "ticket_merged", "ticket_merged_away", "ticket_unmerged", "ticket_came_back"}
 
 
 @dataclass
@@ -62,10 +62,11 @@ def load(number: int) -> Ticket:
 def show(number: int) -> Any:
     """A ticket with its list beside it; htmx asks for the pane alone."""
     ticket, place = load(number), Place.from_request()
-    if ticket.merged_into_id is not None and not ticket.message_count:  # all it held was moved
-        survivor = session().get(Ticket, ticket.merged_into_id)
-        if survivor is not None and permissions.sees(me(), survivor):
-            return redirect(place.ticket_url(survivor.number), 303)
+    if ticket.number != number:  # it was merged, or all it held was moved
+        if "part" in request.args:
+            return redirect(place.ticket_url(ticket.number, part=request.args["part"]), 303)
+        flash(gettext("Ticket %(gone)s is part of this ticket now.", gone=number))
+        return redirect(place.ticket_url(ticket.number), 303)
     if request.args.get("part") == "pane":
         return render_template("ticket/_pane.html", place=place, **pane(ticket))
     rail = sidebar()
@@ -157,6 +158,14 @@ def describe(event: Event, names: dict[tuple[str, int], str]) -> str:
         "reply_called_spam": gettext("%(name)s called a reply spam", name=data.get("address", "")),
         "message_moved": gettext("%(who)s moved a message from ticket %(before)s to ticket %(number)s", who=who,
                                  before=data.get("before", "?"), number=data.get("to", "?")),
+        "ticket_merged": gettext("%(who)s merged ticket %(number)s into this one", who=who,
+                                 number=data.get("number", "?")),
+        "ticket_merged_away": gettext("%(who)s merged it into ticket %(number)s", who=who,
+                                      number=data.get("number", "?")),
+        "ticket_unmerged": gettext("%(who)s took ticket %(number)s out of this one", who=who,
+                                   number=data.get("number", "?")),
+        "ticket_came_back": gettext("%(who)s took it out of ticket %(number)s", who=who,
+                                    number=data.get("number", "?")),
     }
     return said.get(event.kind, event.kind)
 

@@ -102,5 +102,15 @@ def ticket_moved(ticket: Ticket) -> None:
 
 
 @hookimpl
+def ticket_merged(ticket: Ticket, merged_ticket_id: int) -> None:
+    keep.retell(ticket.id, merged_ticket_id)
+
+
+@hookimpl
+def ticket_unmerged(ticket: Ticket, restored_ticket_id: int) -> None:
+    keep.retell(ticket.id, restored_ticket_id)
+
+
+@hookimpl
 def demo_desk() -> None:
     keep.go_on()

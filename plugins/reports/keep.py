@@ -27,9 +27,9 @@ def working_week() -> hours.Hours:
     return hours.Hours(found["desk.time_zone"], tuple(hours.read_hours(found[f"reports.{day}"]) for day in WEEKDAYS))
 
 
-def retell(ticket_id: int) -> None:
-    """Make the lines of a ticket anew from its events. Safe to repeat, and while another worker does the same."""
-    _retell([ticket_id], working_week())
+def retell(*ticket_ids: int) -> None:
+    """Make the lines of tickets anew from their events. Safe to repeat, and while another worker does the same."""
+    _retell(list(ticket_ids), working_week())
 
 
 def _retell(ticket_ids: list[int], week: hours.Hours) -> None:

@@ -10,7 +10,8 @@ from typing import Any
 from inbox.toolkit import hours
 
 KINDS = ("opened", "asked", "answered", "closed", "reopened")
-RELEVANT = ("ticket_created", "message_received", "reply_queued", "ticket_status_changed", "ticket_moved")
+MERGES = ("ticket_merged", "ticket_merged_away", "ticket_unmerged", "ticket_came_back")
+RELEVANT = ("ticket_created", "message_received", "reply_queued", "ticket_status_changed", "ticket_moved", *MERGES)
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,9 @@ class _Teller:
             self.answers += 1
             yield self._line(event, "answered", agent, self.waits_since, self.was_asked and self.answers == 1)
             self.waits_since = None
+        elif event.kind in MERGES:  # who waits where is another matter now
+            self.waits_since = dt.datetime.fromisoformat(data["waiting_since"]) if data.get("waiting_since") else None
+            self.was_asked = self.was_asked or self.waits_since is not None
         elif event.kind == "ticket_status_changed":
             yield from self._turned(event, data.get("status"), agent)
 

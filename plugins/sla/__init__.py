@@ -101,6 +101,18 @@ def ticket_moved(ticket: Ticket) -> None:
 
 
 @hookimpl
+def ticket_merged(ticket: Ticket, merged_ticket_id: int) -> None:
+    targets.recount(ticket.id)
+    targets.recount(merged_ticket_id)
+
+
+@hookimpl
+def ticket_unmerged(ticket: Ticket, restored_ticket_id: int) -> None:
+    targets.recount(ticket.id)
+    targets.recount(restored_ticket_id)
+
+
+@hookimpl
 def ticket_priority_changed(ticket: Ticket) -> None:
     targets.recount(ticket.id, anew=True)
 

@@ -15,14 +15,20 @@ from inbox.toolkit import hours
 
 KINDS = ("first_reply", "next_reply", "resolution")
 FACTS = ("asked", "answered", "open", "pending", "closed")
+MERGES = ("waits", "away", "back")
 
 
 @dataclass(frozen=True)
 class Fact:
-    """Something that starts, stops or holds clocks: the customer asked, an agent answered, the status changed."""
+    """Something that starts, stops or holds clocks: the customer asked, an agent answered, the status changed.
+
+    After a merge, or one undone, the customer `waits` since another time (`since`; None: no more); a ticket that was
+    merged is `away`, its own clocks are dropped, until it is `back`.
+    """
 
     at: dt.datetime
-    kind: str  # one of FACTS
+    kind: str  # one of FACTS or MERGES
+    since: dt.datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -119,6 +125,7 @@ class _History:
         self._promise_for = promise_for
         self._reply: Clock | None = None  # the answer that is owed
         self._solution: Clock | None = None
+        self._left: list[Clock] = []  # of a ticket that was merged: dropped until it is back
         self._has_begun = False
         self._was_answered = False
         self._status = "open"
@@ -131,6 +138,12 @@ class _History:
             self._asked(fact.at)
         elif fact.kind == "answered":
             self._answered(fact.at)
+        elif fact.kind == "waits":
+            self._waits(fact.since)
+        elif fact.kind == "away":
+            self._away(fact.at)
+        elif fact.kind == "back":
+            self._back(fact.since)
         else:
             self._turned(fact.kind, fact.at)
 
@@ -153,6 +166,29 @@ class _History:
         if self._reply is not None:
             self._reply.stop(at)
             self._reply = None
+
+    def _waits(self, since: dt.datetime | None) -> None:
+        """An answer is owed since another time: the clock of before makes room for one that began then."""
+        if self._reply is not None and self._reply.started_at != since:
+            self.clocks.remove(self._reply)
+            self._reply = None
+        if since is not None and self._reply is None and self._status != "closed":
+            self._reply = self._start("next_reply" if self._was_answered else "first_reply", since)
+
+    def _away(self, at: dt.datetime) -> None:
+        for clock in (self._reply, self._solution):
+            if clock is not None and clock.stopped_at is None:
+                clock.stop(at, kept=False)
+                self._left.append(clock)
+
+    def _back(self, since: dt.datetime | None) -> None:
+        """The clocks go on as if the ticket had never been away."""
+        for clock in self._left:
+            at, clock.stopped_at = clock.stopped_at, None
+            if at is not None and self._status == "open":
+                clock.run(at)
+        self._left.clear()
+        self._waits(since)
 
     def _turned(self, status: str, at: dt.datetime) -> None:
         self._status = status

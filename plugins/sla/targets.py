@@ -13,7 +13,9 @@ from inbox_plugins.sla.clocks import Clock, Fact, Promise, clocks_of
 from inbox_plugins.sla.models import SlaCalendar, SlaPolicy, SlaTarget
 
 LIVE = ("open", "pending", "snoozed")
-RELEVANT = ("message_received", "reply_queued", "ticket_status_changed")
+MERGES = {"ticket_merged": "waits", "ticket_unmerged": "waits", "ticket_merged_away": "away",
+          "ticket_came_back": "back"}
+RELEVANT = ("message_received", "reply_queued", "ticket_status_changed", *MERGES)
 
 
 def policy_for(ticket: Ticket, groups: frozenset[str]) -> SlaPolicy | None:
@@ -42,6 +44,9 @@ def _facts(events: sa.ScalarResult[Event]) -> Iterator[Fact]:
             yield Fact(event.at, "asked")
         elif event.kind == "reply_queued" and event.actor_kind == "agent":
             yield Fact(event.at, "answered")
+        elif event.kind in MERGES:
+            since = data.get("waiting_since")
+            yield Fact(event.at, MERGES[event.kind], dt.datetime.fromisoformat(since) if since else None)
 
 
 def recount(ticket_id: int, *, anew: bool = False) -> None:

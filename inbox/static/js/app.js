@@ -2,6 +2,7 @@
 import "./composer.js";
 import "./frames.js";
 import { startBulk } from "./bulk.js";
+import { startDialogs } from "./dialogs.js";
 import { startKeys } from "./keys.js";
 import { startLive } from "./live.js";
 import { startMentions } from "./mentions.js";
@@ -43,6 +44,7 @@ startKeys();
 startSheet();
 startPalette();
 startBulk();
+startDialogs();
 startPane();
 startPanels();
 startPresence();

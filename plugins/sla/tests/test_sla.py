@@ -9,7 +9,19 @@ import pytest
 import sqlalchemy as sa
 
 from inbox.testing.factories import make_agent, make_department
-from inbox.toolkit import Actor, Agent, Body, Event, Invalid, Ticket, messages, session, tickets, transaction
+from inbox.toolkit import (
+    Actor,
+    Agent,
+    Body,
+    Event,
+    Invalid,
+    Ticket,
+    messages,
+    session,
+    ticket_merge,
+    tickets,
+    transaction,
+)
 from inbox_plugins.sla import holidays, personal, targets
 from inbox_plugins.sla.models import SlaCalendar, SlaPolicy, SlaTarget
 from inbox_plugins.sla.policies import read_minutes, write_minutes
@@ -140,6 +152,24 @@ def test_ticket_moved_another_department_has_other_promises(sla, receive_email, 
     found = clocks(ticket)
     assert list(found) == ["first_reply"]
     assert (found["first_reply"].policy_name, found["first_reply"].seconds) == ("Fast", 1800)
+
+
+def test_ticket_merged_and_ticket_unmerged_take_the_promise_along_and_back(
+        sla, receive_email, deliver_events, frozen_time, agent):
+    first, second = receive_email("Where is it?"), None
+    answer(first, agent)
+    frozen_time.move(hours=1)
+    second = receive_email("Still nothing.")
+    frozen_time.move(hours=1)
+    ticket_merge.merge(second, first, by=Actor.of(agent))
+    deliver_events(twice=True)
+    assert clocks(first)["next_reply"].due_at == MONDAY + dt.timedelta(hours=3)
+    assert {row.state for row in clocks(second).values()} == {"dropped"}
+    ticket_merge.undo(second.id, by=Actor.of(agent))
+    deliver_events(twice=True)
+    assert "next_reply" not in clocks(first)
+    assert clocks(second)["first_reply"].due_at == MONDAY + dt.timedelta(hours=5)
+    assert clocks(second)["resolution"].state == "running"
 
 
 def test_ticket_status_changed_pending_stops_the_solution(sla, receive_email, deliver_events, frozen_time, agent):

@@ -69,6 +69,45 @@ def test_nothing_promised_is_nothing_owed() -> None:
     assert clocks_of([Fact(at(0), "asked")], lambda kind, at: None) == []
 
 
+def test_a_question_that_came_along_in_a_merge_is_owed_since_it_was_asked() -> None:
+    facts = [Fact(at(0), "asked"), Fact(at(1), "answered"), Fact(at(3), "waits", at(2)), Fact(at(7), "answered")]
+    clocks = clocks_of(facts, lambda kind, at: Promise(4 * 3600, ALWAYS))
+    assert [(each.kind, each.started_at, each.state) for each in clocks[1:]] == [
+        ("first_reply", at(0), "met"), ("next_reply", at(2), "missed")]
+
+
+def test_an_older_question_takes_the_place_of_a_newer_one_and_leaves_it_again() -> None:
+    facts = [Fact(at(1), "asked"), Fact(at(2), "waits", at(0)), Fact(at(3), "waits", at(1))]
+    for known, began in ((2, 0), (3, 1)):
+        clocks = clocks_of(facts[:known], lambda kind, at: Promise(4 * 3600, ALWAYS))
+        assert [each.started_at for each in clocks if each.kind == "first_reply"] == [at(began)]
+
+
+def test_a_merged_ticket_owes_nothing_itself() -> None:
+    clocks = told((0, "asked"), (1, "away"))
+    assert {each.state for each in clocks.values()} == {"dropped"}
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_a_merge_undone_leaves_the_clocks_as_if_it_had_never_been(seed: int) -> None:
+    chance = random.Random(seed)
+    facts = [Fact(at(0), "asked"), *(Fact(at(chance.randrange(1, 100)), chance.choice(FACTS)) for _ in range(5))]
+    calendar = some_hours(chance, MONDAY.date())
+
+    def clocks(facts: list[Fact]) -> list[Clock]:
+        found = clocks_of(facts, lambda kind, at: Promise(8 * 3600, calendar))
+        for each in found:
+            each.hold(at(300))
+        return found
+
+    plain = clocks(facts)
+    away = chance.randrange(1, 100) + .5
+    before = clocks_of([each for each in facts if each.at < at(away)], lambda kind, at: Promise(8 * 3600, calendar))
+    owed = [each.started_at for each in before if each.kind != "resolution" and each.stopped_at is None]
+    there = [Fact(at(away), "away"), Fact(at(away + .25), "back", owed[0] if owed else None)]
+    assert clocks([*facts, *there]) == plain
+
+
 # --- the reference ----------------------------------------------------------------------------------------------
 
 
