@@ -13,6 +13,7 @@ import hashlib
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -109,12 +110,15 @@ def hold_notice(address: str, *, ticket_id: int | None = None) -> str | None:
                   Budget("agents", "", "automatic.notices_per_hour", HOUR, HOUR)], ticket_id)
 
 
-def post(to: str, subject: str, text: str, *, name: str = "", key: str | None = None,
-         ticket_id: int | None = None) -> bool:
-    """Mail one person of the desk something no person wrote. False when it is held back. Inside a transaction."""
+def post(to: str, subject: str, text: str, *, name: str = "", key: str | None = None, ticket_id: int | None = None,
+         **more: Any) -> bool:
+    """Mail one person of the desk something no person wrote. False when it is held back. Inside a transaction.
+
+    `more` goes to the job that sends it: see `inbox.mail.deliver.system_job`.
+    """
     if hold_notice(to, ticket_id=ticket_id) is not None:
         return False
-    queue.enqueue("mail.system", {"to": to, "name": name, "subject": subject, "text": text}, key=key)
+    queue.enqueue("mail.system", {"to": to, "name": name, "subject": subject, "text": text, **more}, key=key)
     return True
 
 

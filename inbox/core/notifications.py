@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from inbox.core import circuits, following, mailboxes, permissions
+from inbox.core import answers, circuits, following, mailboxes, permissions, words
 from inbox.core.models import Agent, Event, Membership, Notification, Ticket
 from inbox.db import current_config, fixed, session, transaction, utcnow
 from inbox.plugin_host import call
@@ -83,6 +83,8 @@ def notify(event: Event, kind: str, *, letters: Iterable[Letter], ticket: Ticket
     event_id, ticket_id, count = event.id, ticket.id if ticket is not None else None, 0
     mails = {number: {"to": each.agent.email, "name": each.agent.name, "subject": each.subject, "text": each.text}
              for number, each, _ways in wanted}
+    answered = {number: answers.becomes(event, each.agent, ticket) for number, each, _ways in wanted}
+    said = {number: _answer_words(each.agent, answered[number]) for number, each, _ways in wanted}
     with transaction() as current:
         told = set(current.execute(sa.select(Notification.agent_id, Notification.way).where(
             Notification.event_id == event_id)).tuples())
@@ -92,19 +94,32 @@ def notify(event: Event, kind: str, *, letters: Iterable[Letter], ticket: Ticket
             for way in sorted(ways - {way for agent_id, way in told if agent_id == number}):
                 if way == "mail" and mail["to"] in ours:
                     continue
-                current.add(Notification(event_id=event_id, agent_id=number, way=way, kind=kind,
-                                         ticket_id=ticket_id, title=each.subject[:500], path=path))
+                row = Notification(event_id=event_id, agent_id=number, way=way, kind=kind,
+                                   ticket_id=ticket_id, title=each.subject[:500], path=path)
+                current.add(row)
                 if way == "mail":
-                    count += _mail(event_id, number, mail, ticket_id)
+                    current.flush()
+                    count += _mail(row, mail, answered[number], said[number])
     return count
 
 
-def _mail(event_id: int, agent_id: int, mail: dict[str, str], ticket_id: int | None) -> int:
+def _mail(row: Notification, mail: dict[str, str], answer: str, words_for_it: str) -> int:
+    """One mail. Where it can be answered, the address for that is made when it goes out (`inbox.mail.answers`)."""
+    more = {"answer": {"kind": answer, "notification_id": row.id, "agent_id": row.agent_id,
+                       "ticket_id": row.ticket_id, "words": words_for_it}} if answer else {}
     sent = circuits.post(mail["to"], mail["subject"], mail["text"], name=mail["name"],
-                         key=f"notify:{event_id}:{agent_id}", ticket_id=ticket_id)
+                         key=f"notify:{row.event_id}:{row.agent_id}", ticket_id=row.ticket_id, **more)
     if not sent:
-        log.warning("Event %s is not mailed to agent %s: there were too many mails.", event_id, agent_id)
+        log.warning("Event %s is not mailed to agent %s: there were too many mails.", row.event_id, row.agent_id)
     return int(sent)
+
+
+def _answer_words(agent: Agent, answer: str) -> str:
+    """What happens with an answer to the mail, in the agent's language."""
+    _ = words.for_agent(agent).gettext
+    return {"reply": _("Answer this mail, once and within 30 days, and your words go to the customer as your reply."),
+            "note": _("Answer this mail, once and within 30 days, and your words become a note that customers never "
+                      "see.")}.get(answer, "")
 
 
 def mail(agent: Agent, subject: str, text: str, *, key: str) -> None:

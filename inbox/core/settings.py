@@ -89,6 +89,7 @@ DECLARED: dict[str, Own] = {each.key: each for each in (
     Own("desk.locale", str, "en", _one_of(*LOCALES)),
     Own("desk.time_zone", str, "UTC", _zone),
     Own("mail.quote", bool, True),  # the customer's last message below our answers
+    Own("mail.answers", bool, True),  # agents may answer notifications by mail: see inbox.core.answers
     Own("mail.start", str, "", _date),  # older mail stays in the account; empty: all of it is fetched
     Own("mail.trusted_servers", str, ""),  # whose verdicts count: see inbox.mail.verdicts
     Own("automatic.per_address", int, 10, _count),  # automatic mails to one customer in a day

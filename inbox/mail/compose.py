@@ -64,6 +64,7 @@ class Letter:
     signature: str = ""
     quote: Quote | None = None
     files: Sequence[File] = field(default=())
+    reply_to: str = ""
     automatic: str = ""  # "auto-replied" or "auto-generated" (RFC 3834 §5); empty: a person wrote it
 
 
@@ -81,6 +82,7 @@ def compose(letter: Letter) -> Composed:
         ("From", mime.address_tokens([letter.sender])),
         ("To", mime.address_tokens(letter.to) or ["undisclosed-recipients:;"]),
         ("Cc", mime.address_tokens(letter.cc)),
+        ("Reply-To", mime.address_tokens([("", letter.reply_to)]) if letter.reply_to else []),
         ("Subject", mime.text_tokens(letter.subject)),
         ("Date", [format_datetime(letter.date.astimezone(dt.UTC))]),
         ("Message-ID", [f"<{letter.message_id}>"]),
@@ -98,9 +100,9 @@ def compose(letter: Letter) -> Composed:
 
 
 def compose_system(to: tuple[str, str], subject: str, text: str, *, sender: tuple[str, str], date: dt.datetime,
-                   message_id: str | None = None, html: str | None = None) -> Composed:
+                   message_id: str | None = None, html: str | None = None, reply_to: str = "") -> Composed:
     """A notification, a forgotten password: mail of the desk itself to one person. Raises mime.AddressError."""
-    return compose(Letter(sender=sender, to=[to], subject=subject, date=date, text=text, html=html,
+    return compose(Letter(sender=sender, to=[to], subject=subject, date=date, text=text, html=html, reply_to=reply_to,
                           message_id=message_id or random_message_id(sender[1]), automatic="auto-generated"))
 
 

@@ -21,7 +21,7 @@ from inbox.core.errors import CoreError
 from inbox.core.models import Department, Mailbox, MailboxLogin, Message, Recipient, Reference, SendAttempt, Ticket
 from inbox.db import session, transaction, utcnow
 from inbox.jobs.engine import handler
-from inbox.mail import catcher, compose, dkim, mime, oauth, quote, smtp_client
+from inbox.mail import answers, catcher, compose, dkim, mime, oauth, quote, smtp_client
 from inbox.mail.sanitise import show_remote
 from inbox.mail.smtp_client import Account, Result, test_connection
 
@@ -48,8 +48,10 @@ def send_job(args: dict[str, Any]) -> None:
 
 @handler("mail.system", lane="sending", retries=8)
 def system_job(args: dict[str, Any]) -> None:
-    """Job: send one mail of the desk itself: `to`, `subject`, `text`, and perhaps `name` and `html`."""
-    send_system((args.get("name", ""), args["to"]), args["subject"], args["text"], html=args.get("html"))
+    """Job: send one mail of the desk itself: `to`, `subject`, `text`, and perhaps `name`, `html` and `answer` (what
+    becomes of an answer to it, see `inbox.core.notifications`)."""
+    send_system((args.get("name", ""), args["to"]), args["subject"], args["text"], html=args.get("html"),
+                answer=args.get("answer"))
 
 
 @handler("mail.sweep", every=dt.timedelta(minutes=10))
@@ -250,7 +252,8 @@ class NotSent(Exception):
     """Mail of the desk could not be handed over this time; the job is tried again."""
 
 
-def send_system(to: tuple[str, str], subject: str, text: str, *, html: str | None = None) -> None:
+def send_system(to: tuple[str, str], subject: str, text: str, *, html: str | None = None,
+                answer: dict[str, Any] | None = None) -> None:
     """Send a notification or a forgotten password, `to` being `(name, address)`. Raises NotSent to be tried again.
 
     Where nobody knows whether the server took it, it is not sent twice.
@@ -259,8 +262,12 @@ def send_system(to: tuple[str, str], subject: str, text: str, *, html: str | Non
     if mailbox is None:
         log.error("Mail to %s cannot be sent: no mailbox is set up. The subject was: %s", to[1], subject)
         return
+    said = (answer or {}).pop("words", "")
+    reply_to = answers.address(mailbox.address, **answer) if answer else ""
+    if reply_to:
+        text = f"{text.rstrip()}\n\n{said}\n"
     try:
-        composed = compose.compose_system(to, subject, text, html=html, date=utcnow(),
+        composed = compose.compose_system(to, subject, text, html=html, date=utcnow(), reply_to=reply_to,
                                           sender=(mailbox.name or quote.desk_name(), mailbox.address),
                                           message_id=compose.system_message_id(mailbox.address, key()))
         if mailbox.outgoing == "catcher":

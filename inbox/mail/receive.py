@@ -29,8 +29,8 @@ from inbox.core.intake import Incoming
 from inbox.core.models import Ledger, Mailbox, Message, Ticket
 from inbox.db import current_config, session, transaction
 from inbox.jobs.engine import handler
+from inbox.mail import answers, bounces, forwards, guards, judge, ledger, parse, thread
 from inbox.mail import body as bodies
-from inbox.mail import bounces, forwards, guards, judge, ledger, parse, thread
 from inbox.mail.parse import ParsedMessage
 
 log = logging.getLogger(__name__)
@@ -49,7 +49,6 @@ NO_HOME = "The mailbox this message came for no longer exists. Give its address 
 EMPTY = "The message is empty."
 BURIED = "This message was deleted for good earlier."
 OUR_OWN = "This is our own message, which came back to us."
-ANSWERED_NOTICE = "This is the automatic answer of a machine to a notification of this desk."
 OUR_ROBOT = "This is an automatic mail of this desk, which came back to us."
 
 # A message that ends the process takes no innocent one with it: they are read one at a time in each process.
@@ -76,6 +75,7 @@ class Waiting:
     size: int
     envelope_from: str | None
     arrived_at: dt.datetime
+    envelope_to: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -150,9 +150,9 @@ def _begin(ledger_id: int) -> Waiting | None:
             sa.update(Ledger).where(Ledger.id == ledger_id, Ledger.fate == "waiting", Ledger.attempts < limit)
             .values(attempts=Ledger.attempts + 1)
             .returning(Ledger.id, Ledger.source, Ledger.mailbox_id, Ledger.sha256, Ledger.size, Ledger.envelope_from,
-                       Ledger.arrived_at), execution_options={"synchronize_session": False}).first()
+                       Ledger.arrived_at, Ledger.envelope_to), execution_options={"synchronize_session": False}).first()
         if row is not None:
-            return Waiting(*row)
+            return Waiting(**row._mapping)
         arrivals.settle(ledger_id, "quarantined", ENDED_TWICE)  # unless it has another fate already
         return None
 
@@ -187,6 +187,11 @@ def _take_in(row: Waiting) -> str:
     if len(raw) < row.size:
         return _settle(row, _Verdict("quarantined", _too_big(row)), **known)
     facts = _facts(parsed, row, ours)
+    if (token := answers.token_in(answers.addressed(parsed, row.envelope_to or ()))) is not None:
+        return answers.take(
+            token, parsed, is_quiet=facts.quiet, envelope_from=row.envelope_from, ledger_id=row.id,
+            files=lambda: _files(parsed), settle=lambda fate, reason, ticket_id: _settle(
+                row, _Verdict(fate, reason), ticket_id=ticket_id, **known))
     if facts.quiet and facts.bounce is None and parsed.from_ and normalise_address(parsed.from_.address) in ours:
         return _settle(row, _Verdict("ignored", OUR_ROBOT), **known)
     if facts.quiet and thread.is_of_desk([*facts.returned, *parsed.in_reply_to, *parsed.references]):
@@ -206,7 +211,7 @@ def _home(parsed: ParsedMessage, mailbox: Mailbox) -> Mailbox:
 def _about_our_notice(facts: Facts) -> str:
     """A ticket of it would be told to the agents by mail, whose machines would answer that, and so on."""
     if facts.bounce is None:
-        return ANSWERED_NOTICE
+        return answers.MACHINE
     to = ", ".join(facts.bounce.recipients[:3]) or "?"
     return f"It reports that a notification of this desk to {to} was not delivered: {facts.bounce.reason or '–'}"
 

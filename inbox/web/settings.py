@@ -107,7 +107,7 @@ def index() -> Any:
 
 # --- the desk ---------------------------------------------------------------------------------------------------
 
-DESK = ("desk.name", "desk.locale", "desk.time_zone", "mail.quote", "keep.trash_days", "keep.job_days",
+DESK = ("desk.name", "desk.locale", "desk.time_zone", "mail.quote", "mail.answers", "keep.trash_days", "keep.job_days",
         "keep.fault_days")
 
 

@@ -7,7 +7,7 @@ from inbox.core import circuits, senders, settings, tickets
 from inbox.core.events import Actor
 from inbox.core.models import CustomerAddress, Event, Ledger, Ticket
 from inbox.db import session, transaction
-from inbox.mail import compose, deliver, ledger, receive
+from inbox.mail import answers, compose, deliver, ledger
 from inbox.testing.factories import make_agent
 from tests.mail.conftest import letter
 from tests.mail.test_receive import DSN, messages, reply_of_ours, take  # noqa: F401 (a fixture)
@@ -102,7 +102,7 @@ def test_a_report_about_a_notification_opens_no_ticket_that_would_be_notified_of
     assert (row.fate, row.ticket_id) == ("ignored", None)
     assert "kari@example.com" in row.reason and "No such user" in row.reason
     away = take(letter(subject="Automatic reply: New ticket", Auto_Submitted="auto-replied", In_Reply_To=f"<{notice}>"))
-    assert (away.fate, away.reason) == ("ignored", receive.ANSWERED_NOTICE)
+    assert (away.fate, away.reason) == ("ignored", answers.MACHINE)
     assert take(letter(subject="Re: New ticket", In_Reply_To=f"<{notice}>")).fate == "created"  # a person's is read
 
 
