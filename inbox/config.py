@@ -37,6 +37,7 @@ class Config:
     live_streams: int = 96  # of web_threads; the rest always answers pages
     worker_threads: int = 2
     memory_limit: int = 1024  # MB; a web or worker process with more is replaced by a new one; 0: never
+    max_hold: int = 60  # seconds; what agents send is held to be undone for at most this long, whatever the desk says
     demo: bool = False
     safe_mode: bool = False  # no plugin is loaded
     trace_hooks: bool = False

@@ -36,6 +36,8 @@ KINDS: dict[str, str] = {
     "message_received": "A message came in from a customer.",
     "note_added": "An agent left a note.",
     "reply_queued": "A reply waits to be sent.",
+    "reply_scheduled": "A reply waits for a time that its author has chosen.",
+    "reply_undone": "A reply was taken back before it was sent, with what it did to its ticket; it is a draft again.",
     "reply_sent": "The mail server accepted a reply.",
     "reply_failed": "A reply could not be sent, or nobody knows whether it was.",
     "reply_bounced": "A reply came back.",

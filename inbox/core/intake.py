@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from inbox.core import customers, events, messages, search, tickets
+from inbox.core import customers, events, messages, outgoing_hold, search, tickets
 from inbox.core.attachments import StoredFile
 from inbox.core.errors import Invalid
 from inbox.core.events import Actor
@@ -112,6 +112,8 @@ def accept(plan: Plan, *, ledger_id: int | None = None) -> Message:
     ticket = _still(plan.target, message) if plan.target is not None else tickets.create(
         by=by, subject=incoming.subject, department=plan.department, customer=customer, channel=incoming.channel,
         mailbox_id=plan.mailbox.id if plan.mailbox else None, like=plan.ticket)
+    if not is_new and not message.is_automatic:
+        outgoing_hold.stop(ticket, by=by)
     message.ticket_id, message.customer_id, message.ledger_id = ticket.id, customer.id, ledger_id
     session().add(message)
     session().flush()

@@ -3,12 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import joinedload
 
-from inbox.core import circuits, customers, events, following, mailboxes, permissions, queue, search, tickets
+from inbox.core import (
+    answering,
+    circuits,
+    customers,
+    events,
+    following,
+    mailboxes,
+    outgoing_hold,
+    overtaken,
+    permissions,
+    search,
+    tickets,
+)
+from inbox.core.answering import Wishes, snippet
 from inbox.core.attachments import StoredFile
 from inbox.core.errors import Invalid, NotFound
 from inbox.core.events import Actor
@@ -22,9 +36,9 @@ from inbox.core.models import (
     Recipient,
     Ticket,
 )
+from inbox.core.outgoing_hold import Held, Wait
 from inbox.db import session, transaction, utcnow
 
-SNIPPET = 160
 MAX_RECIPIENTS = 100
 
 
@@ -114,26 +128,41 @@ def others_in(ticket: Ticket, among: Sequence[Message] | None = None) -> list[Ad
     return list(found.values())
 
 
+@dataclass(frozen=True)
+class Sending:
+    """How an answer is sent: `wishes` for its ticket, until when it waits, and the newest event its author knew."""
+
+    wishes: Wishes = Wishes()
+    wait: Wait | None = None
+    known: int | None = None
+
+
+AT_ONCE = Sending()
+
+
 def reply(ticket: Ticket, body: Body, *, by: Actor, to: Sequence[Address] | None = None,
           files: Sequence[StoredFile] = (), status: str | None = None, draft: Message | None = None,
-          automatic: bool = False) -> Message:
+          automatic: bool = False, how: Sending = AT_ONCE) -> Message:
     """Answer the customer: the message is stored and queued to be sent.
 
     `to` holds every recipient with its role; None means `recipients_for_reply`. `status` is set after sending
     ("send and close"). With `draft`, that row becomes the reply and brings its files. An unassigned ticket goes to
     the agent who answers. What no agent writes counts against the budgets of automatic mail; beyond them it is stored
-    as failed, with the reason, for a person to send. Raises Invalid (no recipient, empty text), NotFound, NotAllowed.
+    as failed, with the reason, for a person to send. Raises Overtaken when somebody was faster (`how.known`), Invalid
+    (no recipient, empty text), NotFound, NotAllowed.
     """
     permissions.require(by, "reply", ticket)
+    if status is not None:
+        how = replace(how, wishes=replace(how.wishes, status=status))
     return _send(ticket, "reply", body, by=by, to=recipients_for_reply(ticket) if to is None else to, files=files,
-                 status=status, draft=draft, automatic=automatic)
+                 draft=draft, automatic=automatic, how=how)
 
 
 def forward(ticket: Ticket, body: Body, *, by: Actor, to: Sequence[Address], files: Sequence[StoredFile] = (),
-            draft: Message | None = None) -> Message:
+            draft: Message | None = None, how: Sending = AT_ONCE) -> Message:
     """Send the matter to somebody else; their answer joins this ticket. The files of what is passed on go along."""
     permissions.require(by, "reply", ticket)
-    return _send(ticket, "forward", body, by=by, to=to, files=[*files, *_files_to_pass_on(ticket)], draft=draft)
+    return _send(ticket, "forward", body, by=by, to=to, files=files, draft=draft, how=how)
 
 
 def _files_to_pass_on(ticket: Ticket) -> list[StoredFile]:
@@ -146,31 +175,53 @@ def _files_to_pass_on(ticket: Ticket) -> list[StoredFile]:
 
 
 def _send(ticket: Ticket, kind: str, body: Body, *, by: Actor, to: Sequence[Address], files: Sequence[StoredFile],
-          status: str | None = None, draft: Message | None = None, automatic: bool = False) -> Message:
+          draft: Message | None = None, automatic: bool = False, how: Sending = AT_ONCE) -> Message:
     check_body(body)
     recipients = check_recipients(to)
     folded = search.text_of(ticket.subject, body.text, *(each.address for each in recipients))
     with transaction():
+        overtaken.check(ticket, how.known, by=by)
         by_machine = automatic or by.agent is None
-        held = circuits.hold_back([each.address for each in recipients], ticket_id=ticket.id,
-                                  answers=circuits.newest_words(ticket)) if by_machine else None
-        message = _store(ticket, kind, body, by=by, files=files, draft=draft, state="failed" if held else "queued")
-        message.is_automatic, message.error = automatic, held
-        message.send_after, message.subject = utcnow(), _current_subject(ticket)
+        refused = circuits.hold_back([each.address for each in recipients], ticket_id=ticket.id,
+                                     answers=circuits.newest_words(ticket)) if by_machine else None
+        before = answering.state_of(ticket) if how.wait is not None else None
+        message = _store(ticket, kind, body, by=by, files=files, draft=draft, state="failed" if refused else "queued")
+        message.is_automatic, message.error = automatic, refused
+        message.send_after = how.wait.until if how.wait is not None else utcnow()
+        message.subject = _current_subject(ticket)
         message.recipients = [
-            Recipient(message_kind=kind, role=each.role, name=each.name, address=each.address, error=held,
+            Recipient(message_kind=kind, role=each.role, name=each.name, address=each.address, error=refused,
                       state=message.state) for each in recipients]
+        passed_on = _pass_on(ticket, message) if kind == "forward" else []
         search.index(message.id, folded)
-        if kind == "reply" and not automatic and not held:
-            _answered(ticket, message, by)
-        session().flush()
-        if not held:
-            queue.enqueue("mail.send", {"message": message.id}, key=f"send:{message.id}")
-            events.record("reply_queued", by=by, ticket=ticket, message=message,
-                          to=[each.address for each in recipients])
-        if status is not None:
-            tickets.set_status(ticket, status, by=by)
+        if refused and how.wishes.status is not None:
+            tickets.set_status(ticket, how.wishes.status, by=by)
+        elif not refused:
+            _let_go(ticket, message, how, by, Held(passed_on=passed_on), before)
         return message
+
+
+def _let_go(ticket: Ticket, message: Message, how: Sending, by: Actor, held: Held,
+            before: dict[str, Any] | None) -> None:
+    """Queue it. Its ticket is answered now, unless it waits for a time that was chosen."""
+    if how.wait is not None and how.wait.later:
+        held.later, held.wishes = True, how.wishes
+        events.record("reply_scheduled", by=by, ticket=ticket, message=message, until=how.wait.until.isoformat())
+    else:
+        answering.goes_out(ticket, message, how.wishes, by=by)
+        held.changed = answering.changes(ticket, before, by=by) if before is not None else {}
+    if how.wait is not None:
+        outgoing_hold.remember(message, held)
+    session().flush()
+    outgoing_hold.enqueue(message)
+
+
+def _pass_on(ticket: Ticket, message: Message) -> list[int]:
+    """Attach the files of what is passed on; returns their ids."""
+    own = {each.id for each in message.attachments}
+    attach(message, _files_to_pass_on(ticket))
+    session().flush()
+    return [each.id for each in message.attachments if each.id not in own]
 
 
 def _current_subject(ticket: Ticket) -> str:
@@ -179,14 +230,6 @@ def _current_subject(ticket: Ticket) -> str:
         Message.ticket_id == ticket.id, Message.kind == "received", Message.is_automatic.is_(False))
         .order_by(Message.at.desc(), Message.id.desc()).limit(1)) or {}
     return tickets.clean_subject(why["subject"]) if why.get("subject") else ticket.subject
-
-
-def _answered(ticket: Ticket, message: Message, by: Actor) -> None:
-    ticket.waiting_since = None
-    ticket.last_message_at = message.at
-    ticket.snippet = snippet(message.text)
-    if ticket.assignee_id is None and by.agent is not None:
-        tickets.assign(ticket, by.agent, by=by)
 
 
 def note(ticket: Ticket, body: Body, *, by: Actor, files: Sequence[StoredFile] = (),
@@ -208,7 +251,8 @@ def note(ticket: Ticket, body: Body, *, by: Actor, files: Sequence[StoredFile] =
 
 def open_ticket(*, by: Actor, department: Department, customer: Customer, subject: str, body: Body, mail_it: bool,
                 to: Sequence[Address] | None = None, files: Sequence[StoredFile] = (),
-                draft: Message | None = None, assignee: Agent | None = None, tags: Sequence[str] = ()) -> Ticket:
+                draft: Message | None = None, assignee: Agent | None = None, tags: Sequence[str] = (),
+                how: Sending = AT_ONCE) -> Ticket:
     """An agent opens a ticket: with mail to the customer, or with a note for one. Raises Invalid, NotAllowed."""
     permissions.require(by, "open_ticket", department)
     check_body(body)
@@ -227,7 +271,7 @@ def open_ticket(*, by: Actor, department: Department, customer: Customer, subjec
         for name in tags:
             tickets.tag(ticket, name, by=by)
         if mail_it:
-            reply(ticket, body, by=by, to=to, files=files, draft=draft)
+            reply(ticket, body, by=by, to=to, files=files, draft=draft, how=how)
         else:
             note(ticket, body, by=by, files=files, draft=draft)
             ticket.snippet = snippet(body.text)
@@ -289,7 +333,3 @@ def check_recipients(to: Sequence[Address]) -> list[Address]:
         raise Invalid("to", f"A message goes to at most {MAX_RECIPIENTS} people.")
     return list(found.values())
 
-
-def snippet(text: str) -> str:
-    """The beginning of a text on one line."""
-    return " ".join(text[:SNIPPET * 4].split())[:SNIPPET]

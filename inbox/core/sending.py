@@ -10,7 +10,7 @@ import datetime as dt
 
 import sqlalchemy as sa
 
-from inbox.core import events, permissions, queue, tickets
+from inbox.core import events, outgoing_hold, permissions, queue, tickets
 from inbox.core.customers import normalise_address
 from inbox.core.errors import Invalid
 from inbox.core.events import Actor
@@ -32,6 +32,8 @@ def begin(message_pk: int, *, message_id: str | None) -> SendAttempt | None:
         if claimed.rowcount != 1:  # type: ignore[attr-defined]
             return None
         message = current.get(Message, message_pk, populate_existing=True)
+        if message is not None and not outgoing_hold.leaves(message):
+            return None
         if message is not None and message.message_id is None:  # a second attempt keeps the first one's
             message.message_id = message_id
         attempt = SendAttempt(message_pk=message_pk)
@@ -166,6 +168,7 @@ def retry(message: Message, *, by: Actor) -> None:
             if recipient.state != "sent":
                 recipient.state, recipient.error = "queued", None
         message.error = None
+        outgoing_hold.forget(message)
         _queue_again(message, utcnow())
 
 

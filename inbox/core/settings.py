@@ -76,6 +76,10 @@ def _count(value: int) -> str | None:
     return None if 1 <= value <= 100_000 else "Give a number from 1 to 100000."
 
 
+def _hold(value: int) -> str | None:
+    return None if 0 <= value <= 60 else "Give a number of seconds from 0 to 60."
+
+
 def _date(value: str) -> str | None:
     try:
         dt.date.fromisoformat(value or "2000-01-01")
@@ -88,6 +92,7 @@ DECLARED: dict[str, Own] = {each.key: each for each in (
     Own("desk.name", str, "Pluginbox", _name),
     Own("desk.locale", str, "en", _one_of(*LOCALES)),
     Own("desk.time_zone", str, "UTC", _zone),
+    Own("mail.hold", int, 18, _hold),  # seconds that what agents send can be undone, and three more
     Own("mail.quote", bool, True),  # the customer's last message below our answers
     Own("mail.answers", bool, True),  # agents may answer notifications by mail: see inbox.core.answers
     Own("mail.start", str, "", _date),  # older mail stays in the account; empty: all of it is fetched

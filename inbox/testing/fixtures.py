@@ -73,7 +73,7 @@ def config(home: Path, database_url: str) -> Config:
     """Settings for an application in this test's own home. Plugins may talk to the fake servers of this machine."""
     from inbox.config import Config
 
-    return Config(home=home, database_url=database_url, private_hosts="127.0.0.1", testing=True)
+    return Config(home=home, database_url=database_url, private_hosts="127.0.0.1", testing=True, max_hold=0)
 
 
 @pytest.fixture(scope="session")

@@ -24,6 +24,7 @@ def environment(home: Path, extra: Mapping[str, str] | None = None) -> dict[str,
     clean["PYTHONPATH"] = os.pathsep.join([str(guard), str(ROOT)])
     clean["PYTHONUNBUFFERED"] = "1"
     clean["INBOX_HOME"] = str(home)
+    clean["INBOX_MAX_HOLD"] = "0"  # what agents send goes out at once, unless a test is about undoing it
     return clean | dict(extra or {})
 
 
