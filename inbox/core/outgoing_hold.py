@@ -22,6 +22,7 @@ from inbox.core.models import Agent, Message, Recipient, Ticket
 from inbox.db import current_config, fixed, session, transaction, utcnow
 
 GRACE = dt.timedelta(seconds=3)  # the hold lasts longer than undo is offered, so that a late click still wins
+OFFERED = dt.timedelta(seconds=15)  # how long undo is offered for what is to go out at a chosen time
 TOO_LATE = "It is on its way already."
 
 

@@ -116,6 +116,7 @@ def _register_screens(app: Flask) -> None:
         presence,
         previews,
         profile,
+        sending,
         settings,
         setup,
         snooze,
@@ -129,7 +130,7 @@ def _register_screens(app: Flask) -> None:
         app.register_blueprint(screen.blueprint)
     for screen in (auth, setup, profile, desk, tickets, new_ticket, composer, messages, customers, settings, ledger,
                    outbox, live, health, theming, marks, alarms, previews,
-                   snooze,
+                   snooze, sending,
                    presence, following,
                    ticket_merge):
         app.register_blueprint(screen.blueprint)

@@ -11,19 +11,21 @@ from flask_babel import gettext
 from markupsafe import escape
 from puremagic import PureError, from_string
 
-from inbox.core import attachments, drafts, messages, permissions, placeholders, saved_replies, tickets
+from inbox.core import answering, attachments, drafts, messages, permissions, placeholders, saved_replies, tickets
 from inbox.core.attachments import StoredFile
 from inbox.core.customers import normalise_address
 from inbox.core.errors import Invalid, NotFound, Stale
 from inbox.core.messages import Address, Body
 from inbox.core.models import Message, Ticket
+from inbox.core.overtaken import Overtaken
 from inbox.mail import filenames
 from inbox.mail.written import from_agent_html
+from inbox.web import sending
 from inbox.web.auth import actor, me
-from inbox.web.desk import Place
+from inbox.web.desk import Place, list_of, sidebar
 from inbox.web.htmx import go_to, wants_partial
 from inbox.web.i18n import moment
-from inbox.web.tickets import answer, load
+from inbox.web.tickets import answer, load, pane
 
 blueprint = Blueprint("composer", __name__)
 KINDS = ("reply", "note", "forward")
@@ -93,7 +95,7 @@ def _type_of(data: bytes, said: str) -> str:
 
 @blueprint.post("/tickets/<int:number>/messages")
 def send(number: int) -> Any:
-    """Send a reply or forward, or leave a note."""
+    """Send a reply or forward, or leave a note. 409 when somebody was faster: it is kept as a draft."""
     ticket, form = load(number), request.form
     kind = form.get("kind", "reply")
     if kind not in KINDS:
@@ -106,30 +108,55 @@ def send(number: int) -> Any:
         raise Invalid("text", "Write something first.")
     if kind == "note":
         messages.note(ticket, body, by=actor(), files=files, draft=draft)
-    elif kind == "forward":
-        messages.forward(ticket, body, by=actor(), to=recipients_from_form(form) or [], files=files, draft=draft)
-    else:
-        status = form.get("status") if form.get("status") in ("open", "pending", "closed") else None
-        messages.reply(ticket, body, by=actor(), to=recipients_from_form(form, ticket), files=files,
-                       status=status, draft=draft)
-        if status == "closed":
-            return go_to(Place.from_request().url())
-    return _sent(ticket)
+        return fresh(ticket)
+    how = sending.how_from_form(form)
+    try:
+        if kind == "forward":
+            message = messages.forward(ticket, body, by=actor(), to=recipients_from_form(form) or [], files=files,
+                                       draft=draft, how=how)
+        else:
+            message = messages.reply(ticket, body, by=actor(), to=recipients_from_form(form, ticket), files=files,
+                                     draft=draft, how=how)
+    except Overtaken:
+        sending.keep_as_draft(ticket, kind, body, files, _typed(form, ticket), form)
+        return _stopped(ticket, kind)
+    sending.say_sent(message)
+    return go_to(Place.from_request().url()) if sending.leaves_ticket(how) else fresh(ticket)
 
 
-def _sent(ticket: Ticket) -> Any:
-    """The fresh thread and an empty composer."""
+def _typed(form: Mapping[str, str], ticket: Ticket | None = None) -> dict[str, str]:
+    """The recipients as they stand in a form. With a ticket: also those the page showed, when it would show others."""
+    found = {role: form.get(role, "")[:5000] for role in ("to", "cc", "bcc") if form.get(role)}
+    if ticket is not None and "to" not in found and form.get("kind") != "forward":
+        chosen = ", ".join(each.address for each in messages.recipients_for_reply(ticket))
+        if form.get("shown") and form["shown"] != chosen:
+            found["to"] = form["shown"][:5000]
+    return found
+
+
+def _stopped(ticket: Ticket, kind: str) -> Any:
+    """What is new, and the draft that was not sent."""
+    if wants_partial():
+        return fresh(ticket, focus=kind), 409
+    place, rail = Place.from_request(), sidebar()
+    return render_template("ticket/page.html", focus=kind, **rail, **list_of(place, rail["departments"]),
+                           **pane(tickets.get(ticket.number, me()))), 409
+
+
+def fresh(ticket: Ticket, focus: str = "") -> Any:
+    """The fresh thread, the composer as it stands on the server, and what can be undone."""
     if not wants_partial():
         return answer(ticket)
-    return answer(ticket) + composer_part(ticket)
+    return answer(ticket) + composer_part(ticket, focus) + render_template("layout/_toasts.html", oob=True)
 
 
-def composer_part(ticket: Ticket) -> str:
-    """The composer as it stands on the server, to be swapped in."""
+def composer_part(ticket: Ticket, focus: str = "") -> str:
+    """The composer as it stands on the server, to be swapped in; `focus` names the kind that is written on."""
     found = {kind: draft for kind in KINDS if (draft := drafts.of(ticket, me(), kind)) is not None}
     can = {name: permissions.may(me(), name) for name in permissions.ABILITIES}
     return render_template("ticket/_composer.html", ticket=ticket, drafts=found, place=Place.from_request(), can=can,
-                           reply_to=messages.recipients_for_reply(ticket), also=messages.others_in(ticket), oob=True)
+                           reply_to=messages.recipients_for_reply(ticket), also=messages.others_in(ticket), oob=True,
+                           known=answering.newest_event(ticket), focus=focus)
 
 
 @blueprint.app_template_global("who_misses")
@@ -153,9 +180,8 @@ def save_draft(number: int) -> Any:
     """Keep what was written so far. 409 with the stored draft when a newer one is there."""
     ticket, form = load(number), request.form
     kind = form.get("kind", "reply")
-    extra = {role: form.get(role, "")[:5000] for role in ("to", "cc", "bcc") if form.get(role)}
     try:
-        draft = drafts.save(by=actor(), kind=kind, body=body_from_form(form), ticket=ticket, extra=extra,
+        draft = drafts.save(by=actor(), kind=kind, body=body_from_form(form), ticket=ticket, extra=_typed(form),
                             version=form.get("version", 0, type=int))
     except Stale as stale:
         stored = drafts.of(ticket, me(), kind)
@@ -177,7 +203,7 @@ def discard_draft(number: int) -> Any:
     draft = drafts.of(ticket, me(), request.form.get("kind", "reply"))
     if draft is not None:
         drafts.discard(draft, by=actor())
-    return _sent(ticket)
+    return fresh(ticket)
 
 
 @blueprint.post("/tickets/<int:number>/draft/files")

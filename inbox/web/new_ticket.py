@@ -6,10 +6,11 @@ from typing import Any
 
 from flask import Blueprint, render_template, request, url_for
 
-from inbox.core import customers, departments, messages, permissions
+from inbox.core import customers, departments, messages, outgoing_hold, permissions
 from inbox.core.errors import Invalid
-from inbox.core.messages import Address
+from inbox.core.messages import Address, Sending
 from inbox.db import transaction
+from inbox.web import sending
 from inbox.web.auth import actor
 from inbox.web.composer import addresses, body_from_form, files_from_form
 from inbox.web.desk import sidebar
@@ -32,10 +33,13 @@ def show() -> Any:
         department = departments.get(form.get("department", 0, type=int))
         permissions.require(actor(), "open_ticket", department)
         body, files = body_from_form(form), files_from_form()  # work on bytes is done before the write begins
+        how = Sending(wait=outgoing_hold.for_undo())
         with transaction():
             customer = customers.find_or_create(address, form.get("name", ""), by=actor())
             ticket = messages.open_ticket(by=actor(), department=department, customer=customer, body=body, files=files,
-                                          subject=form.get("subject", ""), mail_it=mail_it, to=to)
+                                          subject=form.get("subject", ""), mail_it=mail_it, to=to, how=how)
     except Invalid as problem:
         return render_template("ticket/new.html", place=None, form=form, error=problem, **rail), 422
+    if mail_it:
+        sending.say_sent(messages.thread(ticket)[-1])
     return go_to(url_for("tickets.show", number=ticket.number))

@@ -20,6 +20,7 @@ from inbox.web.htmx import wants_partial
 blueprint = Blueprint("snooze", __name__)
 
 
+@blueprint.app_template_global("snooze_choices")
 def choices(department: Department | None = None) -> list[tuple[str, dt.datetime]]:
     """The times to choose from, in words, soonest first: for any menu that asks "until when?"."""
     words = {"later": gettext("Later today"), "tomorrow": gettext("Tomorrow morning"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +19,7 @@ from inbox.core import (
     events,
     messages,
     notifications,
+    overtaken,
     permissions,
     senders,
     tickets,
@@ -38,7 +40,7 @@ SHOWN_EVENTS = {
     "ticket_assigned", "ticket_status_changed", "ticket_moved", "ticket_subject_changed", "ticket_priority_changed",
     "ticket_tagged", "ticket_untagged", "ticket_snoozed", "ticket_woke", "ticket_marked_spam",
     "ticket_unmarked_spam", "ticket_trashed", "ticket_restored", "ticket_customer_changed", "reply_bounced",
-    "reply_called_spam", "message_moved", "ticket_merged", "ticket_merged_away", "ticket_unmerged", "ticket_came_back"}
+    "reply_called_spam", "reply_undone", "message_moved", "ticket_merged", "ticket_merged_away", "ticket_unmerged", "ticket_came_back"}
 
 
 @dataclass
@@ -78,22 +80,42 @@ def pane(ticket: Ticket) -> dict[str, Any]:
     thread = messages.thread(ticket, drafts_of=me())
     drafts = {each.kind: each for each in thread if each.state == "draft"}
     find_links([each for each in thread if each.state != "draft"])
-    return {"ticket": ticket, "timeline": timeline(ticket, [each for each in thread if each.state != "draft"]),
+    happened = events.of_ticket(ticket)
+    lines = timeline(ticket, [each for each in thread if each.state != "draft"], happened)
+    return {"ticket": ticket, "timeline": with_new(lines, drafts.values(), happened),
+            "known": happened[-1].id if happened else 0,
             "reply_to": messages.recipients_for_reply(ticket, thread), "drafts": drafts,
             "also": messages.others_in(ticket, thread),
             "others": customers.tickets_of(ticket.customer, me(), limit=6),
             "can": {name: permissions.may(me(), name) for name in permissions.ABILITIES}}
 
 
-def timeline(ticket: Ticket, thread: list[Message]) -> list[Line]:
+def timeline(ticket: Ticket, thread: list[Message], happened: list[Event]) -> list[Line]:
     """Messages and events in the order they happened."""
-    lines = [Line(each.at, message=each, key=f"m{each.id}") for each in thread]
-    found = [each for each in events.of_ticket(ticket) if each.kind in SHOWN_EVENTS and each.data is not None]
-    names = _names(found)
-    lines += [Line(each.at, text=describe(each, names), key=f"e{each.id}") for each in found]
+    lines = [Line(each.at, message=each, key=f"m{each.id}") for each in thread] + event_lines(happened)
     lines += [Line(each.at, text=each.text, key=f"x{place}", tone=each.tone, url=each.url)
               for place, each in enumerate(call.slot("timeline_entries", ticket=ticket, agent=me()))]
     return sorted(lines, key=lambda line: (line.at, line.message is None, line.key))
+
+
+def event_lines(happened: list[Event]) -> list[Line]:
+    """Those events that people see, in words."""
+    found = [each for each in happened if each.kind in SHOWN_EVENTS and each.data is not None]
+    names = _names(found)
+    return [Line(each.at, text=describe(each, names), key=f"e{each.id}") for each in found]
+
+
+def with_new(lines: list[Line], drafts: Iterable[Message], happened: list[Event]) -> list[Line]:
+    """The same, with a line above what was said since a draft was begun that could not be sent."""
+    known = min((each.extra["overtaken"] for each in drafts if "overtaken" in (each.extra or {})), default=None)
+    if known is None:
+        return lines
+    said = {each.message_pk for each in happened if each.id > known and each.kind in overtaken.SAID
+            and (each.actor_kind, each.actor_id) != ("agent", me().id)}
+    first = next((place for place, line in enumerate(lines) if line.message and line.message.id in said), None)
+    if first is not None:
+        lines.insert(first, Line(lines[first].at, text=gettext("New since you began to write"), key="new"))
+    return lines
 
 
 def _names(found: list[Event]) -> dict[tuple[str, int], str]:
@@ -156,6 +178,7 @@ def describe(event: Event, names: dict[tuple[str, int], str]) -> str:
         "ticket_restored": gettext("%(who)s restored it", who=who),
         "reply_bounced": gettext("A reply came back: %(name)s", name=data.get("reason", "")),
         "reply_called_spam": gettext("%(name)s called a reply spam", name=data.get("address", "")),
+        "reply_undone": _undone_words(who, data),
         "message_moved": gettext("%(who)s moved a message from ticket %(before)s to ticket %(number)s", who=who,
                                  before=data.get("before", "?"), number=data.get("to", "?")),
         "ticket_merged": gettext("%(who)s merged ticket %(number)s into this one", who=who,
@@ -168,6 +191,12 @@ def describe(event: Event, names: dict[tuple[str, int], str]) -> str:
                                     number=data.get("number", "?")),
     }
     return said.get(event.kind, event.kind)
+
+
+def _undone_words(who: str, data: dict[str, Any]) -> str:
+    return {"answered": gettext("The customer wrote, so the reply that waited was not sent: it is a draft again"),
+            "thrown_away": gettext("The reply that waited was not sent: it is a draft again"),
+            }.get(data.get("why", ""), gettext("%(who)s took a reply back before it was sent", who=who))
 
 
 def _status_words(who: str, data: dict[str, Any]) -> str:

@@ -12,6 +12,7 @@ import { startPanels } from "./panels.js";
 import { startSheet } from "./sheet.js";
 import { startPresence } from "./presence.js";
 import { token } from "./post.js";
+import { startToasts } from "./toast.js";
 
 document.body.classList.add("js");
 
@@ -49,4 +50,5 @@ startPane();
 startPanels();
 startPresence();
 startMentions();
+startToasts();
 startLive();

@@ -19,6 +19,7 @@ class MailComposer extends HTMLElement {
     }
     this.makeEditor();
     this.show(this.kind);
+    if ("focus" in this.dataset && !this.isHeld) this.editor.focus();
     this.addEventListener("click", (event) => this.clicked(event));
     this.addEventListener("submit", (event) => this.submitted(event), true);
     this.form.addEventListener("htmx:finally:request", () => { this.isOnItsWay = false; });
@@ -30,7 +31,8 @@ class MailComposer extends HTMLElement {
       if (event.dataTransfer.files.length) { event.preventDefault(); this.upload(event.dataTransfer.files); }
     });
     this.form.addEventListener("keydown", (event) => {
-      if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) { event.preventDefault(); this.form.requestSubmit((event.shiftKey && this.querySelector("[data-send-close]:not([hidden])")) || this.querySelector("[data-send]")); }
+      if (event.key === "Enter" && event.target.name === "until") { event.preventDefault(); this.form.requestSubmit(this.querySelector("[name=later][value=typed]")); return; }
+      if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) { event.preventDefault(); this.form.requestSubmit((event.shiftKey && this.querySelector("[data-send-more]:not([hidden]) [data-send-close]")) || this.querySelector("[data-send]")); }
     });
     addEventListener("pagehide", () => { if (this.timer) this.save(); });
   }
@@ -47,7 +49,7 @@ class MailComposer extends HTMLElement {
     this.textarea.after(box);
     this.editor = new Squire(box, { blockTag: "DIV" });
     this.box = box;
-    this.editor.addEventListener("input", () => this.changed());
+    this.editor.addEventListener("input", () => { if (this.isHeld) this.edit(); this.changed(); });
   }
 
   get html() { return this.editor.getHTML(); }
@@ -61,6 +63,22 @@ class MailComposer extends HTMLElement {
     for (const role of ["to", "cc", "bcc"]) this.form.elements[role].value = draft?.[role] ?? "";
     this.tellRecipients();
     this.mark();
+    this.wasEmpty = this.isEmpty;
+  }
+
+  get isHeld() { return this.classList.contains("is-held"); }
+
+  // The answer that was stopped is written on: from now on it is a draft like any other.
+  edit() {
+    this.classList.remove("is-held");
+    this.querySelector("[data-overtaken]")?.remove();
+    this.editor.focus();
+  }
+
+  // Who begins to write has seen what the page shows now; what comes later is new.
+  beganToWrite() {
+    if (this.wasEmpty && !this.isEmpty) this.form.elements.known.value = document.getElementById("newest")?.dataset.event ?? this.form.elements.known.value;
+    this.wasEmpty = this.isEmpty;
   }
 
   show(kind) {
@@ -71,7 +89,7 @@ class MailComposer extends HTMLElement {
     const send = this.querySelector("[data-send]");
     send.textContent = send.dataset[kind];
     send.classList.toggle("primary", kind !== "reply");
-    this.querySelector("[data-send-close]").hidden = kind !== "reply";
+    this.querySelector("[data-send-more]").hidden = kind !== "reply";
     for (const each of this.querySelectorAll(".gets, .misses")) each.hidden = kind === "note";
     this.querySelector(".recipients").hidden = kind !== "forward";
     this.put(this.stored[kind]);
@@ -116,6 +134,7 @@ class MailComposer extends HTMLElement {
 
   changed() {
     this.mark();
+    this.beganToWrite();
     this.tellRecipients();
     clearTimeout(this.timer);
     this.timer = setTimeout(() => this.save(), SAVE_AFTER);
@@ -191,6 +210,7 @@ class MailComposer extends HTMLElement {
 
   async clicked(event) {
     const at = (selector) => event.target.closest(selector);
+    if (at("[data-edit-draft]")) { event.preventDefault(); return this.edit(); }
     if (at("[data-tab]")) return this.switchTo(at("[data-tab]").dataset.tab);
     if (at("[data-toggle-recipients]")) { const box = this.querySelector(".recipients"); box.hidden = !box.hidden; if (!box.hidden) box.querySelector("input").focus(); return; }
     if (at("[data-reply-all]")) return this.replyAll(at("[data-reply-all]"));
