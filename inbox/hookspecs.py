@@ -285,6 +285,15 @@ def reply_queued(ticket, message, event):  # type: ignore[no-untyped-def]
 
 
 @event(since="0.1")
+def reply_undone(ticket, agent, event):  # type: ignore[no-untyped-def]
+    """A reply of `agent` was taken back before it was sent, and is a draft again; so is what it did to its ticket.
+
+    `event.data["undoes"]` holds the ids of the events that do not count any more. `event.data["why"]` is empty when
+    the agent took it back, `later` or `answered` when it had waited for a time (and a customer wrote meanwhile).
+    """
+
+
+@event(since="0.1")
 def reply_failed(ticket, message, error, event):  # type: ignore[no-untyped-def]
     """A reply could not be sent, or nobody knows whether it was. `error` holds the mail server's words."""
 

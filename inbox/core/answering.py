@@ -36,6 +36,9 @@ class Wishes:
         return cls(kept.get("status"), dt.datetime.fromisoformat(snooze) if snooze else None)
 
 
+NOTHING_MORE = Wishes()
+
+
 def snippet(text: str) -> str:
     """The beginning of a text on one line."""
     return " ".join(text[:SNIPPET * 4].split())[:SNIPPET]

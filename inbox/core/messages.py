@@ -22,7 +22,7 @@ from inbox.core import (
     search,
     tickets,
 )
-from inbox.core.answering import Wishes, snippet
+from inbox.core.answering import NOTHING_MORE, Wishes, snippet
 from inbox.core.attachments import StoredFile
 from inbox.core.errors import Invalid, NotFound
 from inbox.core.events import Actor
@@ -132,7 +132,7 @@ def others_in(ticket: Ticket, among: Sequence[Message] | None = None) -> list[Ad
 class Sending:
     """How an answer is sent: `wishes` for its ticket, until when it waits, and the newest event its author knew."""
 
-    wishes: Wishes = Wishes()
+    wishes: Wishes = NOTHING_MORE
     wait: Wait | None = None
     known: int | None = None
 

@@ -234,5 +234,6 @@ def _html(message: Message) -> str:
 
 def _typed(recipients: list[Recipient], role: str) -> str:
     """Recipients as an agent would have typed them."""
-    return ", ".join(f"{each.name} <{each.address}>" if each.name and not set(each.name) & set('",;<>') else each.address
-                     for each in recipients if each.role == role)
+    return ", ".join(
+        f"{each.name} <{each.address}>" if each.name and not set(each.name) & set('",;<>') else each.address
+        for each in recipients if each.role == role)

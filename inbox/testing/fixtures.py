@@ -204,6 +204,14 @@ def mail_out(desk: Desk) -> Callable[[], list[Any]]:
 
 
 @pytest.fixture
+def held_mail(desk: Desk) -> None:
+    """What agents send from a page can be undone for 15 seconds, as in life; without this it goes out at once."""
+    from dataclasses import replace
+
+    desk.app.config["INBOX"] = replace(desk.config, max_hold=60)
+
+
+@pytest.fixture
 def deliver_events(desk: Desk) -> Callable[..., int]:
     """`deliver_events()`: tell plugins of what happened, now. `twice=True`: and once more."""
     return desk.deliver_events

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from flask import Blueprint, request, session, url_for
-from flask_babel import gettext
+from flask_babel import gettext, ngettext
 
 from inbox.core import answering, drafts, events, outgoing_hold, overtaken, permissions, tickets
 from inbox.core.answering import Wishes
@@ -37,7 +37,8 @@ def how_from_form(form: Mapping[str, str]) -> Sending:
     known = form.get("known", "")
     status = form.get("status") if form.get("status") in ("open", "pending", "closed") else None
     wishes = Wishes(status, _time(form["snooze"]) if form.get("snooze") else None)
-    later = form.get("later") or (TYPED if form.get("until", "").strip() and not wishes.kept() else "")  # Enter in `until`
+    is_typed = form.get("until", "").strip() and not wishes.kept()  # Enter in that field presses no button of its own
+    later = form.get("later") or (TYPED if is_typed else "")
     wait = outgoing_hold.until(_time(later)) if later else outgoing_hold.for_undo()
     return Sending(wishes, wait, int(known) if known.isdecimal() and len(known) < 19 else None)
 
@@ -61,6 +62,17 @@ def leaves_ticket(how: Sending) -> bool:
 def known_event(ticket: Ticket) -> int:
     """The newest event of a ticket: what a page that is drawn now has seen."""
     return answering.newest_event(ticket)
+
+
+@blueprint.app_template_global("hold_choices")
+def hold_choices(now: Any) -> list[tuple[int, str]]:
+    """How long a desk may hold what is sent, in seconds, and the same in words: as long as undo is offered."""
+    grace = outgoing_hold.GRACE.seconds
+    known = {0: gettext("Not at all: replies go out at once")} | {
+        shown + grace: ngettext("For %(num)s second", "For %(num)s seconds", shown) for shown in (5, 10, 15, 30)}
+    if isinstance(now, int) and now not in known:
+        known[now] = ngettext("For %(num)s second", "For %(num)s seconds", max(now - grace, 0))
+    return sorted(known.items())
 
 
 # --- undo -------------------------------------------------------------------------------------------------------

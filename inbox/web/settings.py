@@ -107,8 +107,8 @@ def index() -> Any:
 
 # --- the desk ---------------------------------------------------------------------------------------------------
 
-DESK = ("desk.name", "desk.locale", "desk.time_zone", "mail.quote", "mail.answers", "keep.trash_days", "keep.job_days",
-        "keep.fault_days")
+DESK = ("desk.name", "desk.locale", "desk.time_zone", "mail.hold", "mail.quote", "mail.answers", "keep.trash_days",
+        "keep.job_days", "keep.fault_days")
 
 
 @blueprint.route("/desk", methods=["GET", "POST"])

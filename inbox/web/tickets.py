@@ -40,7 +40,8 @@ SHOWN_EVENTS = {
     "ticket_assigned", "ticket_status_changed", "ticket_moved", "ticket_subject_changed", "ticket_priority_changed",
     "ticket_tagged", "ticket_untagged", "ticket_snoozed", "ticket_woke", "ticket_marked_spam",
     "ticket_unmarked_spam", "ticket_trashed", "ticket_restored", "ticket_customer_changed", "reply_bounced",
-    "reply_called_spam", "reply_undone", "message_moved", "ticket_merged", "ticket_merged_away", "ticket_unmerged", "ticket_came_back"}
+    "reply_called_spam", "reply_undone", "message_moved", "ticket_merged", "ticket_merged_away", "ticket_unmerged",
+    "ticket_came_back"}
 
 
 @dataclass

@@ -92,6 +92,11 @@ def reply_queued(ticket: Ticket) -> None:
 
 
 @hookimpl
+def reply_undone(ticket: Ticket) -> None:
+    keep.retell(ticket.id)
+
+
+@hookimpl
 def ticket_status_changed(ticket: Ticket) -> None:
     keep.retell(ticket.id)
 

@@ -11,7 +11,8 @@ from inbox.toolkit import hours
 
 KINDS = ("opened", "asked", "answered", "closed", "reopened")
 MERGES = ("ticket_merged", "ticket_merged_away", "ticket_unmerged", "ticket_came_back")
-RELEVANT = ("ticket_created", "message_received", "reply_queued", "ticket_status_changed", "ticket_moved", *MERGES)
+RELEVANT = ("ticket_created", "message_received", "reply_queued", "ticket_status_changed", "ticket_moved",
+            "reply_undone", *MERGES)
 
 
 @dataclass(frozen=True)
@@ -31,8 +32,9 @@ class Line:
 
 def lines(events: Iterable[Any], week: hours.Hours) -> list[Line]:
     """The lines of one ticket from its events (id, kind, at, actor_kind, actor_id, data), in any order."""
-    teller = _Teller(week)
-    return [line for event in sorted(events, key=lambda each: each.id) for line in teller.tell(event)]
+    teller, told = _Teller(week), sorted(events, key=lambda each: each.id)
+    undone = {number for event in told for number in (event.data or {}).get("undoes", ())}
+    return [line for event in told if event.id not in undone for line in teller.tell(event)]
 
 
 @dataclass

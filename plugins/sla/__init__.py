@@ -91,6 +91,11 @@ def reply_queued(ticket: Ticket) -> None:
 
 
 @hookimpl
+def reply_undone(ticket: Ticket) -> None:
+    targets.recount(ticket.id)
+
+
+@hookimpl
 def ticket_status_changed(ticket: Ticket) -> None:
     targets.recount(ticket.id)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import sqlalchemy as sa
 
@@ -15,7 +15,7 @@ from inbox_plugins.sla.models import SlaCalendar, SlaPolicy, SlaTarget
 LIVE = ("open", "pending", "snoozed")
 MERGES = {"ticket_merged": "waits", "ticket_unmerged": "waits", "ticket_merged_away": "away",
           "ticket_came_back": "back"}
-RELEVANT = ("message_received", "reply_queued", "ticket_status_changed", *MERGES)
+RELEVANT = ("message_received", "reply_queued", "ticket_status_changed", "reply_undone", *MERGES)
 
 
 def policy_for(ticket: Ticket, groups: frozenset[str]) -> SlaPolicy | None:
@@ -32,12 +32,15 @@ def facts_of(ticket: Ticket) -> list[Fact]:
     """What happened to a ticket, as far as clocks mind it: what machines wrote asks and answers nothing."""
     events = session().scalars(sa.select(Event).where(
         Event.ticket_id == ticket.id, Event.kind.in_(RELEVANT)).order_by(Event.id))
-    return list(_facts(events))
+    return list(_facts(events.all()))
 
 
-def _facts(events: sa.ScalarResult[Event]) -> Iterator[Fact]:
+def _facts(events: Sequence[Event]) -> Iterator[Fact]:
+    undone = {number for event in events for number in (event.data or {}).get("undoes", ())}
     for event in events:
         data = event.data or {}
+        if event.id in undone:
+            continue
         if event.kind == "ticket_status_changed":
             yield Fact(event.at, data["status"])
         elif event.kind == "message_received" and not data.get("automatic"):

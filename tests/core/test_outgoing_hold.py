@@ -91,7 +91,8 @@ def test_undo_is_a_fact_that_names_what_it_takes_back(ticket: Ticket, kari: Agen
     outgoing_hold.undo(held(ticket, kari, status="closed").id, by=Actor.of(kari))
     told = {each.id: each.kind for each in session.scalars(sa.select(Event).where(Event.ticket_id == ticket.id))}
     undone = session.scalars(sa.select(Event).where(Event.kind == "reply_undone")).one()
-    assert [told[each] for each in undone.data["undoes"]] == ["ticket_assigned", "reply_queued", "ticket_status_changed"]
+    assert [told[each] for each in undone.data["undoes"]] == [
+        "ticket_assigned", "reply_queued", "ticket_status_changed"]
     assert undone.data["agent"] == kari.id
 
 

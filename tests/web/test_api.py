@@ -322,6 +322,17 @@ def test_a_reply_is_queued(call: Caller, ticket: Ticket, session: Session) -> No
     assert session.scalar(sa.select(sa.func.count(Job.id)).where(Job.kind == "mail.send")) == 1
 
 
+def test_a_reply_to_what_is_not_the_newest_is_refused_with_what_is(call: Caller, ticket: Ticket) -> None:
+    path = f"/tickets/{ticket.id}/messages"
+    seen = call("GET", path).get_json()["items"][-1]["id"]
+    newer = make_message(ticket, "Never mind!")
+    stopped = check_problem(call("POST", path, {"kind": "reply", "text": "On the way.", "seen": seen}), 409)
+    assert [each["text"] for each in stopped["new"]] == ["Never mind!"]
+    sent = call("POST", path, {"kind": "reply", "text": "All right.", "seen": newer.id})
+    assert sent.status_code == 201 and len(call("GET", path).get_json()["items"]) == 3
+    check_problem(call("POST", path, {"kind": "reply", "text": "x", "seen": 999}), 422)
+
+
 @pytest.mark.parametrize(("body", "pointer"), [
     ({"text": "x"}, "#/kind"), ({"kind": "received", "text": "x"}, "#/kind"), ({"kind": "note"}, "#/text"),
     ({"kind": "note", "text": " "}, "#/text"), ({"kind": "note", "text": "x", "to": ["a@b.no"]}, "#/to"),

@@ -95,20 +95,22 @@ def test_the_rail_shows_what_one_may_set(admin: Visitor, agent: Visitor) -> None
 
 # --- the desk ---------------------------------------------------------------------------------------------------
 
-DESK = {"desk.name": "Fjord", "desk.locale": "ja", "desk.time_zone": "Asia/Tokyo", "keep.trash_days": "14",
-        "keep.job_days": "7", "keep.fault_days": "90"}
+DESK = {"desk.name": "Fjord", "desk.locale": "ja", "desk.time_zone": "Asia/Tokyo", "mail.hold": "8",
+        "keep.trash_days": "14", "keep.job_days": "7", "keep.fault_days": "90"}
 
 
 def test_the_desk_is_renamed_at_once(admin: Visitor) -> None:
     assert "The settings are saved." in admin.post("/settings/desk", DESK, follow_redirects=True).text
-    assert settings.get_all(["desk.name", "desk.time_zone", "keep.trash_days", "mail.quote"]) == {
-        "desk.name": "Fjord", "desk.time_zone": "Asia/Tokyo", "keep.trash_days": 14, "mail.quote": False}
+    assert settings.get_all(["desk.name", "desk.time_zone", "keep.trash_days", "mail.quote", "mail.hold"]) == {
+        "desk.name": "Fjord", "desk.time_zone": "Asia/Tokyo", "keep.trash_days": 14, "mail.quote": False,
+        "mail.hold": 8}
     assert "Fjord</title>" in admin.get("/settings/desk").text
 
 
 @pytest.mark.parametrize(("change", "words"), [
     ({"keep.trash_days": "many"}, "must be of type int"), ({"keep.trash_days": "0"}, "at least one"),
-    ({"desk.name": ""}, "Give the desk a name"), ({"desk.locale": "xx"}, "Choose one of")])
+    ({"desk.name": ""}, "Give the desk a name"), ({"mail.hold": "61"}, "from 0 to 60"),
+    ({"desk.locale": "xx"}, "Choose one of")])
 def test_a_wrong_value_stores_nothing(admin: Visitor, change: dict[str, str], words: str) -> None:
     answer = admin.post("/settings/desk", DESK | change)
     assert answer.status_code == 422 and words in answer.text

@@ -8,11 +8,13 @@ import marshmallow as ma
 from flask import Response
 from marshmallow import fields
 
-from inbox.core import messages, tickets
+from inbox.core import messages, overtaken, tickets
 from inbox.core.errors import Invalid
-from inbox.core.messages import Address
-from inbox.core.models import STATUSES
-from inbox.web.api import base, idempotency, schemas
+from inbox.core.messages import Address, Sending
+from inbox.core.models import STATUSES, Message, Ticket
+from inbox.core.overtaken import Overtaken
+from inbox.db import session
+from inbox.web.api import base, idempotency, problems, schemas
 from inbox.web.api.auth import actor, agent
 from inbox.web.api.bodies import BodyIn, body_of
 
@@ -27,10 +29,13 @@ class MessageIn(BodyIn):
     cc = fields.List(fields.String(), load_default=list)
     bcc = fields.List(fields.String(), load_default=list)
     status = fields.String(validate=ma.validate.OneOf(STATUSES), metadata={"description": "Set with the reply."})
+    seen = fields.Integer(metadata={"description": "Of a reply: the id of the newest message you know. When a customer "
+                                                   "or a colleague has said something since, nothing is sent: 409, "
+                                                   "with what is `new`."})
 
     @ma.validates_schema
     def _notes_go_nowhere(self, data: dict[str, Any], **options: Any) -> None:
-        for name in ("to", "cc", "bcc", "status"):
+        for name in ("to", "cc", "bcc", "status", "seen"):
             if data.get("kind") == "note" and data.get(name):
                 raise ma.ValidationError("A note is not sent to anybody and changes no status.", name)
 
@@ -69,10 +74,24 @@ def add_message(given: dict[str, Any], ticket_id: int) -> Response:
         if given["kind"] == "note":
             message = messages.note(ticket, body, by=by)
         else:
-            message = messages.reply(ticket, body, by=by, to=_recipients(given, ticket), status=given.get("status"))
+            message = messages.reply(ticket, body, by=by, to=_recipients(given, ticket), status=given.get("status"),
+                                     how=Sending(known=_known(given, ticket)))
         return dict(schemas.ShownMessage().dump(message)), f"{base.PREFIX}/tickets/{ticket_id}/messages"
 
-    return idempotency.once(work)
+    try:
+        return idempotency.once(work)
+    except Overtaken as stopped:
+        return problems.problem(409, str(stopped), new=schemas.ShownMessage(many=True).dump(stopped.messages))
+
+
+def _known(given: dict[str, Any], ticket: Ticket) -> int | None:
+    """The event since which the message is known that the sender names. Raises Invalid for one of another ticket."""
+    if "seen" not in given:
+        return None
+    seen = session().get(Message, given["seen"])
+    if seen is None or seen.ticket_id != ticket.id:
+        raise Invalid("seen", "There is no such message in this ticket.")
+    return overtaken.event_of(seen)
 
 
 def _recipients(given: dict[str, Any], ticket: Any) -> list[Address]:

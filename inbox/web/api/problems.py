@@ -60,15 +60,15 @@ class Problem(Shown):
 
 
 def problem(status: int, detail: str = "", *, errors: list[dict[str, str]] | None = None,
-            headers: Mapping[str, str] | None = None) -> Response:
-    """An error response."""
+            headers: Mapping[str, str] | None = None, **more: Any) -> Response:
+    """An error response; `more` are members of its own (RFC 9457, 3.2)."""
     body: dict[str, Any] = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status}
     detail = detail or DETAILS.get(status, "")
     if detail:
         body["detail"] = _words(detail)
     if errors:
         body["errors"] = errors
-    response = Response(json.dumps(body), status=status, mimetype=MEDIA_TYPE)
+    response = Response(json.dumps(body | more), status=status, mimetype=MEDIA_TYPE)
     response.headers.update(headers or {})
     return response
 

@@ -290,6 +290,15 @@ def test_story_knows_no_wait_when_the_agent_wrote_first():
     assert [(line.seconds, line.is_first) for line in found] == [(None, False)]
 
 
+def test_reply_undone_counts_as_if_it_had_not_been_sent():
+    events = [{"kind": "reply_queued"}, {"kind": "ticket_status_changed", "data": {"status": "closed"}},
+              {"kind": "reply_undone", "data": {"undoes": [0, 1]}}, {"kind": "reply_queued"}]
+    made = [type("E", (), {"id": number, "at": MONDAY + dt.timedelta(minutes=number), "actor_kind": "agent",
+                           "actor_id": 7, "data": {}, **each})() for number, each in enumerate(events)]
+    assert [(line.event_id, line.kind) for line in story.lines(made, hours.Hours("UTC", (((0, 1440),),) * 7))] == [
+        (3, "answered")]
+
+
 def test_a_table_without_rows_is_a_table():
     assert tables.as_csv(tables.Table(["Tag", "New"])) == "\ufeffTag,New\r\n"
 

@@ -15,6 +15,7 @@ from inbox.toolkit import (
     Body,
     Event,
     Invalid,
+    Message,
     Ticket,
     messages,
     session,
@@ -59,6 +60,20 @@ def test_reply_queued_a_question_starts_clocks_and_an_answer_stops_one(
     found = clocks(ticket)
     assert (found["first_reply"].state, found["first_reply"].spent) == ("met", 3 * 3600)
     assert found["resolution"].state == "running"
+
+
+def test_reply_undone_the_clock_runs_on_as_if_nobody_had_answered(
+        sla, receive_email, deliver_events, frozen_time, client, held_mail):
+    ticket = receive_email("Where is it?")
+    frozen_time.move(hours=1)
+    client.post(f"/tickets/{ticket.number}/messages", {"kind": "reply", "text": "It is", "status": "closed"},
+                page="/views/all")
+    deliver_events()
+    assert clocks(ticket)["first_reply"].state == "met"
+    reply = session().scalars(sa.select(Message).where(Message.kind == "reply")).one()
+    client.post(f"/messages/{reply.id}/undo", page="/views/all")
+    deliver_events(twice=True)
+    assert [(row.state, row.due_at is None) for row in clocks(ticket).values()] == [("running", False)] * 2
 
 
 def test_the_record_stays_true_when_the_policy_changes(sla, receive_email, deliver_events, frozen_time, agent):
