@@ -12,6 +12,7 @@ from inbox.core import events, fields, merges, permissions, purge
 from inbox.core.errors import CoreError
 from inbox.core.events import Actor
 from inbox.core.models import Customer, CustomerAddress, CustomerFieldValue, CustomerMerge, Message, Ticket
+from inbox.core.ticket_fields import of_tickets
 from inbox.db import session, transaction
 from inbox.plugin_host import call
 
@@ -53,7 +54,11 @@ def _merged(merge: CustomerMerge) -> dict[str, Any]:
 def _ticket(ticket: Ticket) -> dict[str, Any]:
     said = session().scalars(sa.select(Message).where(
         Message.ticket_id == ticket.id, Message.state != "draft").order_by(Message.at, Message.id))
+    known = of_tickets.of(ticket.id)
     return {"number": ticket.number, "subject": ticket.subject, "opened": ticket.created_at.isoformat(),
+            "type": ticket.type, "fields": {each.title: fields.typed(known[each.id]) for each in of_tickets.all()
+                                            if each.id in known},
+            "checklist": [each["text"] for each in ticket.checklist],
             "messages": [{"at": each.at.isoformat(), "kind": each.kind, "from": each.from_address, "text": each.text}
                          for each in said]}
 

@@ -93,6 +93,7 @@ DECLARED: dict[str, Own] = {each.key: each for each in (
     Own("desk.locale", str, "en", _one_of(*LOCALES)),
     Own("desk.time_zone", str, "UTC", _zone),
     Own("mail.hold", int, 18, _hold),  # seconds that what agents send can be undone, and three more
+    Own("desk.ticket_types", str, ""),  # one on each line: see inbox.core.ticket_fields
     Own("mail.quote", bool, True),  # the customer's last message below our answers
     Own("mail.answers", bool, True),  # agents may answer notifications by mail: see inbox.core.answers
     Own("mail.start", str, "", _date),  # older mail stays in the account; empty: all of it is fetched

@@ -25,6 +25,7 @@ from inbox.core.models import (
     TicketMerge,
 )
 from inbox.core.scope import LIVE
+from inbox.core.ticket_fields import of_tickets
 from inbox.db import session, transaction, utcnow
 
 BATCH = 500  # ids in one statement
@@ -46,6 +47,7 @@ def merge(ticket: Ticket, into: Ticket, *, by: Actor) -> None:
         moved: dict[str, Any] = {
             "messages": _ids(lost.id, Message.state != "draft"), "drafts": _take_drafts(lost.id, kept.id),
             "tags": _unite_tags(lost, kept), "followers": _unite_followers(lost.id, kept.id),
+            "fields": _lend_fields(lost.id, kept.id), "checklist": _unite_checklists(lost, kept),
             "kept": _inherit(kept, lost), "status": kept.status,
             "snoozed_until": _written(lost.snoozed_until), "waited_since": _written(lost.waiting_since),
             "stays_waiting_since": _written(kept.waiting_since)}
@@ -129,6 +131,23 @@ def _unite_followers(lost: int, kept: int) -> list[int]:
     new = [each for each in session().scalars(here.where(Follower.ticket_id == lost)) if each not in known]
     session().add_all(Follower(agent_id=each, ticket_id=kept) for each in new)
     return new
+
+
+def _lend_fields(lost: int, kept: int) -> list[int]:
+    """The survivor gets what it has nothing for. Returns the ids of those fields."""
+    mine = of_tickets.of(kept)
+    rows = [each for each in of_tickets.written_down(lost) if each["field_id"] not in mine]
+    of_tickets.bring_back(kept, rows)
+    return sorted({each["field_id"] for each in rows})
+
+
+def _unite_checklists(lost: Ticket, kept: Ticket) -> dict[str, int]:
+    """What has to be done for one has to be done for both. Returns the new ids of the lines, and their old ones."""
+    last = max((each["id"] for each in kept.checklist), default=0)
+    new = {last + place: each for place, each in enumerate(lost.checklist, start=1)}
+    if new:
+        kept.checklist = [*kept.checklist, *({**each, "id": line_id} for line_id, each in new.items())]
+    return {str(line_id): each["id"] for line_id, each in new.items()}
 
 
 def _inherit(kept: Ticket, lost: Ticket) -> dict[str, Any]:
@@ -254,6 +273,14 @@ def _give_back(found: TicketMerge, lost: Ticket, kept: Ticket) -> None:
     kept.tags = [each for each in kept.tags if each.id not in lent]
     session().execute(sa.delete(Follower).where(
         Follower.ticket_id == kept.id, Follower.agent_id.in_(found.moved["followers"])))
+    mine, theirs = of_tickets.of(kept.id), of_tickets.of(lost.id)
+    of_tickets.put(kept.id, {each: [] for each in found.moved["fields"] if mine.get(each) == theirs.get(each)})
+    came = found.moved["checklist"]
+    now = {came[str(each["id"])]: each for each in kept.checklist if str(each["id"]) in came}
+    if came:  # what was ticked off meanwhile is done
+        kept.checklist = [each for each in kept.checklist if str(each["id"]) not in came]
+        lost.checklist = [{**each, "done": now[each["id"]]["done"]} if each["id"] in now else each
+                          for each in lost.checklist]
     for name, given in found.moved["kept"].items():
         if getattr(kept, name) == given:
             setattr(kept, name, None)

@@ -24,12 +24,16 @@ from inbox.core.models import (
     Follower,
     Tag,
     Ticket,
+    TicketField,
+    TicketLink,
     TicketSeen,
 )
 from inbox.db import is_sqlite, session, transaction, utcnow
 
 MAX_SUBJECT = 500
 NO_SUBJECT = "(no subject)"
+_is_linked = sa.or_(sa.exists().where(TicketLink.ticket_id == Ticket.id),
+                    sa.exists().where(TicketLink.other_id == Ticket.id))
 
 
 def get(number: int, agent: Agent) -> Ticket:
@@ -40,6 +44,8 @@ def get(number: int, agent: Agent) -> Ticket:
     follows = sa.exists().where(Follower.ticket_id == Ticket.id, Follower.agent_id == agent.id)
     query = (sa.select(Ticket).where(Ticket.number == number)
              .options(with_expression(Ticket.is_followed, follows),
+                      with_expression(Ticket.is_linked, _is_linked),
+                      with_expression(Ticket.has_fields, sa.exists(sa.select(TicketField.id))),
                       joinedload(Ticket.customer).joinedload(Customer.addresses), joinedload(Ticket.department),
                       joinedload(Ticket.assignee).lazyload(Agent.memberships)))
     ticket = session().scalars(permissions.visible(query, agent)).unique().one_or_none()

@@ -240,8 +240,10 @@ class Bringer:
         moved, kept = row["moved"], row["moved"]["kept"]
         tags = [self._new_id(BY_NAME["tag"], each) for each in moved["tags"]]
         followers = [self._new_id(BY_NAME["agent"], each) for each in moved["followers"]]
+        fields = [self._new_id(BY_NAME["ticket_field"], each) for each in moved["fields"]]
         named = {"assignee_id": "agent", "mailbox_id": "mailbox"}
         row["moved"] = {**moved, "tags": [each for each in tags if each is not None],
+                        "fields": [each for each in fields if each is not None],
                         "followers": [each for each in followers if each is not None],
                         "kept": {name: self._new_id(BY_NAME[named[name]], value) if name in named else value
                                  for name, value in kept.items()}}

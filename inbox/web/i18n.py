@@ -19,7 +19,7 @@ from inbox.db import utcnow
 ALIASES = {"no": "nb", "nn": "nb", "zh": "zh_Hant"}  # by language: those we have in another form only
 NAMES = {"en": "English", "nb": "Norsk bokmål", "th": "ไทย", "ja": "日本語", "zh_Hant": "繁體中文"}
 TAGS = {"zh_Hant": "zh-Hant"}  # what HTML calls a locale, where it differs
-DESK = ("desk.name", "desk.locale", "desk.time_zone", "setup.done")
+DESK = ("desk.name", "desk.locale", "desk.time_zone", "desk.ticket_types", "setup.done")
 FRESH_SECONDS = 2.0
 
 babel = Babel()

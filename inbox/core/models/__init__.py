@@ -44,7 +44,7 @@ from inbox.core.models.spine import (
     Notification,
     SettingValue,
 )
-from inbox.core.models.ticket_parts import TicketMerge
+from inbox.core.models.ticket_parts import TicketField, TicketFieldValue, TicketLink, TicketMerge
 from inbox.core.models.tickets import (
     PRIORITIES,
     SHELVES,
@@ -64,6 +64,6 @@ __all__ = [
     "CustomerField", "CustomerFieldValue", "CustomerMerge", "Delivery", "Department", "Event", "FieldColumns",
     "Follower", "Heartbeat", "IdempotentAnswer", "Job", "Ledger", "MailImport", "Mailbox", "MailboxLogin", "Membership",
     "Mention", "Message", "Notification", "OneTimeToken", "Pop3Seen", "Presence", "Recipient", "Reference", "Role",
-    "SavedReply", "SendAttempt", "SenderRule", "SettingValue", "Tag", "Ticket", "TicketMerge", "TicketSeen",
-    "TicketTag", "Tombstone", "ValueColumns", "View",
+    "SavedReply", "SendAttempt", "SenderRule", "SettingValue", "Tag", "Ticket", "TicketField",
+    "TicketFieldValue", "TicketLink", "TicketMerge", "TicketSeen", "TicketTag", "Tombstone", "ValueColumns", "View",
 ]

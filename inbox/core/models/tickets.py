@@ -63,12 +63,15 @@ class Ticket(Model):
     waiting_since: Mapped[dt.datetime | None] = mapped_column(UtcDateTime)  # the customer waits for us
     snippet: Mapped[str] = mapped_column(sa.Text, default="")
     message_count: Mapped[int] = mapped_column(default=0)
+    checklist: Mapped[list[dict[str, Any]]] = mapped_column(sa.JSON, default=list, server_default="[]")
     version: Mapped[int] = mapped_column(default=1)  # moves with every change; the page's ETag and stale-send check
 
     customer: Mapped[Customer] = relationship(lazy="select")
     department: Mapped[Department] = relationship(lazy="select")
     assignee: Mapped[Agent | None] = relationship(lazy="select")
     is_followed: Mapped[bool | None] = query_expression()  # by the agent it was loaded for: `tickets.get`
+    is_linked: Mapped[bool | None] = query_expression()  # with any other; None: not asked
+    has_fields: Mapped[bool | None] = query_expression()  # there are fields of tickets at this desk
     tags: Mapped[list[Tag]] = relationship(secondary="ticket_tag", order_by="Tag.name", lazy="selectin")
 
     def reshelve(self) -> None:
