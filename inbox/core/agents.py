@@ -119,7 +119,7 @@ def create(*, by: Actor, email: str, name: str, role: str = "agent", password: s
 def change(agent: Agent, *, by: Actor, name: str | None = None, role: str | None = None,
            departments: Iterable[Department] | None = None) -> None:
     """Change an agent's name, role or departments. There is always one owner left."""
-    _may_manage(by, agent)
+    may_manage(by, agent)
     with transaction():
         if role is not None and role != agent.role.name:
             if "owner" in (role, agent.role.name):
@@ -139,7 +139,7 @@ def change(agent: Agent, *, by: Actor, name: str | None = None, role: str | None
 
 def deactivate(agent: Agent, *, by: Actor) -> None:
     """End an agent's work here: sessions and tokens are dead at once; what they wrote stays."""
-    _may_manage(by, agent)
+    may_manage(by, agent)
     if by.agent is not None and by.agent.id == agent.id:
         raise Invalid("agent", "Nobody can deactivate themselves. Ask another owner or admin.")
     with transaction():
@@ -153,13 +153,14 @@ def deactivate(agent: Agent, *, by: Actor) -> None:
 
 def activate(agent: Agent, *, by: Actor) -> None:
     """Let a deactivated agent work again."""
-    _may_manage(by, agent)
+    may_manage(by, agent)
     with transaction():
         agent.is_active = True
         events.record("agent_changed", by=by, agent=agent.id, active=True)
 
 
-def _may_manage(by: Actor, agent: Agent) -> None:
+def may_manage(by: Actor, agent: Agent) -> None:
+    """Pass in silence for who may change this agent, else raise NotAllowed."""
     permissions.require(by, "manage_agents")
     if agent.role.name == "owner":
         permissions.require(by, "manage_owners")
@@ -219,7 +220,7 @@ def _verify(hashed: str | None, password: str) -> bool:
 def set_password(agent: Agent, password: str, *, by: Actor) -> None:
     """Give an agent a new password; every other session of theirs ends."""
     if by.agent is None or by.agent.id != agent.id:
-        _may_manage(by, agent)
+        may_manage(by, agent)
     hashed = hash_password(password)
     with transaction():
         agent.password_hash = hashed
@@ -310,7 +311,7 @@ def invite(agent: Agent, link: str, *, by: Actor) -> None:
 
     Raises Invalid when it could not reach them: they are deactivated, or no mailbox can send it.
     """
-    _may_manage(by, agent)
+    may_manage(by, agent)
     if not agent.is_active:
         raise Invalid("agent", "This agent is deactivated. Activate them first.")
     if session().scalar(sa.select(Mailbox.id).where(Mailbox.is_active).limit(1)) is None:

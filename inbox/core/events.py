@@ -19,6 +19,7 @@ WINDOW = 10_000  # events that are looked through for one page of the log
 KINDS: dict[str, str] = {
     "ticket_created": "A ticket was opened.",
     "ticket_assigned": "A ticket was given to an agent, or to nobody.",
+    "tickets_handed_over": "All open tickets of an agent went to a colleague, or to nobody.",
     "ticket_status_changed": "A ticket was opened, set to pending, closed or reopened.",
     "ticket_moved": "A ticket went to another department.",
     "ticket_subject_changed": "A ticket got another subject.",

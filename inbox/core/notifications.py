@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from inbox.core import answers, circuits, following, mailboxes, permissions, words
+from inbox.core import answers, availability, circuits, following, mailboxes, permissions, words
 from inbox.core.models import Agent, Event, Membership, Notification, Ticket
 from inbox.db import current_config, fixed, session, transaction, utcnow
 from inbox.plugin_host import call
@@ -62,6 +62,17 @@ def members(ticket: Ticket) -> list[Agent]:
     return list(session().scalars(
         sa.select(Agent).join(Membership, Membership.agent_id == Agent.id)
         .where(Membership.department_id == ticket.department_id, Agent.is_active).order_by(Agent.id)))
+
+
+def responsible(ticket: Ticket) -> list[Agent]:
+    """Who is to answer a ticket's customer: its assignee, and whoever stands in while that one is away; the whole
+    department where there is nobody."""
+    if ticket.assignee is None:
+        return members(ticket)
+    stand_in = availability.stand_in(ticket.assignee)
+    if stand_in is None or not permissions.may(stand_in, "view", ticket):
+        return [ticket.assignee, *(each for each in members(ticket) if each is not ticket.assignee)]
+    return [ticket.assignee] if stand_in is ticket.assignee else [ticket.assignee, stand_in]
 
 
 def followers(ticket: Ticket) -> list[Agent]:

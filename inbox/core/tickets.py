@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import joinedload, with_expression
 
-from inbox.core import events, finder, permissions
+from inbox.core import availability, events, finder, permissions
 from inbox.core.errors import Invalid, NotFound
 from inbox.core.events import Actor
 from inbox.core.models import (
@@ -131,10 +132,18 @@ def touch(ticket: Ticket) -> None:
     ticket.updated_at = utcnow()
 
 
-def assign(ticket: Ticket, assignee: Agent | None, *, by: Actor) -> None:
-    """Give a ticket to an agent who works in its department, or to nobody. Raises Invalid."""
+def assign(ticket: Ticket, assignee: Agent | None, *, by: Actor, is_one_of_many: bool = False) -> None:
+    """Give a ticket to an agent who works in its department, or to nobody. Raises Invalid.
+
+    What no person decides goes to nobody who is away: to their substitute, or the ticket stays as it is.
+    `is_one_of_many`: whoever gets it is told of all of them at once.
+    """
     permissions.require(by, "assign", ticket)
     with transaction():
+        if assignee is not None and by.agent is None and assignee.is_away:
+            assignee = availability.for_machines(assignee, ticket)
+            if assignee is None:
+                return
         if assignee is not None and not permissions.may(assignee, "reply", ticket):
             raise Invalid("assignee", "This agent does not work in the ticket's department.")
         new = assignee.id if assignee else None
@@ -144,7 +153,8 @@ def assign(ticket: Ticket, assignee: Agent | None, *, by: Actor) -> None:
         touch(ticket)
         session().flush()
         session().expire(ticket, ["assignee"])
-        events.record("ticket_assigned", by=by, ticket=ticket, agent=new, before=before)
+        many: dict[str, Any] = {"many": True} if is_one_of_many else {}
+        events.record("ticket_assigned", by=by, ticket=ticket, agent=new, before=before, **many)
 
 
 def set_status(ticket: Ticket, status: str, *, by: Actor) -> None:

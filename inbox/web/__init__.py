@@ -100,6 +100,7 @@ def _register_screens(app: Flask) -> None:
     from inbox.web import (
         alarms,
         auth,
+        availability,
         composer,
         customers,
         desk,
@@ -131,6 +132,6 @@ def _register_screens(app: Flask) -> None:
     for screen in (auth, setup, profile, desk, tickets, new_ticket, composer, messages, customers, settings, ledger,
                    outbox, live, health, theming, marks, alarms, previews,
                    snooze, sending,
-                   presence, following,
+                   presence, following, availability,
                    ticket_merge):
         app.register_blueprint(screen.blueprint)

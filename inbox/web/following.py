@@ -8,6 +8,7 @@ from flask import Blueprint, jsonify, request
 
 from inbox.core import following
 from inbox.web.auth import actor, me
+from inbox.web.availability import away_words
 from inbox.web.tickets import answer, load
 
 blueprint = Blueprint("following", __name__)
@@ -25,4 +26,4 @@ def follow(number: int) -> Any:
 def mentionable(number: int) -> Any:
     """Whom a note can mention, for completion while one writes."""
     found = [each for each in following.who_see(load(number)) if each.id != me().id]
-    return jsonify([{"title": each.name} for each in found])
+    return jsonify([{"title": each.name, "note": away_words(each)} for each in found])

@@ -5,7 +5,18 @@ import sqlalchemy as sa
 from flask import Flask
 from sqlalchemy.orm import Session
 
-from inbox.core import agents, events, following, messages, notifications, sending, settings, tickets
+from inbox.core import (
+    agents,
+    availability,
+    events,
+    following,
+    handover,
+    messages,
+    notifications,
+    sending,
+    settings,
+    tickets,
+)
 from inbox.core.events import Actor
 from inbox.core.messages import Body
 from inbox.core.models import Agent, Department, Event, Job, Notification, Ticket
@@ -293,3 +304,31 @@ def test_who_is_mentioned_in_their_own_ticket_is_told_once(app, session, departm
     mails(app, session)
     messages.note(ticket, Body("@Ada yours?"), by=Actor.of(ben))
     assert mails(app, session) == [("Ada", "You are mentioned in #1: Printer")]
+
+
+# --- who is away ------------------------------------------------------------------------------------------------
+
+
+def test_who_stands_in_is_told_of_answers(app, session, department, ada, ben) -> None:
+    ticket = given_to(ada, department)
+    availability.go_away(ada, by=Actor.of(ada), substitute=ben)
+    mails(app, session)
+    make_message(ticket, "Any news?")
+    assert mails(app, session) == [("Ada", "Answer in #1: Printer"), ("Ben", "Answer in #1: Printer")]
+
+
+def test_without_one_the_whole_department_is_told(app, session, department, ada, ben) -> None:
+    ticket = given_to(ada, department)
+    availability.go_away(ada, by=Actor.of(ada), substitute=make_agent("Zoe"))  # who may not see it
+    mails(app, session)
+    make_message(ticket, "Any news?")
+    assert [name for name, _ in mails(app, session)] == ["Ada", "Ben"]
+
+
+def test_tickets_handed_over_are_told_of_at_once(app, session, department, ada, ben) -> None:
+    for _ in range(3):
+        given_to(ada, department)
+    mails(app, session)
+    handover.hand_over(ada, ben, by=Actor.of(ada))
+    assert mails(app, session) == [("Ben", "Ada handed 3 tickets over to you")]
+    assert notifications.page(ben)[0][0].path == "/views/mine"

@@ -25,4 +25,4 @@ def test_a_note_is_offered_those_who_may_see_the_ticket(app: Flask, session: Ses
     kari, _ola = make_agent("Kari", departments=[support]), make_agent("Ola", departments=[support])
     make_agent("Siv", departments=[make_department("Staff")])
     offered = Visitor(app).sign_in(kari).get(f"/tickets/{ticket.number}/mentionable").json
-    assert offered == [{"title": "Ola"}]
+    assert offered == [{"title": "Ola", "note": ""}]

@@ -34,7 +34,8 @@ def register_notification_types() -> list[NotificationType]:
     return [
         NotificationType("notifications.new_ticket", "Somebody opens a ticket in a department of mine"),
         NotificationType("notifications.assigned", "A ticket is given to me"),
-        NotificationType("notifications.answer", "A customer writes in a ticket that is mine, or nobody’s"),
+        NotificationType("notifications.answer",
+                         "A customer writes in a ticket that is mine, nobody’s, or of somebody I stand in for"),
         NotificationType("notifications.note", "A colleague leaves a note in a ticket of mine"),
         NotificationType("notifications.mention", "A colleague mentions me in a note"),
         NotificationType("notifications.followed", "Somebody writes in a ticket that I follow"),
@@ -99,14 +100,14 @@ def ticket_created(ticket: Ticket, message: Message, event: Event) -> None:
 
 @hookimpl
 def ticket_assigned(ticket: Ticket, agent: Agent | None, event: Event) -> None:
-    if agent is not None and ticket.assignee_id == agent.id:
+    if agent is not None and ticket.assignee_id == agent.id and not (event.data or {}).get("many"):
         _tell([agent], "assigned", ticket, None, event)
 
 
 @hookimpl
 def message_received(ticket: Ticket, message: Message, event: Event) -> None:
     if not (event.data or {}).get("first") and not message.is_automatic and not _is_away(ticket):
-        _tell([ticket.assignee] if ticket.assignee else notifications.members(ticket), "answer", ticket, message, event)
+        _tell(notifications.responsible(ticket), "answer", ticket, message, event)
         _tell(notifications.followers(ticket), "followed", ticket, message, event)
 
 

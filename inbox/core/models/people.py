@@ -120,6 +120,11 @@ class Agent(Model):
     memberships: Mapped[list[Membership]] = relationship(lazy="selectin", cascade="all, delete-orphan")
 
     @property
+    def is_away(self) -> bool:
+        """True while they have said that they are away."""
+        return self.away_at is not None and (self.away_until is None or self.away_until > utcnow())
+
+    @property
     def department_ids(self) -> frozenset[int]:
         return frozenset(each.department_id for each in self.memberships)
 
