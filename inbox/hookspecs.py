@@ -280,6 +280,11 @@ def note_added(ticket, note, event):  # type: ignore[no-untyped-def]
 
 
 @event(since="0.1")
+def draft_taken_over(ticket, agent, previous_agent, event):  # type: ignore[no-untyped-def]
+    """`agent` goes on with what `previous_agent` had begun to write in a ticket; the draft is the other's no more."""
+
+
+@event(since="0.1")
 def reply_queued(ticket, message, event):  # type: ignore[no-untyped-def]
     """A reply waits to be sent. `event.actor_kind` says whether an agent wrote it."""
 

@@ -41,6 +41,7 @@ KINDS: dict[str, str] = {
     "ticket_deleted": "A ticket was deleted for good.",
     "message_received": "A message came in from a customer.",
     "note_added": "An agent left a note.",
+    "draft_taken_over": "An agent goes on with what a colleague had begun to write.",
     "reply_queued": "A reply waits to be sent.",
     "reply_scheduled": "A reply waits for a time that its author has chosen.",
     "reply_undone": "A reply was taken back before it was sent, with what it did to its ticket; it is a draft again.",

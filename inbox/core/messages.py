@@ -68,14 +68,12 @@ def get(message_pk: int, agent: Agent) -> Message:
     return message
 
 
-def thread(ticket: Ticket, drafts_of: Agent | None = None) -> list[Message]:
+def thread(ticket: Ticket, *, with_drafts: bool = False) -> list[Message]:
     """A ticket's messages, oldest first, with authors, attachments and recipients.
 
-    Drafts are not among them, but for those of one agent when asked for (a page needs both, in one query).
+    Drafts are not among them unless asked for (a page needs both, in one query): those of all who write here.
     """
-    shown = Message.state != "draft"
-    if drafts_of is not None:
-        shown = sa.or_(shown, Message.agent_id == drafts_of.id)
+    shown = sa.true() if with_drafts else Message.state != "draft"
     query = (sa.select(Message).where(Message.ticket_id == ticket.id, shown)
              .order_by(Message.at, Message.id).options(joinedload(Message.agent).lazyload(Agent.memberships),
                       joinedload(Message.customer).lazyload(Customer.addresses), joinedload(Message.recipients)))

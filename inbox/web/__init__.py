@@ -101,6 +101,7 @@ def _register_screens(app: Flask) -> None:
         alarms,
         auth,
         availability,
+        colleague_drafts,
         composer,
         customers,
         desk,
@@ -132,6 +133,6 @@ def _register_screens(app: Flask) -> None:
     for screen in (auth, setup, profile, desk, tickets, new_ticket, composer, messages, customers, settings, ledger,
                    outbox, live, health, theming, marks, alarms, previews,
                    snooze, sending,
-                   presence, following, availability,
+                   presence, following, availability, colleague_drafts,
                    ticket_merge):
         app.register_blueprint(screen.blueprint)

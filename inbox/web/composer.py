@@ -24,7 +24,7 @@ from inbox.web import sending
 from inbox.web.auth import actor, me
 from inbox.web.desk import Place, list_of, sidebar
 from inbox.web.htmx import go_to, wants_partial
-from inbox.web.i18n import moment
+from inbox.web.i18n import moment, said
 from inbox.web.tickets import answer, load, pane
 
 blueprint = Blueprint("composer", __name__)
@@ -185,7 +185,7 @@ def save_draft(number: int) -> Any:
                             version=form.get("version", 0, type=int))
     except Stale as stale:
         stored = drafts.of(ticket, me(), kind)
-        return jsonify(error=gettext(str(stale)), **_facts(stored)), 409
+        return jsonify(error=said(str(stale)), **_facts(stored)), 409
     return jsonify(**_facts(draft))
 
 

@@ -30,6 +30,7 @@ from inbox.core.models import Agent, Department, Event, Message, Ticket
 from inbox.db import session
 from inbox.plugin_host import call
 from inbox.web.auth import actor, me
+from inbox.web.colleague_drafts import drafts_of_colleagues
 from inbox.web.desk import Place, list_of, sidebar
 from inbox.web.htmx import go_to, wants_partial
 from inbox.web.i18n import coming
@@ -41,7 +42,7 @@ SHOWN_EVENTS = {
     "ticket_tagged", "ticket_untagged", "ticket_snoozed", "ticket_woke", "ticket_marked_spam",
     "ticket_unmarked_spam", "ticket_trashed", "ticket_restored", "ticket_customer_changed", "reply_bounced",
     "reply_called_spam", "reply_undone", "message_moved", "ticket_merged", "ticket_merged_away", "ticket_unmerged",
-    "ticket_came_back"}
+    "ticket_came_back", "draft_taken_over"}
 
 
 @dataclass
@@ -78,15 +79,15 @@ def show(number: int) -> Any:
 
 def pane(ticket: Ticket) -> dict[str, Any]:
     """What the ticket's pane shows."""
-    thread = messages.thread(ticket, drafts_of=me())
-    drafts = {each.kind: each for each in thread if each.state == "draft"}
+    thread = messages.thread(ticket, with_drafts=True)
+    drafts = {each.kind: each for each in thread if each.state == "draft" and each.agent_id == me().id}
     find_links([each for each in thread if each.state != "draft"])
     happened = events.of_ticket(ticket)
     lines = timeline(ticket, [each for each in thread if each.state != "draft"], happened)
     return {"ticket": ticket, "timeline": with_new(lines, drafts.values(), happened),
             "known": happened[-1].id if happened else 0,
             "reply_to": messages.recipients_for_reply(ticket, thread), "drafts": drafts,
-            "also": messages.others_in(ticket, thread),
+            "also": messages.others_in(ticket, thread), "of_colleagues": drafts_of_colleagues(thread, me()),
             "others": customers.tickets_of(ticket.customer, me(), limit=6),
             "can": {name: permissions.may(me(), name) for name in permissions.ABILITIES}}
 
@@ -128,6 +129,8 @@ def _names(found: list[Event]) -> dict[tuple[str, int], str]:
             wanted.add(("agent", each.actor_id))
         if each.kind == "ticket_assigned" and data.get("agent"):
             wanted.add(("agent", data["agent"]))
+        if each.kind == "draft_taken_over" and data.get("before"):
+            wanted.add(("agent", data["before"]))
         if each.kind == "ticket_moved" and data.get("department"):
             wanted.add(("department", data["department"]))
     return names_of(wanted)
@@ -160,6 +163,8 @@ def describe(event: Event, names: dict[tuple[str, int], str]) -> str:
         who = event.source.removeprefix("plugin:").capitalize() if event.source.startswith("plugin") else "Pluginbox"
     assignee = names.get(("agent", data.get("agent") or 0), "")
     said = {
+        "draft_taken_over": gettext("%(who)s took over a draft of %(name)s", who=who,
+                                    name=names.get(("agent", data.get("before") or 0), "?")),
         "ticket_assigned": (gettext("%(who)s assigned it to %(name)s", who=who, name=assignee) if assignee
                             else gettext("%(who)s unassigned it", who=who)),
         "ticket_status_changed": _status_words(who, data),

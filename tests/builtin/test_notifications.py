@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 from inbox.core import (
     agents,
     availability,
+    drafts,
     events,
     following,
     handover,
@@ -332,3 +333,11 @@ def test_tickets_handed_over_are_told_of_at_once(app, session, department, ada, 
     handover.hand_over(ada, ben, by=Actor.of(ada))
     assert mails(app, session) == [("Ben", "Ada handed 3 tickets over to you")]
     assert notifications.page(ben)[0][0].path == "/views/mine"
+
+
+def test_draft_taken_over_is_told_to_its_author(app, session, department, ada, ben) -> None:
+    ticket = given_to(ada, department)
+    mails(app, session)
+    draft = drafts.save(by=Actor.of(ada), kind="reply", body=Body("It is"), ticket=ticket)
+    drafts.take_over(draft.id, by=Actor.of(ben))
+    assert mails(app, session) == [("Ada", "Your draft in #1 was taken over: Printer")]

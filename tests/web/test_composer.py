@@ -155,11 +155,32 @@ def test_reply_and_note_have_drafts_of_their_own(writer: Writer, ticket: Ticket,
     assert drafts.of(ticket, kari, "note").text == "Among us"
 
 
-def test_nobody_else_sees_a_draft(writer: Writer, app: Flask, ticket: Ticket) -> None:
-    writer.save("My secret thoughts", 0)
+def test_a_draft_is_among_the_drafts_of_its_author_alone(writer: Writer, app: Flask, ticket: Ticket) -> None:
+    writer.save("My first thoughts", 0)
     colleague = Visitor(app).sign_in(make_agent(departments=[ticket.department]))
-    assert "My secret thoughts" not in colleague.get(writer.base).text
     assert "Boots" not in colleague.get("/views/drafts").text
+
+
+def test_colleagues_read_a_draft_and_may_take_it_over(writer: Writer, app: Flask, ticket: Ticket, kari: Agent) -> None:
+    draft_pk = writer.save("My first thoughts", 0).get_json()["id"]
+    ola = make_agent("Ola", departments=[ticket.department])
+    colleague = Visitor(app).sign_in(ola)
+    page = colleague.get(writer.base).text
+    assert f"{kari.name} has begun a reply" in page and "My first thoughts" in page
+    assert "My first thoughts" in colleague.get(f"{writer.base}/drafts").text
+    assert "has begun" not in writer.get(writer.base).text  # one's own is in the composer
+    fresh = colleague.post(f"/drafts/{draft_pk}/take-over", page=writer.base, headers=HTMX).text
+    assert "Ola took over a draft of" in fresh and 'data-text="My first thoughts"' in fresh
+    assert "has begun a reply" not in fresh and drafts.of(ticket, kari, "reply") is None
+    answer = writer.save("My first thoughts, and more", 1)  # the author's page does not know yet
+    assert answer.status_code == 409 and answer.get_json()["error"] == "Ola goes on with this draft now."
+    assert drafts.of(ticket, kari, "reply") is None  # there is no second one
+    assert writer.save("My own words", 0).status_code == 200
+
+
+def test_an_emptied_draft_is_nothing_to_show(writer: Writer, app: Flask, ticket: Ticket) -> None:
+    writer.save("", 0)
+    assert "has begun" not in Visitor(app).sign_in(make_agent(departments=[ticket.department])).get(writer.base).text
 
 
 def test_a_draft_is_thrown_away(writer: Writer, ticket: Ticket, kari: Agent) -> None:

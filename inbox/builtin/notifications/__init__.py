@@ -39,6 +39,7 @@ def register_notification_types() -> list[NotificationType]:
         NotificationType("notifications.note", "A colleague leaves a note in a ticket of mine"),
         NotificationType("notifications.mention", "A colleague mentions me in a note"),
         NotificationType("notifications.followed", "Somebody writes in a ticket that I follow"),
+        NotificationType("notifications.draft", "A colleague takes a draft of mine over"),
         NotificationType("notifications.failed", "A reply of mine could not be sent"),
         NotificationType("notifications.bounced", "A reply of mine came back"),
         NotificationType(accounts.KIND, "A mailbox that I look after cannot be read, or its login ends soon"),
@@ -129,6 +130,12 @@ def reply_queued(ticket: Ticket, message: Message, event: Event) -> None:
 
 
 @hookimpl
+def draft_taken_over(ticket: Ticket, agent: Agent | None, previous_agent: Agent | None, event: Event) -> None:
+    if agent is not None and previous_agent is not None:
+        _tell([previous_agent], "draft", ticket, None, event, by=agent)
+
+
+@hookimpl
 def reply_failed(ticket: Ticket, message: Message, error: str, event: Event) -> None:
     to = message.agent or ticket.assignee
     if to is not None:
@@ -167,14 +174,14 @@ def _is_away(ticket: Ticket) -> bool:
 
 
 def _tell(agents: Iterable[Agent], wish: str, ticket: Ticket, message: Message | None, event: Event,
-          error: str = "") -> None:
+          error: str = "", by: Agent | None = None) -> None:
     """Tell those who want to know, each in the own language."""
     kind = f"notifications.{wish}"
     letters, words = [], {}
     for agent in agents:
         if notifications.wants_any(agent, kind):
             if agent.locale not in words:
-                words[agent.locale] = _words(words_for(agent).gettext, wish, ticket, message, error)
+                words[agent.locale] = _words(words_for(agent).gettext, wish, ticket, message, error, by)
             subject, first = words[agent.locale]
             text = _text(first, message, notifications.ticket_address(ticket))
             letters.append(notifications.Letter(agent, subject, text))
@@ -182,11 +189,12 @@ def _tell(agents: Iterable[Agent], wish: str, ticket: Ticket, message: Message |
 
 
 def _words(_: Callable[[str], str], wish: str, ticket: Ticket, message: Message | None,
-           error: str) -> tuple[str, str]:
+           error: str, by: Agent | None) -> tuple[str, str]:
     """The subject and the first line."""
+    author = by or (message.agent if message is not None else None)
     facts = {"number": ticket.number, "subject": ticket.subject, "error": error and _(error),
              "customer": ticket.customer.display_name,
-             "author": message.agent.name if message is not None and message.agent else ticket.customer.display_name}
+             "author": author.name if author is not None else ticket.customer.display_name}
     subject, first = {
         "new_ticket": (_("New ticket #%(number)s: %(subject)s"), _("%(customer)s opened ticket #%(number)s.")),
         "assigned": (_("Ticket #%(number)s is yours: %(subject)s"), _("You were given ticket #%(number)s.")),
@@ -196,6 +204,8 @@ def _words(_: Callable[[str], str], wish: str, ticket: Ticket, message: Message 
                     _("%(author)s mentions you in ticket #%(number)s.")),
         "followed": (_("News in #%(number)s: %(subject)s"),
                      _("%(author)s wrote in ticket #%(number)s, which you follow.")),
+        "draft": (_("Your draft in #%(number)s was taken over: %(subject)s"),
+                  _("%(author)s goes on with what you had begun to write in ticket #%(number)s.")),
         "failed": (_("Not sent, #%(number)s: %(subject)s"),
                    _("Your reply in ticket #%(number)s could not be sent: %(error)s")),
         "bounced": (_("Came back, #%(number)s: %(subject)s"),

@@ -175,7 +175,8 @@ class MailComposer extends HTMLElement {
     const mine = this.current();
     const choices = document.createElement("span");
     choices.className = "row";
-    for (const [words, draft] of [[this.dataset.takeStored, facts], [this.dataset.keepMine, { ...mine, version: facts.version }]]) {
+    const mineAgain = [this.dataset.keepMine, { ...mine, version: facts.version }];
+    for (const [words, draft] of facts.version ? [[this.dataset.takeStored, facts], mineAgain] : [mineAgain]) { // none: it is somebody else's now
       const button = Object.assign(document.createElement("button"), { type: "button", className: "btn s", textContent: words });
       button.addEventListener("click", () => {
         note.hidden = true;

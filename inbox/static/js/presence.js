@@ -4,6 +4,7 @@ import { post } from "./post.js";
 
 const BEAT = 10000;
 const SETTLE = 600; // who leafs through tickets is at none of them
+const DRAFT_AFTER = 2500;
 const STILL_WRITING = 20000; // after the last key
 let here = {};
 let told = null; // what this browser said last: { number, doing }
@@ -81,6 +82,7 @@ function paint() {
   const said = JSON.stringify(people);
   if (!box || (box.dataset.said ?? "[]") === said) return; // a screen reader hears of changes only
   box.dataset.said = said;
+  readDrafts();
   box.replaceChildren(...people.flatMap((each) => [face(each), line(words(each.doing, each.name))]));
   if (people.some((each) => each.doing !== "reading")) {
     const dots = document.createElement("span");
@@ -89,6 +91,18 @@ function paint() {
     dots.append(...[0, 1, 2].map(() => document.createElement("i")));
     box.append(dots);
   }
+}
+
+// What they write is saved a little after they write it.
+let reading = null;
+function readDrafts() {
+  clearTimeout(reading);
+  reading = setTimeout(() => {
+    const pane = document.getElementById("pane");
+    if (!pane?.dataset.number || document.hidden || !document.getElementById("colleague-drafts")) return;
+    const place = pane.dataset.fresh.split("?")[1] ?? "";
+    htmx.ajax("GET", `/tickets/${pane.dataset.number}/drafts?${place}`, { target: "#colleague-drafts", swap: "outerMorph" });
+  }, DRAFT_AFTER);
 }
 
 export function present(picture) {
