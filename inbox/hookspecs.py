@@ -270,6 +270,15 @@ def ticket_unmerged(ticket, restored_ticket_id, event):  # type: ignore[no-untyp
 
 
 @event(since="0.1")
+def bulk_done(act, count, agent, event):  # type: ignore[no-untyped-def]
+    """An agent did the same to many tickets: tell once here of what you would else tell for each of them.
+
+    `act` is assign, status, tag …, `count` how many tickets were changed, `agent` whom they were given to. The event of
+    each ticket came before; its `data["bulk"]` is that of this event.
+    """
+
+
+@event(since="0.1")
 def message_received(ticket, message, event):  # type: ignore[no-untyped-def]
     """A message came in from a customer; also the one that opened the ticket."""
 

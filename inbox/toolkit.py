@@ -74,6 +74,7 @@ from inbox.plugin_host.items import (
     TimelineEntry,
 )
 from inbox.secrets import SecretLost, decrypt, encrypt
+from inbox.web.bulk import act_on_selected
 from inbox.web.field_parts import fields_from_form
 from inbox.web.i18n import negotiate as choose_language
 from inbox.web.i18n import said
@@ -135,6 +136,7 @@ __all__ = [
     "TimelineEntry",
     "UtcDateTime",
     "ValueColumns",
+    "act_on_selected",
     "actor",
     "agents",
     "asks",

@@ -70,6 +70,11 @@ def colleagues(department: Department | int) -> list[Agent]:
             and ("reach_all" in each.role.abilities or wanted in each.department_ids)]
 
 
+def answering() -> list[Agent]:
+    """The active agents who answer customers in any department, by name."""
+    return [each for each in all_agents(active=True) if "reply" in each.role.abilities]
+
+
 def roles() -> list[Role]:
     """All roles, the most powerful first."""
     return list(session().scalars(sa.select(Role).order_by(Role.id)))

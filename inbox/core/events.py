@@ -39,6 +39,8 @@ KINDS: dict[str, str] = {
     "ticket_trashed": "A ticket was put into the trash.",
     "ticket_restored": "A ticket was taken out of the trash.",
     "ticket_deleted": "A ticket was deleted for good.",
+    "bulk_done": "An agent did the same to many tickets at once; the events of each ticket were told before.",
+    "bulk_undone": "What was done to many tickets at once was taken back.",
     "message_received": "A message came in from a customer.",
     "note_added": "An agent left a note.",
     "draft_taken_over": "An agent goes on with what a colleague had begun to write.",
@@ -98,7 +100,8 @@ class Loop(RuntimeError):
 class Actor:
     """Who does something, and through what: `web`, `mail`, `api`, `cli`, `rule`, `plugin:<name>`.
 
-    `caused_by` and `depth` are set while a plugin answers an event, so that loops end.
+    `caused_by` and `depth` are set while a plugin answers an event, so that loops end; `bulk` while the same is done
+    to many tickets, and stands in the data of each event, so that nobody is mailed about every one of them.
     """
 
     kind: str  # agent, customer, system
@@ -107,6 +110,7 @@ class Actor:
     agent: Agent | None = None
     caused_by: int | None = None
     depth: int = 0
+    bulk: int | None = None  # the act on many tickets this is part of
 
     @classmethod
     def of(cls, agent: Agent, source: str = "web") -> Actor:
@@ -152,6 +156,8 @@ def _fact(kind: str, by: Actor, data: dict[str, Any]) -> Event:
         raise RuntimeError(f"There is no event called {kind}; list it in inbox.core.events.KINDS.")
     if by.depth > MAX_DEPTH:
         raise Loop(f"{kind}: plugins have answered each other {MAX_DEPTH} times in a row, or one itself.")
+    if by.bulk is not None:
+        data = {**data, "bulk": by.bulk}
     told = utcnow() if by.source == IMPORT else None  # what is old is told to nobody: no answer, no notice, no webhook
     return Event(kind=kind, actor_kind=by.kind, actor_id=by.id, source=by.source, caused_by=by.caused_by,
                  depth=by.depth, data=data, dispatched_at=told)

@@ -304,6 +304,15 @@ def counts(agent: Agent, departments: Sequence[Department]) -> Counts:
                   {int(key.partition(":")[2]): value for key, value in found.items() if key.startswith("department:")})
 
 
+def how_many(agent: Agent, *, view: str | None = None, department_id: int | None = None, q: str = "",
+             cap: int) -> int | None:
+    """How many tickets `page` would show in all, at most `cap` + 1; None for words, which are not counted."""
+    if search.parse_query(q).phrases:
+        return None
+    inside = sa.select(Ticket.id).where(*_scope(agent, view, department_id, q).conditions()).limit(cap + 1)
+    return session().scalar(sa.select(sa.func.count()).select_from(inside.subquery())) or 0
+
+
 def _numbers(*parts: sa.Select[str, int]) -> dict[str, int]:
     return {row[0]: row[1] for row in session().execute(sa.union_all(*parts))}
 

@@ -35,7 +35,7 @@ RENEW_SECONDS = 10.0
 LOOK_SECONDS = 5.0  # at the latest, without any wake-up
 FIRST_DELAY, LONGEST_DELAY = 5, 3600  # seconds before a retry; four times as long after each
 GATHER_SECONDS = 0.01  # a burst of commits becomes one look
-LANES = {"intake": 1, "sending": 2, "imports": 1}  # threads; every other lane has config.worker_threads
+LANES = {"intake": 1, "sending": 2, "imports": 1, "bulk": 1}  # threads; every other lane has config.worker_threads
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,18 @@ from flask import Flask
 from sqlalchemy.exc import SQLAlchemyError
 
 from inbox.core import attachments, purge, queue, settings, tickets
-from inbox.core.models import Attempt, Event, Heartbeat, IdempotentAnswer, Job, Notification, OneTimeToken, Ticket
+from inbox.core.models import (
+    Attempt,
+    BulkAct,
+    BulkTicket,
+    Event,
+    Heartbeat,
+    IdempotentAnswer,
+    Job,
+    Notification,
+    OneTimeToken,
+    Ticket,
+)
 from inbox.db import Model, session, transaction, utcnow, work_context
 from inbox.jobs import plugin_jobs
 from inbox.jobs.engine import handler
@@ -71,6 +82,9 @@ def sweep_rows(args: dict[str, Any]) -> None:
     _delete(IdempotentAnswer, IdempotentAnswer.at < now - 2 * DAY)
     _delete(OneTimeToken, OneTimeToken.expires_at < now - 7 * DAY)
     _delete(Heartbeat, Heartbeat.at < now - DAY)
+    old_acts = sa.select(BulkAct.id).where(BulkAct.at < now - 7 * DAY)
+    _delete(BulkTicket, BulkTicket.bulk_id.in_(old_acts))
+    _delete(BulkAct, BulkAct.at < now - 7 * DAY)
     _delete(Notification, Notification.at < now - 90 * DAY)
     faults.sweep(now - days["keep.fault_days"] * DAY)
     timing.sweep()

@@ -69,7 +69,8 @@ class Button(Item):
     """A button. It posts to `url` (with the CSRF token); with `opens=True` it loads `url` into a small menu instead.
 
     A bulk action posts the numbers of the selected tickets as `number`, once each. What it loads into a menu lies
-    inside the form with the selection: fields, and buttons with a `formaction`, no form of its own.
+    inside the form with the selection: fields, and buttons with a `formaction`, no form of its own. `for_all`: it
+    answers with `act_on_selected()`, so that it is offered when all tickets of a list are selected, too.
     """
 
     title: str
@@ -77,6 +78,7 @@ class Button(Item):
     icon: str = ""
     opens: bool = False
     confirm: str = ""  # a question asked before
+    for_all: bool = False
     key: str = ""  # an action of the desk's keyboard shortcuts that it does: `tag`
 
 

@@ -43,6 +43,7 @@ def init_web(app: Flask, config: Config) -> None:
         alarms,
         assets,
         auth,
+        bulk,
         errors,
         field_parts,
         forms,
@@ -79,6 +80,7 @@ def init_web(app: Flask, config: Config) -> None:
     auth.init(app)
     forms.init(app)
     keys.init(app)
+    bulk.init(app)
     field_parts.init(app)
     errors.init(app)
     live.init(app)
@@ -101,6 +103,7 @@ def _register_screens(app: Flask) -> None:
         alarms,
         auth,
         availability,
+        bulk,
         colleague_drafts,
         composer,
         customers,
@@ -128,7 +131,7 @@ def _register_screens(app: Flask) -> None:
     )
 
     settings.load_pages()
-    for screen in (keys, palette):
+    for screen in (keys, palette, bulk):
         app.register_blueprint(screen.blueprint)
     for screen in (auth, setup, profile, desk, tickets, new_ticket, composer, messages, customers, settings, ledger,
                    outbox, live, health, theming, marks, alarms, previews,

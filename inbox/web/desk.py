@@ -51,6 +51,16 @@ class Place:
             view = "all"
         return cls(view, department, q, values.get("after"), values.get("before"), values.get("sort") == "oldest")
 
+    @classmethod
+    def of(cls, values: Mapping[str, str]) -> Place:
+        """The place that the fields of a form name."""
+        return cls._from(values)
+
+    @property
+    def where(self) -> dict[str, Any]:
+        """Which tickets these are, as `inbox.core.views` asks for it."""
+        return {"view": self.view, "department_id": self.department_id, "q": self.q}
+
     @property
     def name(self) -> str:
         """What plugins call this list: `unassigned`, `department-3`, `search`."""
@@ -92,8 +102,7 @@ def sidebar() -> dict[str, Any]:
 
 def list_of(place: Place, departments: list[Department] | None = None) -> dict[str, Any]:
     """The rows of a place, and what stands above them."""
-    page = views.page(me(), view=place.view, department_id=place.department_id, q=place.q, after=place.after,
-                      before=place.before, oldest_first=place.oldest)
+    page = views.page(me(), **place.where, after=place.after, before=place.before, oldest_first=place.oldest)
     return {"place": place, "page": page, "title": _title(place, departments)}
 
 

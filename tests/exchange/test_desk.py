@@ -255,7 +255,8 @@ def test_only_an_owner_may_export(session) -> None:
 def test_every_table_is_exported_or_left_out_on_purpose() -> None:
     left_out = {
         "job", "heartbeat", "delivery", "api_token", "one_time_token", "attempt", "notification", "idempotent_answer",
-        "counter", "mailbox_login", "pop3_seen", "mail_import", "circuit", "presence"}
+        "counter", "mailbox_login", "pop3_seen", "mail_import", "circuit", "presence", "bulk_act",
+        "bulk_ticket"}
     mine = {name for name in db.metadata.tables if not name.startswith(("plugin", "webhooks_"))}
     ours = {mapper.class_.__tablename__ for mapper in db.Model.registry.mappers
             if mapper.class_.__module__.startswith("inbox.core.models")}

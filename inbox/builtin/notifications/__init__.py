@@ -26,6 +26,7 @@ from inbox.toolkit import (
 )
 
 LONGEST = 1000  # characters of a message in the mail
+MINE = "/views/mine"
 pages = Blueprint("pages", __name__)
 
 
@@ -101,8 +102,21 @@ def ticket_created(ticket: Ticket, message: Message, event: Event) -> None:
 
 @hookimpl
 def ticket_assigned(ticket: Ticket, agent: Agent | None, event: Event) -> None:
-    if agent is not None and ticket.assignee_id == agent.id and not (event.data or {}).get("many"):
+    is_told_once = {"many", "bulk"} & set(event.data or {})
+    if agent is not None and ticket.assignee_id == agent.id and not is_told_once:
         _tell([agent], "assigned", ticket, None, event)
+
+
+@hookimpl
+def bulk_done(count: int, agent: Agent | None, event: Event) -> None:
+    """Many tickets were given to somebody: that is told once."""
+    kind = "notifications.assigned"
+    if agent is None or not count or not notifications.wants_any(agent, kind):
+        return
+    said = words_for(agent).ngettext("%(num)s ticket is yours now", "%(num)s tickets are yours now", count) % {
+        "num": count}
+    text = f"{said}.\n\n{notifications.page_address(MINE)}\n"
+    notifications.notify(event, kind, letters=[notifications.Letter(agent, said, text)], path=MINE)
 
 
 @hookimpl

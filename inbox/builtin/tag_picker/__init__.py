@@ -11,14 +11,13 @@ from inbox.toolkit import (
     Button,
     Pages,
     Ticket,
+    act_on_selected,
     actor,
-    back_to_list,
     back_to_ticket,
     current_agent,
     gettext,
     hookimpl,
     may,
-    ngettext,
     plugin_url,
     render,
     tags,
@@ -46,7 +45,7 @@ def ticket_buttons(ticket: Ticket, agent: Agent) -> list[Button]:
 def bulk_actions(agent: Agent) -> list[Button]:
     if not may(agent, "tag"):
         return []
-    return [Button(gettext("Tag"), plugin_url("bulk_menu"), icon="plus", opens=True, key="tag")]
+    return [Button(gettext("Tag"), plugin_url("bulk_menu"), icon="plus", opens=True, key="tag", for_all=True)]
 
 
 def _agent() -> Agent:
@@ -82,10 +81,6 @@ def bulk_menu() -> str:
 
 @pages.post("/selected")
 def put_on_all() -> Any:
-    """Put a tag on every selected ticket."""
+    """Put a tag on every selected ticket, or take it off."""
     name = request.form.get("tag") or request.form.get("new_tag", "")
-    found = tickets.selected(request.form.getlist("number", type=int), _agent())
-    for ticket in found:
-        tickets.tag(ticket, name, by=actor())
-    return back_to_list(ngettext("%(num)s ticket has the tag %(tag)s now.", "%(num)s tickets have the tag %(tag)s now.",
-                                 len(found), tag=tags.clean(name)))
+    return act_on_selected("untag" if request.form.get("off") else "tag", name)

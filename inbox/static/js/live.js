@@ -24,6 +24,12 @@ function heard(hint) {
   waiting = setTimeout(refresh, delay);
 }
 
+// Something was done on this page that its lists do not show yet.
+export function lookAgain() {
+  clearTimeout(waiting);
+  return refresh();
+}
+
 async function refresh() {
   waiting = null;
   if (document.hidden) { document.addEventListener("visibilitychange", () => heard({}), { once: true }); return; }
