@@ -27,6 +27,7 @@ from inbox.builtin.webhooks.models import Webhook, WebhookDelivery
 from inbox.config import Config
 from inbox.core import (
     agents,
+    api_tokens,
     attachments,
     customers,
     drafts,
@@ -374,7 +375,7 @@ def pages(at: Place) -> None:
 def interface(at: Place) -> None:
     """The lists of the API."""
     for agent in (at.owner, at.agent):
-        _, secret = agents.create_token(agent, "plans")
+        _, secret = api_tokens.create(agent, "plans")
         client = current_app.test_client()
         for path in API:
             answer = client.get(f"/api/v1/{path}", headers={"Authorization": f"Bearer {secret}"})

@@ -136,10 +136,10 @@ def token() -> None:
 @with_config
 def token_create(config: Config, address: str, name: str, scopes: tuple[str, ...], json_wanted: bool) -> None:
     """Make a token and print it. It is shown this once."""
-    from inbox.core import agents
+    from inbox.core import api_tokens
 
     with desk(config):
-        row, secret = agents.create_token(_agent(address), name, scopes or ("read", "write"))
+        row, secret = api_tokens.create(_agent(address), name, scopes or ("read", "write"), by=by())
         if json_wanted:
             put_json({"id": row.id, "agent": address, "name": row.name, "scopes": row.scopes, "token": secret})
         else:

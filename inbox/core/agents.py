@@ -13,11 +13,11 @@ import sqlalchemy as sa
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerifyMismatchError
 
-from inbox.core import circuits, events, permissions, settings
+from inbox.core import audit, circuits, events, limits, permissions, settings
 from inbox.core.customers import is_address, normalise_address
-from inbox.core.errors import Invalid, NotAllowed, NotFound, RateLimited
+from inbox.core.errors import Invalid, NotAllowed, NotFound
 from inbox.core.events import Actor
-from inbox.core.models import Agent, ApiToken, Attempt, Department, Mailbox, Membership, OneTimeToken, Role
+from inbox.core.models import Agent, Attempt, Department, Invitation, Mailbox, Membership, OneTimeToken, Role
 from inbox.db import session, transaction, utcnow
 
 MIN_PASSWORD = 10
@@ -25,13 +25,13 @@ MAX_PASSWORD = 1000
 COMMON = frozenset((
     "1234567890", "0123456789", "qwertyuiop", "password12", "password123", "passwordpassword", "1q2w3e4r5t",
     "letmein123", "iloveyou12", "welcome123", "adminadmin", "abcdefghij", "qwerty12345", "changeme123"))
-WINDOW = dt.timedelta(minutes=15)
 TRIES_A_PERSON = 10  # per address within the window
 TRIES_A_REMOTE = 50  # per remote address: an office may share one
 RESETS = 5
 RESET_LIFE = dt.timedelta(hours=1)
 INVITATION_LIFE = dt.timedelta(days=3)
 SETUP_LIFE = dt.timedelta(days=7)
+PASSWORD_CHANGED = {"password": (audit.HIDDEN, audit.HIDDEN)}
 LOCALES, APPEARANCES = settings.LOCALES, ("auto", "light", "dark")
 
 _hasher = PasswordHasher()
@@ -117,7 +117,8 @@ def create(*, by: Actor, email: str, name: str, role: str = "agent", password: s
         agent.memberships = [Membership(department_id=each.id) for each in departments]
         current.add(agent)
         current.flush()
-        events.record("agent_created", by=by, agent=agent.id, role=role)
+        events.record("agent_created", by=by, audit_subject=address, agent=agent.id, role=role,
+                      changes=audit.diff({}, _as_it_is(agent)))
         return agent
 
 
@@ -126,6 +127,7 @@ def change(agent: Agent, *, by: Actor, name: str | None = None, role: str | None
     """Change an agent's name, role or departments. There is always one owner left."""
     may_manage(by, agent)
     with transaction():
+        before = _as_it_is(agent)
         if role is not None and role != agent.role.name:
             if "owner" in (role, agent.role.name):
                 permissions.require(by, "manage_owners")
@@ -139,7 +141,15 @@ def change(agent: Agent, *, by: Actor, name: str | None = None, role: str | None
             agent.memberships = [each for each in agent.memberships if each.department_id in wanted] + [
                 Membership(department_id=each) for each in sorted(wanted - agent.department_ids)]
         session().flush()
-        events.record("agent_changed", by=by, agent=agent.id)
+        events.record("agent_changed", by=by, audit_subject=agent.email, agent=agent.id,
+                      changes=audit.diff(before, _as_it_is(agent)))
+
+
+def _as_it_is(agent: Agent) -> dict[str, Any]:
+    """What of an agent the audit log tells."""
+    ids = [each.department_id for each in agent.memberships]
+    names = session().scalars(sa.select(Department.name).where(Department.id.in_(ids)).order_by(Department.name))
+    return {"name": agent.name, "role": agent.role.name, "departments": ", ".join(names)}
 
 
 def deactivate(agent: Agent, *, by: Actor) -> None:
@@ -153,7 +163,9 @@ def deactivate(agent: Agent, *, by: Actor) -> None:
         agent.is_active = False
         agent.session_version += 1
         _forget_links(agent)
-        events.record("agent_deactivated", by=by, agent=agent.id)
+        session().execute(sa.update(Invitation).where(
+            Invitation.invited_by_id == agent.id, Invitation.ended_at.is_(None)).values(ended_at=utcnow()))
+        events.record("agent_deactivated", by=by, audit_subject=agent.email, agent=agent.id)
 
 
 def activate(agent: Agent, *, by: Actor) -> None:
@@ -161,7 +173,8 @@ def activate(agent: Agent, *, by: Actor) -> None:
     may_manage(by, agent)
     with transaction():
         agent.is_active = True
-        events.record("agent_changed", by=by, agent=agent.id, active=True)
+        events.record("agent_changed", by=by, audit_subject=agent.email, agent=agent.id, active=True,
+                      changes={"active": (False, True)})
 
 
 def may_manage(by: Actor, agent: Agent) -> None:
@@ -231,7 +244,8 @@ def set_password(agent: Agent, password: str, *, by: Actor) -> None:
         agent.password_hash = hashed
         agent.session_version += 1
         _forget_links(agent)
-        events.record("agent_changed", by=by, agent=agent.id, password=True)
+        events.record("agent_changed", by=by, audit_subject=agent.email, agent=agent.id, password=True,
+                      changes=PASSWORD_CHANGED)
 
 
 def authenticate(email: str, password: str, remote: str = "") -> Agent | None:
@@ -248,7 +262,8 @@ def authenticate(email: str, password: str, remote: str = "") -> Agent | None:
         agent.last_seen_at = utcnow()
         if _hasher.check_needs_rehash(agent.password_hash or ""):
             agent.password_hash = _hasher.hash(password)
-        events.record("agent_signed_in", by=Actor.of(agent), agent=agent.id)
+        events.record("agent_signed_in", by=Actor.of(agent), audit_subject=agent.email, agent=agent.id,
+                      changes={"from": (None, remote)} if remote else None)
     return agent
 
 
@@ -262,12 +277,15 @@ def _known(email: str, password: str, remote: str) -> Agent | None:
     address = normalise_address(email)[:200]
     keys = {_try_of(address): TRIES_A_PERSON}
     if remote:
-        keys[f"remote:{remote}"[:120]] = TRIES_A_REMOTE
-    _check_limits(keys)
+        keys[f"remote:{remote}"] = TRIES_A_REMOTE
+    limits.check(keys)
     agent = by_email(address)
     good = _verify(agent.password_hash if agent else None, password)
     if agent is None or not good or not agent.is_active:
-        _note_attempt(keys)
+        limits.note(keys)
+        with transaction():  # what was typed may be a password, unless it looks like an address
+            audit.note("sign_in_failed", by=Actor.system("web"), subject=address if is_address(address) else "",
+                       changes={"from": (None, remote)} if remote else None)
         return None
     return agent
 
@@ -276,30 +294,15 @@ def _try_of(address: str) -> str:
     return f"sign-in:{address}"[:120]
 
 
-def _check_limits(keys: dict[str, int]) -> None:
-    since = utcnow() - WINDOW
-    for key, limit in keys.items():
-        row = session().execute(sa.select(sa.func.count(), sa.func.min(Attempt.at)).where(
-            Attempt.key == key, Attempt.at > since)).one()
-        if row[0] >= limit:
-            oldest = row[1] if isinstance(row[1], dt.datetime) else utcnow()
-            raise RateLimited(max(1, int((oldest + WINDOW - utcnow()).total_seconds())))
-
-
-def _note_attempt(keys: Iterable[str]) -> None:
-    with transaction() as current:
-        current.add_all(Attempt(key=key) for key in keys)
-
-
 def request_password_reset(email: str, link: str, remote: str = "") -> None:
     """Mail a link that sets a new password, if there is such an agent; the caller says the same either way.
 
     `link` holds `{token}`. Raises RateLimited.
     """
     address = normalise_address(email)[:200]
-    keys = {f"reset:{address}"[:120]: RESETS, f"reset-remote:{remote}"[:120]: RESETS * 4}
-    _check_limits(keys)
-    _note_attempt(keys)
+    keys = {f"reset:{address}": RESETS, f"reset-remote:{remote}": RESETS * 4}
+    limits.check(keys)
+    limits.note(keys)
     agent = by_email(address)
     if agent is None or not agent.is_active:
         return
@@ -323,6 +326,7 @@ def invite(agent: Agent, link: str, *, by: Actor) -> None:
         raise Invalid("password", "No mailbox can send a link yet, so give the password here.")
     with transaction():
         token = _one_time("reset", INVITATION_LIFE, agent)
+        audit.note("password_link_sent", by=by, subject=agent.email)
         desk = settings.get("desk.name")
         circuits.post(agent.email, f"{desk}: choose your password",
                       f"Hello {agent.name},\n\nyou have an account at {desk}. Open this address within three days to "
@@ -346,7 +350,8 @@ def reset_password(token: str, password: str) -> Agent:
         _forget_links(agent)
         agent.password_hash = hashed
         agent.session_version += 1
-        events.record("agent_changed", by=Actor.of(agent), agent=agent.id, password=True)
+        events.record("agent_changed", by=Actor.of(agent), audit_subject=agent.email, agent=agent.id, password=True,
+                      changes=PASSWORD_CHANGED)
     return agent
 
 
@@ -357,23 +362,24 @@ def _forget_links(agent: Agent) -> None:
         .values(used_at=utcnow()))
 
 
-# --- one-time and API tokens ------------------------------------------------------------------------------------
+# --- one-time tokens ---------------------------------------------------------------------------------------------
 
 
-def _digest(token: str) -> str:
+def digest(token: str) -> str:
+    """A token as it is stored."""
     return hashlib.sha256(token.encode()).hexdigest()
 
 
 def _one_time(purpose: str, life: dt.timedelta, agent: Agent | None) -> str:
     token = secrets.token_urlsafe(24)
-    session().add(OneTimeToken(purpose=purpose, token_hash=_digest(token), agent_id=agent.id if agent else None,
+    session().add(OneTimeToken(purpose=purpose, token_hash=digest(token), agent_id=agent.id if agent else None,
                                expires_at=utcnow() + life))
     return token
 
 
 def _unused(purpose: str, token: str) -> OneTimeToken | None:
     return session().scalar(sa.select(OneTimeToken).where(
-        OneTimeToken.token_hash == _digest(token), OneTimeToken.purpose == purpose, OneTimeToken.used_at.is_(None),
+        OneTimeToken.token_hash == digest(token), OneTimeToken.purpose == purpose, OneTimeToken.used_at.is_(None),
         OneTimeToken.expires_at > utcnow()))
 
 
@@ -398,47 +404,3 @@ def setup_code() -> str:
 def is_setup_code(code: str) -> bool:
     """True for the code that `setup_code` gave last, until an owner exists."""
     return bool(code) and not has_owner() and _unused("setup", code) is not None
-
-
-def create_token(agent: Agent, name: str = "", scopes: Iterable[str] = ("read", "write")) -> tuple[ApiToken, str]:
-    """A bearer token for the API. Returns the row and the secret, which is shown once and not stored."""
-    wanted = list(scopes)
-    if not set(wanted) <= {"read", "write"} or not wanted:
-        raise Invalid("scopes", "The scopes of a token are read and write.")
-    secret = f"pb_{secrets.token_urlsafe(32)}"
-    with transaction() as current:
-        token = ApiToken(agent_id=agent.id, name=name[:200], token_hash=_digest(secret), scopes=wanted)
-        current.add(token)
-        current.flush()
-        return token, secret
-
-
-def token_for(secret: str) -> ApiToken | None:
-    """The valid token behind a bearer secret, with its agent; None when revoked or the agent is inactive."""
-    token = session().scalar(sa.select(ApiToken).where(
-        ApiToken.token_hash == _digest(secret), ApiToken.revoked_at.is_(None)))
-    return token if token is not None and token.agent.is_active else None
-
-
-def agent_for_token(secret: str) -> Agent | None:
-    """The active agent a bearer secret belongs to."""
-    token = token_for(secret)
-    return token.agent if token is not None else None
-
-
-def note_token_use(token: ApiToken) -> None:
-    """Remember when a token was used last, to the hour: most requests write nothing."""
-    if token.last_used_at is None or utcnow() - token.last_used_at > dt.timedelta(hours=1):
-        with transaction():
-            token.last_used_at = utcnow()
-
-
-def revoke_token(token_id: int, *, by: Actor) -> None:
-    """End a token: one's own, or anybody's for those who manage agents."""
-    with transaction() as current:
-        token = current.get(ApiToken, token_id)
-        if token is None:
-            raise NotFound()
-        if by.agent is None or token.agent_id != by.agent.id:
-            permissions.require(by, "manage_agents")
-        token.revoked_at = token.revoked_at or utcnow()

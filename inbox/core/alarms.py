@@ -1,5 +1,6 @@
 """What everybody who could mend it should see on every page: a silent worker, replies that do not go out, mailboxes
-that cannot be read, logins that end, mail that is missing, automatic mail that is held back.
+that cannot be read, logins that end, mail that is missing, automatic mail that is held back, agents whom mail does not
+reach.
 """
 
 from __future__ import annotations
@@ -43,10 +44,11 @@ class Alarms:
     logins: list[dict[str, Any]] = field(default_factory=list)  # id, address, department_id, days
     missing: int = 0  # what the last nightly check found
     held_since: dt.datetime | None = None  # automatic mail is held back
+    unreached: list[dict[str, Any]] = field(default_factory=list)  # agents whom mail does not reach: id, name, words
 
     def __bool__(self) -> bool:
         return bool(self.silent_since or self.unsent or self.mailboxes or self.logins or self.missing
-                    or self.held_since)
+                    or self.held_since or self.unreached)
 
 
 def look() -> Alarms:
@@ -54,7 +56,7 @@ def look() -> Alarms:
     now = utcnow()
     seen = session().scalar(sa.select(sa.func.max(Heartbeat.at)).where(Heartbeat.name.startswith("worker:")))
     return Alarms(seen if seen is not None and seen < now - SILENT else None, _unsent(now), *_mailboxes(now),
-                  _missing(), _held_since(now))
+                  _missing(), _held_since(now), _unreached())
 
 
 def _unsent(now: dt.datetime) -> list[Unsent]:
@@ -94,6 +96,12 @@ def _held_since(now: dt.datetime) -> dt.datetime | None:
         Circuit.closed_at.is_(None), Circuit.until > now))
 
 
+def _unreached() -> list[dict[str, Any]]:
+    rows = session().execute(sa.select(Agent.id, Agent.name, Agent.email, Agent.mail_failure).where(
+        Agent.mail_failed_at.is_not(None), Agent.is_active).order_by(Agent.name).limit(MOST))
+    return [{"id": row.id, "name": row.name, "address": row.email, "words": row.mail_failure} for row in rows]
+
+
 def for_agent(found: Alarms, agent: Agent) -> Alarms:
     """What concerns an agent: everybody a silent worker, authors their own replies, those who set up mailboxes the
     rest, within their reach."""
@@ -108,4 +116,5 @@ def for_agent(found: Alarms, agent: Agent) -> Alarms:
         found.silent_since, [each for each in found.unsent if each.agent_id == agent.id or near(each.department_id)],
         [each for each in found.mailboxes if near(each["department_id"])],
         [each for each in found.logins if near(each["department_id"])], found.missing if manages else 0,
-        found.held_since if permissions.may(agent, "manage_settings") else None)
+        found.held_since if permissions.may(agent, "manage_settings") else None,
+        [each for each in found.unreached if each["id"] == agent.id or permissions.may(agent, "manage_agents")])

@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from inbox.core import events, permissions
+from inbox.core import audit, events, permissions
 from inbox.core.errors import Invalid, NotFound
 from inbox.core.events import Actor
 from inbox.core.models import Agent, Department, Mailbox, Membership, Ticket
@@ -51,7 +51,8 @@ def create(*, by: Actor, name: str, **columns: Any) -> Department:
         department = Department(**{"hue": count % HUES, "position": count, **columns, "name": name.strip()})
         current.add(department)
         current.flush()
-        events.record("settings_changed", by=by, department=department.id)
+        events.record("settings_changed", by=by, audit_subject=department.name, department=department.id,
+                      changes={"name": (None, department.name)})
         return department
 
 
@@ -66,10 +67,12 @@ def change(department: Department, *, by: Actor, **columns: Any) -> None:
             _check_name(columns["name"])
         if columns.get("mailbox_id") is not None and current.get(Mailbox, columns["mailbox_id"]) is None:
             raise Invalid("mailbox_id", "There is no such mailbox.")
+        before = {column: getattr(department, column) for column in columns}
         for column, value in columns.items():
             setattr(department, column, value.strip() if column in ("name", "sender_name") else value)
         current.flush()
-        events.record("settings_changed", by=by, department=department.id)
+        events.record("settings_changed", by=by, audit_subject=department.name, department=department.id,
+                      changes=audit.diff(before, {column: getattr(department, column) for column in columns}))
 
 
 def _check_name(name: str) -> None:
@@ -83,14 +86,17 @@ def set_members(department: Department, agents: Iterable[Agent], *, by: Actor) -
     """Say who works in a department."""
     permissions.require(by, "manage_departments")
     with transaction() as current:
-        wanted = {each.id for each in agents}
+        chosen = list(agents)
+        was, wanted = members(department), {each.id for each in chosen}
         current.execute(sa.delete(Membership).where(Membership.department_id == department.id,
                                                     Membership.agent_id.not_in(wanted)))
         known = set(current.scalars(sa.select(Membership.agent_id).where(Membership.department_id == department.id)))
         current.add_all(Membership(agent_id=each, department_id=department.id) for each in sorted(wanted - known))
         current.flush()
+        changes = audit.diff(*({"members": sorted(each.name for each in some)} for some in (was, chosen)))
         current.expire_all()
-        events.record("settings_changed", by=by, department=department.id, members=sorted(wanted))
+        events.record("settings_changed", by=by, audit_subject=department.name, department=department.id,
+                      members=sorted(wanted), changes=changes)
 
 
 def members(department: Department) -> list[Agent]:
@@ -109,7 +115,8 @@ def retire(department: Department, *, by: Actor) -> None:
                 Ticket.department_id == department.id, Ticket.shelf.in_(("open", "pending", "snoozed"))).limit(1)):
             raise Invalid("department", "Tickets of this department are still open. Move or close them first.")
         department.is_active = False
-        events.record("settings_changed", by=by, department=department.id, active=False)
+        events.record("settings_changed", by=by, audit_subject=department.name, department=department.id,
+                      active=False, changes={"active": (True, False)})
 
 
 def reopen(department: Department, *, by: Actor) -> None:
@@ -117,4 +124,5 @@ def reopen(department: Department, *, by: Actor) -> None:
     permissions.require(by, "manage_departments")
     with transaction():
         department.is_active = True
-        events.record("settings_changed", by=by, department=department.id, active=True)
+        events.record("settings_changed", by=by, audit_subject=department.name, department=department.id,
+                      active=True, changes={"active": (False, True)})

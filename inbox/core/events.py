@@ -8,6 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from inbox.core import audit
 from inbox.core.models import Agent, Customer, Event, Message, Ticket
 from inbox.db import fixed, in_transaction, session, utcnow
 
@@ -131,14 +132,17 @@ class Actor:
 
 
 def record(kind: str, *, by: Actor, ticket: Ticket | None = None, message: Message | None = None,
-           **data: Any) -> Event:
+           audit_subject: str = "", changes: audit.Changes | None = None, **data: Any) -> Event:
     """Write down a fact in the current transaction. `data` holds ids and short values, never bodies.
 
-    Raises RuntimeError outside of a transaction, and Loop when plugins answer each other without end.
+    What was done to the desk itself gets a line in the audit log, too: `audit_subject` says to what, `changes` what was
+    there before and after; neither is told to plugins. Raises RuntimeError outside of a transaction, and Loop when
+    plugins answer each other without end.
     """
     event = _fact(kind, by, data)
     event.ticket_id, event.message_pk = ticket.id if ticket else None, message.id if message else None
     session().add(event)
+    audit.note_event(kind, data, by=by, subject=audit_subject, changes=changes)
     session().flush()
     return event
 

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 import sqlalchemy as sa
 
-from inbox.core import events, permissions
+from inbox.core import audit, events, permissions
 from inbox.core.errors import Invalid, NotFound
 from inbox.core.events import Actor
 from inbox.core.models import Customer, CustomerField, CustomerFieldValue
@@ -352,13 +352,30 @@ def define(field: CustomerField | None = None, *, by: Actor, title: str, type: s
            options: Sequence[str] = ()) -> CustomerField:
     """Make or change a field of customers. Raises NotAllowed, Invalid."""
     permissions.require(by, "manage_settings")
-    return of_customers.save(field, title=title, type=type, options=options)
+    with transaction():
+        before = {} if field is None else {"title": field.title, "options": field.options}
+        row = of_customers.save(field, title=title, type=type, options=options)
+        audit.note("settings_changed", by=by, subject=f"field:{row.title}",
+                   changes=audit.diff(before, {"title": row.title, "options": row.options}))
+        return row
+
+
+def move_up(field: CustomerField, *, by: Actor) -> None:
+    """Show a field of customers before the one above it."""
+    permissions.require(by, "manage_settings")
+    with transaction():
+        before = [each.title for each in of_customers.all()]
+        of_customers.move_up(field)
+        audit.note("settings_changed", by=by, subject="fields", changes=audit.diff(
+            {"order": before}, {"order": [each.title for each in of_customers.all()]}))
 
 
 def remove(field: CustomerField, *, by: Actor) -> None:
     """Throw a field of customers away, with what everybody has in it."""
     permissions.require(by, "manage_settings")
-    of_customers.delete(field)
+    with transaction():
+        audit.note("settings_changed", by=by, subject=f"field:{field.title}", changes={"title": (field.title, None)})
+        of_customers.delete(field)
 
 
 def set_values(customer: Customer, typed: Mapping[int, Typed], *, by: Actor) -> list[int]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from inbox.core import customers, events, mailboxes, messages, permissions, queue, search, tickets
+from inbox.core import audit, customers, events, mailboxes, messages, permissions, queue, search, tickets
 from inbox.core.errors import Invalid, NotFound
 from inbox.core.events import IMPORT, Actor
 from inbox.core.intake import Incoming, index_references
@@ -56,6 +56,7 @@ def begin(*, by: Actor, kind: str, source: str, mailbox: Mailbox | None = None, 
         row.state, row.error, row.finished_at = "queued", None, None
         current.flush()
         queue.enqueue(JOB, {"import": row.id}, key=f"import:{row.id}")
+        audit.note("import_changed", by=by, subject=f"{kind} {source}", changes={"state": (None, "begun")})
         return row
 
 
@@ -78,6 +79,8 @@ def stop(row: MailImport, *, by: Actor) -> None:
     with transaction():
         if row.state in UNFINISHED:
             row.state = "stopped"
+            audit.note("import_changed", by=by, subject=f"{row.kind} {row.source}",
+                       changes={"state": (None, "stopped")})
 
 
 def go_on(row: MailImport, *, by: Actor) -> None:

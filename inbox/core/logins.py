@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from inbox import secrets
-from inbox.core import events, permissions
+from inbox.core import audit, events, permissions
 from inbox.core.errors import Invalid
 from inbox.core.events import Actor
 from inbox.core.models import Mailbox, MailboxLogin
@@ -55,7 +55,9 @@ def configure(mailbox: Mailbox, *, by: Actor, client_secret: str = "", secret_ex
         if before[0] and before != tuple(getattr(login, name) for name in TEXTS):
             _forget(login)  # a token of one application, tenant or scope is worth nothing to another
         current.flush()
-        events.record("settings_changed", by=by, mailbox=mailbox.id)
+        events.record("settings_changed", by=by, audit_subject=mailbox.address, mailbox=mailbox.id, changes={
+            **audit.diff(dict(zip(TEXTS, before, strict=True)), {name: getattr(login, name) for name in TEXTS}),
+            **({"client_secret": audit.masked(True, client_secret)} if client_secret else {})})
         return login
 
 
@@ -99,7 +101,7 @@ def granted(mailbox: Mailbox, answer: dict[str, Any], *, by: Actor) -> None:
         _keep(login, answer)
         mailbox.next_try_at, mailbox.failures = None, 0  # the error goes with the first round that works
         current.flush()
-        events.record("mailbox_login_granted", by=by, mailbox=mailbox.id)
+        events.record("mailbox_login_granted", by=by, audit_subject=mailbox.address, mailbox=mailbox.id)
 
 
 def refreshed(mailbox_id: int, used: str, answer: dict[str, Any]) -> None:

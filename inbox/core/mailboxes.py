@@ -8,7 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from inbox.core import events, permissions
+from inbox.core import audit, events, permissions
 from inbox.core.customers import is_address, normalise_address
 from inbox.core.errors import Invalid, NotFound
 from inbox.core.events import Actor
@@ -18,6 +18,7 @@ from inbox.db import session, transaction, utcnow
 SIGN_INS = ("password", "google", "microsoft", "other")
 SECURITY = ("tls", "starttls", "none")
 FETCHED = ("imap", "pop3")  # ways in that this desk takes itself
+SECRETS = ("imap_password", "smtp_password")
 LONGEST_KEPT = 3650
 CHANGEABLE = ("address", "name", "department_id", "is_active", "incoming", "imap_host", "imap_port", "imap_security",
               "imap_user", "imap_password", "imap_folder", "outgoing", "smtp_host", "smtp_port", "smtp_security",
@@ -77,8 +78,10 @@ def set_addresses(mailbox: Mailbox, aliases: Iterable[str], takes_all: bool, *, 
         domain = mailbox.address.rpartition("@")[2]
         if takes_all and any(each.takes_all and each.address.rpartition("@")[2] == domain for each in others):
             raise Invalid("takes_all", "Another mailbox takes all mail of this domain already.")
+        changes = audit.diff({"aliases": mailbox.aliases, "takes_all": mailbox.takes_all},
+                             {"aliases": wanted, "takes_all": takes_all})
         mailbox.aliases, mailbox.takes_all = wanted, takes_all
-        events.record("settings_changed", by=by, mailbox=mailbox.id)
+        events.record("settings_changed", by=by, audit_subject=mailbox.address, mailbox=mailbox.id, changes=changes)
 
 
 def _is_taken(address: str, by_mailbox: Mailbox | None = None) -> bool:
@@ -102,7 +105,8 @@ def create(*, by: Actor, address: str, department: Department, **columns: Any) -
         _fill(mailbox, columns)
         current.add(mailbox)
         current.flush()
-        events.record("settings_changed", by=by, mailbox=mailbox.id)
+        events.record("settings_changed", by=by, audit_subject=mailbox.address, mailbox=mailbox.id,
+                      changes=audit.diff({}, columns, SECRETS))
         return mailbox
 
 
@@ -115,6 +119,7 @@ def change(mailbox: Mailbox, *, by: Actor, **columns: Any) -> None:
             if _is_taken(columns["address"], mailbox):
                 raise Invalid("address", "There is a mailbox with this address already.")
         before = (mailbox.imap_host, mailbox.imap_user, mailbox.imap_folder)
+        changes = audit.diff({each: getattr(mailbox, each, None) for each in columns}, columns, SECRETS)
         _fill(mailbox, columns)
         if before != (mailbox.imap_host, mailbox.imap_user, mailbox.imap_folder):
             mailbox.uidvalidity, mailbox.last_uid = None, 0
@@ -122,7 +127,7 @@ def change(mailbox: Mailbox, *, by: Actor, **columns: Any) -> None:
         mailbox.failures = 0
         current.flush()
         current.expire(mailbox, ["department"])
-        events.record("settings_changed", by=by, mailbox=mailbox.id)
+        events.record("settings_changed", by=by, audit_subject=mailbox.address, mailbox=mailbox.id, changes=changes)
 
 
 def _fill(mailbox: Mailbox, columns: dict[str, Any]) -> None:

@@ -92,7 +92,8 @@ def decide(role: Role, ability: str, allowed: bool, *, by: Actor) -> None:
     with transaction():
         kept = [each for each in role.abilities if each not in (ability, f"-{ability}")]
         role.abilities = [*kept, ability if allowed else f"-{ability}"]
-        events.record("settings_changed", by=by, key=f"role:{role.name}", ability=ability, allowed=allowed)
+        events.record("settings_changed", by=by, key=f"role:{role.name}", ability=ability, allowed=allowed,
+                      changes={ability: (not allowed, allowed)})
 
 
 def forget_plugin(name: str) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from inbox.core import events, fields, merges, permissions, purge
+from inbox.core import audit, events, fields, merges, permissions, purge
 from inbox.core.errors import CoreError
 from inbox.core.events import Actor
 from inbox.core.models import Customer, CustomerAddress, CustomerFieldValue, CustomerMerge, Message, Ticket
@@ -34,6 +34,8 @@ def export(customer: Customer, *, by: Actor) -> dict[str, Any]:
         if not good:
             raise CoreError(f"The plugin {plugin} could not say what it knows. Its fault was written down.")
         found[plugin.removeprefix("builtin.")] = answer
+    with transaction():
+        audit.note("customer_exported", by=by, subject=f"customer {customer.id}")
     return found
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 import sqlalchemy as sa
 
-from inbox.core import macros, permissions
+from inbox.core import audit, macros, permissions
 from inbox.core.attachments import StoredFile
 from inbox.core.errors import Invalid, NotFound
 from inbox.core.events import Actor
@@ -81,6 +81,7 @@ def save(*, by: Actor, name: str, text: str, html: str = "", saved_reply: SavedR
     acts = None if actions is None else [str(each) for each in macros.read(actions)]
     with transaction() as current:
         row = saved_reply or SavedReply()
+        before = {"name": row.name, "text": row.text, "shared": saved_reply and saved_reply.agent_id is None}
         row.name, row.text, row.html = name.strip()[:200], text, html
         row.agent_id = by.agent.id if personal and by.agent else None
         row.department_id = department.id if department and not personal else None
@@ -91,6 +92,10 @@ def save(*, by: Actor, name: str, text: str, html: str = "", saved_reply: SavedR
                           "sha256": each.sha256} for each in files]
         current.add(row)
         current.flush()
+        if row.agent_id is None or before["shared"]:  # one's own are nobody else's business
+            after = {"name": row.name, "text": row.text, "shared": row.agent_id is None}
+            audit.note("settings_changed", by=by, subject=f"saved reply:{row.name}",
+                       changes=audit.diff(before, after))
         return row
 
 
@@ -100,6 +105,9 @@ def delete(saved_reply: SavedReply, *, by: Actor) -> None:
         permissions.require(by, "manage_saved_replies")
     _own(saved_reply, by)
     with transaction() as current:
+        if saved_reply.agent_id is None:
+            audit.note("settings_changed", by=by, subject=f"saved reply:{saved_reply.name}",
+                       changes={"name": (saved_reply.name, None)})
         current.delete(saved_reply)
 
 

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from inbox import colors
-from inbox.core import events, permissions, plugin_settings
+from inbox.core import audit, events, permissions, plugin_settings
 from inbox.core.errors import Invalid
 from inbox.core.events import Actor
 from inbox.core.models import Mailbox, SettingValue
@@ -198,6 +198,7 @@ def _problem(key: str, value: Any, scope: str) -> str | None:
 
 def _put(current: Session, key: str, value: Any, by: Actor, scope: str) -> None:
     row = current.get(SettingValue, (scope, key))
+    before = row.value if row is not None else None
     is_secret = key not in DECLARED and _of_a_plugin(key).secret
     if value is None or (is_secret and value == ""):
         if row is None:
@@ -212,7 +213,8 @@ def _put(current: Session, key: str, value: Any, by: Actor, scope: str) -> None:
     else:
         row.value = value
     current.flush()
-    events.record("settings_changed", by=by, key=key, scope=scope)
+    events.record("settings_changed", by=by, key=key, scope=scope, changes={
+        "value": audit.masked(before, value) if is_secret else (before, value)})
 
 
 def note_file(kind: str, name: str, *, by: Actor) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from inbox.core import permissions
+from inbox.core import audit, permissions
 from inbox.core.errors import Invalid
 from inbox.core.events import Actor
 from inbox.core.models import Tag, TicketTag
@@ -32,16 +32,20 @@ def change(tag: Tag, *, by: Actor, name: str | None = None, hue: int | None = No
     """Rename a tag or give it another colour. Raises Invalid when the name is taken."""
     permissions.require(by, "manage_settings")
     with transaction() as current:
+        before = {"name": tag.name, "hue": tag.hue}
         if name is not None and clean_tag(name) != tag.name:
             if current.scalar(sa.select(Tag.id).where(Tag.name == clean_tag(name))) is not None:
                 raise Invalid("name", "There is a tag with this name already.")
             tag.name = clean_tag(name)
         if hue is not None:
             tag.hue = hue % 12
+        audit.note("settings_changed", by=by, subject=f"tag:{tag.name}",
+                   changes=audit.diff(before, {"name": tag.name, "hue": tag.hue}))
 
 
 def delete(tag: Tag, *, by: Actor) -> None:
     """Take a tag off every ticket and throw it away."""
     permissions.require(by, "manage_settings")
     with transaction() as current:
+        audit.note("settings_changed", by=by, subject=f"tag:{tag.name}", changes={"name": (tag.name, None)})
         current.delete(tag)

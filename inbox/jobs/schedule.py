@@ -21,6 +21,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from inbox.core import attachments, purge, queue, settings, tickets
 from inbox.core.models import (
     Attempt,
+    AuditEntry,
     BulkAct,
     BulkTicket,
     Event,
@@ -86,6 +87,9 @@ def sweep_rows(args: dict[str, Any]) -> None:
     _delete(BulkTicket, BulkTicket.bulk_id.in_(old_acts))
     _delete(BulkAct, BulkAct.at < now - 7 * DAY)
     _delete(Notification, Notification.at < now - 90 * DAY)
+    old_tries = sa.and_(AuditEntry.area == "sign_ins", AuditEntry.kind == "sign_in_failed",
+                        AuditEntry.at < now - days["keep.fault_days"] * DAY)
+    _delete(AuditEntry, old_tries)
     faults.sweep(now - days["keep.fault_days"] * DAY)
     timing.sweep()
 

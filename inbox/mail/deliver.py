@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import OperationalError
 
 from inbox import secrets
-from inbox.core import attachments, circuits, departments, logins, messages, queue, sending
+from inbox.core import attachments, circuits, departments, logins, messages, notices, queue, sending
 from inbox.core.errors import CoreError
 from inbox.core.models import Department, Mailbox, MailboxLogin, Message, Recipient, Reference, SendAttempt, Ticket
 from inbox.db import session, transaction, utcnow
@@ -285,6 +285,7 @@ def send_system(to: tuple[str, str], subject: str, text: str, *, html: str | Non
         raise NotSent(result.response)
     if result.outcome != "sent":
         log.error("Mail to %s: %s: %s", to[1], result.outcome, result.response)
+    notices.came_back(list(result.refused), result.response)
 
 
 def system_mailbox() -> Mailbox | None:

@@ -21,7 +21,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from inbox.core import arrivals, attachments, intake, mailboxes, purge, sending
+from inbox.core import arrivals, attachments, intake, mailboxes, notices, purge, sending
 from inbox.core.attachments import StoredFile
 from inbox.core.customers import normalise_address
 from inbox.core.errors import NotFound
@@ -195,6 +195,8 @@ def _take_in(row: Waiting) -> str:
     if facts.quiet and facts.bounce is None and parsed.from_ and normalise_address(parsed.from_.address) in ours:
         return _settle(row, _Verdict("ignored", OUR_ROBOT), **known)
     if facts.quiet and thread.is_of_desk([*facts.returned, *parsed.in_reply_to, *parsed.references]):
+        if facts.bounce is not None and facts.bounce.permanent:
+            notices.came_back(facts.bounce.recipients, facts.bounce.reason or facts.bounce.status or "")
         return _settle(row, _Verdict("ignored", _about_our_notice(facts)), **known)
     incoming = _incoming(row, parsed, facts, ours)
     return _accept(row, incoming, facts, _home(parsed, mailbox), known)

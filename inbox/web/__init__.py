@@ -128,13 +128,14 @@ def _register_screens(app: Flask) -> None:
         theming,
         ticket_merge,
         tickets,
+        welcome,
     )
 
     settings.load_pages()
     for screen in (keys, palette, bulk):
         app.register_blueprint(screen.blueprint)
     for screen in (auth, setup, profile, desk, tickets, new_ticket, composer, messages, customers, settings, ledger,
-                   outbox, live, health, theming, marks, alarms, previews,
+                   outbox, live, health, theming, marks, alarms, previews, welcome,
                    snooze, sending,
                    presence, following, availability, colleague_drafts,
                    ticket_merge):

@@ -42,6 +42,7 @@ SECTIONS = (
     Section("settings.plugin_list", lazy_gettext("Plugins"), "/settings/plugins", "manage_settings"),
     Section("settings.theme_list", lazy_gettext("Themes"), "/settings/themes", "manage_settings"),
     Section("settings.exchange", lazy_gettext("Import and export"), "/settings/exchange", "manage_owners"),
+    Section("settings.audit_log", lazy_gettext("Audit log"), "/settings/audit", "manage_settings"),
     Section("settings.status", lazy_gettext("Status"), "/settings/status", "manage_settings"),
 )
 
@@ -51,10 +52,12 @@ def load_pages() -> None:
     from inbox.web import (  # noqa: F401
         settings_add,
         settings_addresses,
+        settings_audit,
         settings_declared,
         settings_exchange,
         settings_fields,
         settings_guards,
+        settings_invitations,
         settings_mailboxes,
         settings_people,
         settings_plugins,

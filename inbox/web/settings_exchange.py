@@ -60,14 +60,14 @@ def import_progress() -> Any:
 def export_desk() -> Any:
     """The whole desk as one file, written while it is sent."""
     require(ABILITY)
-    pieces = _in_a_context_of_its_own(current_app._get_current_object(),  # type: ignore[attr-defined]
+    pieces = in_a_context_of_its_own(current_app._get_current_object(),  # type: ignore[attr-defined]
                                       export.stream(actor()))
     name = f"desk-{utcnow():%Y-%m-%d}.zip"
     return Response(pieces, mimetype="application/zip", headers={
         "Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "private, no-store"})
 
 
-def _in_a_context_of_its_own(app: Flask, pieces: Iterator[bytes]) -> Iterator[bytes]:
+def in_a_context_of_its_own(app: Flask, pieces: Iterator[bytes]) -> Iterator[bytes]:
     """It is read after the request has ended, and with it the request's session."""
 
     def read() -> Generator[bytes, None, None]:

@@ -61,7 +61,7 @@ def _page(stored: CustomerField | None, values: Any, error: Invalid | None = Non
 def move_field_up(field_id: int) -> Any:
     """Show a field before the one above it."""
     require("manage_settings")
-    fields.of_customers.move_up(fields.of_customers.get(field_id))
+    fields.move_up(fields.of_customers.get(field_id), by=actor())
     return saved("settings.field_list", gettext("The order is saved."))
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from flask import current_app, redirect, request, url_for
 from flask_babel import gettext
 
-from inbox.core import agents, departments, mailboxes, permissions
+from inbox.core import agents, departments, invitations, mailboxes, permissions
 from inbox.core.errors import Invalid, NotFound
 from inbox.core.models import Agent, Department
 from inbox.db import transaction
@@ -95,7 +95,8 @@ def agent_list() -> Any:
     """Every agent, and what each role may do."""
     require("manage_agents")
     names = {each.id: each.name for each in departments.all_departments(active=None)}
-    return page("agents", agents=agents.all_agents(), departments=names, roles=agents.roles(),
+    return page("agents", invitations=invitations.all_open(), agents=agents.all_agents(),
+                departments=names, roles=agents.roles(),
                 abilities=permissions.ABILITIES, of_plugins=permissions.of_plugins(),
                 may_of_plugin=permissions.may_of_plugin)
 
@@ -116,7 +117,7 @@ def new_agent() -> Any:
     require("manage_agents")
     if request.method == "GET":
         return _agent_page(None, {"role": "agent"}, set())
-    form, chosen = request.form, _chosen_departments()
+    form, chosen = request.form, chosen_departments()
     password = form.get("password", "")
     values = {"email": form.get("email", ""), "name": form.get("name", ""), "role": form.get("role", "")}
     try:
@@ -135,10 +136,10 @@ def new_agent() -> Any:
 @blueprint.route("/agents/<int:agent_id>", methods=["GET", "POST"])
 def agent(agent_id: int) -> Any:
     """One agent's name, role and departments."""
-    found = _agent(agent_id)
+    found = the_agent(agent_id)
     if request.method == "GET":
         return _same(found)
-    form, chosen = request.form, _chosen_departments()
+    form, chosen = request.form, chosen_departments()
     try:
         agents.change(found, by=actor(), name=form.get("name"), role=form.get("role"), departments=chosen)
     except Invalid as problem:
@@ -154,7 +155,8 @@ def _same(found: Agent, error: Invalid | None = None) -> Any:
                        422 if error else 200)
 
 
-def _chosen_departments() -> list[Department]:
+def chosen_departments() -> list[Department]:
+    """The departments ticked in a form."""
     wanted = set(request.form.getlist("departments"))
     return [each for each in departments.all_departments() if str(each.id) in wanted]
 
@@ -169,7 +171,8 @@ def _may_manage(found: Agent) -> bool:
     return found.role.name != "owner" or permissions.may(me(), "manage_owners")
 
 
-def _agent(agent_id: int) -> Agent:
+def the_agent(agent_id: int) -> Agent:
+    """Of those whom who manages agents may see. Raises NotFound, NotAllowed."""
     require("manage_agents")
     found = agents.by_id(agent_id)
     if found is None:
@@ -184,7 +187,7 @@ def _link() -> str:
 @blueprint.post("/agents/<int:agent_id>/invite")
 def invite_agent(agent_id: int) -> Any:
     """Mail a link to choose a new password with."""
-    found = _agent(agent_id)
+    found = the_agent(agent_id)
     try:
         agents.invite(found, _link(), by=actor())
     except Invalid as problem:
@@ -195,7 +198,7 @@ def invite_agent(agent_id: int) -> Any:
 @blueprint.post("/agents/<int:agent_id>/active")
 def switch_agent(agent_id: int) -> Any:
     """End an agent's work here, or begin it again."""
-    found = _agent(agent_id)
+    found = the_agent(agent_id)
     try:
         (agents.activate if request.form.get("on") == "1" else agents.deactivate)(found, by=actor())
     except Invalid as problem:

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from inbox import signatures
 from inbox.builtin.webhooks import health, hooks, sending
 from inbox.builtin.webhooks.models import Webhook, WebhookDelivery
-from inbox.core import agents, events, personal_data, tickets
+from inbox.core import api_tokens, events, personal_data, tickets
 from inbox.core.events import Actor
 from inbox.core.models import Job
 from inbox.db import at_time, transaction, utcnow
@@ -315,7 +315,7 @@ def test_only_those_who_may_change_settings_see_them(app: Flask, session: Sessio
 
 
 def test_the_api_makes_lists_and_deletes_webhooks(app: Flask, session: Session, remote: Remote) -> None:
-    _, token = agents.create_token(make_agent(role="owner"), "test")
+    _, token = api_tokens.create(make_agent(role="owner"), "test")
 
     def ask(method, path="", **options):  # type: ignore[no-untyped-def]
         return app.test_client().open(f"/api/v1/x/webhooks{path}", method=method,

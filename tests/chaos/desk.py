@@ -19,7 +19,7 @@ from flask import Flask
 
 from inbox.app import create_app
 from inbox.config import Config
-from inbox.core import agents, sending
+from inbox.core import api_tokens, sending
 from inbox.core.events import Actor
 from inbox.core.models import Agent, Mailbox, Message, Ticket
 from inbox.db import db, session, transaction, utcnow, work_context
@@ -73,7 +73,7 @@ class Desk:
             mailbox = session().scalars(sa.select(Mailbox)).one()
             for _ in range(60):
                 make_ticket(mailbox=mailbox)
-            self.token = agents.create_token(self.owner)[1]
+            self.token = api_tokens.create(self.owner)[1]
             self.cookie = self._sign_in()
             self.tickets = list(session().scalars(sa.select(Ticket.number)))
         self.program = Program(home, env=self.environment)

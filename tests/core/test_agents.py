@@ -5,7 +5,7 @@ import datetime as dt
 import pytest
 import sqlalchemy as sa
 
-from inbox.core import agents
+from inbox.core import agents, api_tokens, limits
 from inbox.core.errors import Invalid, NotAllowed, NotFound, RateLimited
 from inbox.core.events import Actor
 from inbox.core.models import Event, Job
@@ -57,9 +57,9 @@ def test_tries_are_limited_and_the_limit_ends(session, ola, monkeypatch):
         assert agents.authenticate("ola@desk.example", "wrong horse") is None
     with pytest.raises(RateLimited) as limited:
         agents.authenticate("ola@desk.example", GOOD)
-    assert 0 < limited.value.seconds <= agents.WINDOW.total_seconds()
-    later = utcnow() + agents.WINDOW + dt.timedelta(seconds=1)
-    monkeypatch.setattr(agents, "utcnow", lambda: later)
+    assert 0 < limited.value.seconds <= limits.WINDOW.total_seconds()
+    later = utcnow() + limits.WINDOW + dt.timedelta(seconds=1)
+    monkeypatch.setattr(limits, "utcnow", lambda: later)
     assert agents.authenticate("ola@desk.example", GOOD) is not None
 
 
@@ -159,13 +159,13 @@ def test_departments_of_an_agent_change_both_ways(session, ola):
 
 
 def test_api_tokens_are_stored_hashed_and_can_be_revoked(session, ola):
-    token, secret = agents.create_token(ola, "script")
-    assert secret not in (token.token_hash, token.name) and agents.agent_for_token(secret).id == ola.id
-    agents.revoke_token(token.id, by=Actor.of(ola))
-    assert agents.agent_for_token(secret) is None
-    _, other = agents.create_token(ola)
+    token, secret = api_tokens.create(ola, "script")
+    assert secret not in (token.token_hash, token.name) and api_tokens.agent_of(secret).id == ola.id
+    api_tokens.revoke(token.id, by=Actor.of(ola))
+    assert api_tokens.agent_of(secret) is None
+    _, other = api_tokens.create(ola)
     agents.deactivate(ola, by=CLI)
-    assert agents.agent_for_token(other) is None
+    assert api_tokens.agent_of(other) is None
 
 
 def test_the_setup_code_opens_only_an_empty_desk(session):

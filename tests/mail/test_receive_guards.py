@@ -106,6 +106,14 @@ def test_a_report_about_a_notification_opens_no_ticket_that_would_be_notified_of
     assert take(letter(subject="Re: New ticket", In_Reply_To=f"<{notice}>")).fate == "created"  # a person's is read
 
 
+def test_a_notification_that_came_back_is_noted_on_its_agent(take, config) -> None:  # noqa: F811
+    kari, ola = make_agent("Kari", email="kari@example.com"), make_agent("Ola", email="ola@example.com")
+    notice = compose.system_message_id("support@desk.example", deliver.key())
+    take(report().replace(b"ours.1@desk.example", notice.encode()), envelope_from="")
+    session().expire_all()
+    assert kari.mail_failed_at is not None and "No such user" in kari.mail_failure and ola.mail_failed_at is None
+
+
 def test_somebody_elses_id_is_none_of_the_desk(session) -> None:
     assert not compose.is_of_desk(compose.system_message_id("a@desk.example", b"another key"), deliver.key())
     assert not compose.is_of_desk("s.0123@desk.example", deliver.key())

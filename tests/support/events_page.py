@@ -59,7 +59,7 @@ def carried() -> dict[str, set[str]]:
         for node in ast.walk(tree):
             if not (isinstance(node, ast.Call) and ast.unparse(node.func) == "events.record"):
                 continue
-            given = {each.arg for each in node.keywords if each.arg and not _is_none(each.value)} - {"by"}
+            given = {each.arg for each in node.keywords if each.arg and not _is_none(each.value)} - {"by", "audit_subject", "changes"}
             kind = node.args[0]
             if isinstance(kind, ast.Constant):
                 found[kind.value] |= given

@@ -15,7 +15,7 @@ from flask.testing import FlaskClient
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
-from inbox.core import agents, messages, tickets
+from inbox.core import agents, api_tokens, messages, tickets
 from inbox.core.events import Actor
 from inbox.core.models import Agent, Department, Job, Message, Ticket
 from inbox.db import db, transaction, utcnow
@@ -33,7 +33,7 @@ class Caller:
     def __init__(self, client: FlaskClient, agent: Agent, scopes: tuple[str, ...] = ("read", "write")) -> None:
         self.agent = agent
         self._client = client
-        self.token = agents.create_token(agent, "test", scopes)[1]
+        self.token = api_tokens.create(agent, "test", scopes)[1]
 
     def __call__(self, method: str, path: str, json: Any = None, **options: Any) -> TestResponse:
         headers = {"Authorization": f"Bearer {self.token}", **options.pop("headers", {})}
@@ -92,8 +92,8 @@ def test_a_revoked_token_and_an_inactive_agent_are_out(call: Caller, client: Fla
     assert other("GET", "/tickets").status_code == 200
     agents.deactivate(other.agent, by=Actor.system("test"))
     check_problem(other("GET", "/tickets"), 401)
-    assert agents.token_for(call.token) is not None
-    agents.revoke_token(agents.token_for(call.token).id, by=Actor.system("test"))
+    assert api_tokens.of(call.token) is not None
+    api_tokens.revoke(api_tokens.of(call.token).id, by=Actor.system("test"))
     check_problem(call("GET", "/tickets"), 401)
 
 

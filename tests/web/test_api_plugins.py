@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from flask import Flask
 from sqlalchemy.orm import Session
 
-from inbox.core import agents
+from inbox.core import api_tokens
 from inbox.core.errors import NotFound
 from inbox.plugin_host.items import Endpoint
 from inbox.plugin_host.models import PluginFault
@@ -50,7 +50,7 @@ def cards(app: Flask, session: Session) -> dict[str, Any]:
 @pytest.fixture
 def ask(app: Flask, session: Session):  # type: ignore[no-untyped-def]
     """Ask the API as an owner: `ask("GET", path)`."""
-    _, secret = agents.create_token(make_agent("Kari", role="owner"), "test")
+    _, secret = api_tokens.create(make_agent("Kari", role="owner"), "test")
 
     def send(method: str, path: str, token: str = secret, **options: Any) -> Any:
         return app.test_client().open(path, method=method, headers={"Authorization": f"Bearer {token}"}, **options)
@@ -88,7 +88,7 @@ def test_a_token_is_needed(cards, app: Flask) -> None:
 
 
 def test_an_ability_is_needed(cards, ask, session: Session) -> None:
-    _, secret = agents.create_token(make_agent(), "test")
+    _, secret = api_tokens.create(make_agent(), "test")
     assert ask("POST", URL, secret, json={"name": "Ada"}).status_code == 403
     assert ask("GET", URL, secret).status_code == 200
 

@@ -1,5 +1,6 @@
 """The tables, one family a file: columns, relations, predicates. No commits, no hooks."""
 
+from inbox.core.models.admin import AuditEntry, Invitation
 from inbox.core.models.bulk import BulkAct, BulkTicket
 from inbox.core.models.fields import CustomerField, CustomerFieldValue, FieldColumns, ValueColumns
 from inbox.core.models.guards import Circuit, SenderRule
@@ -61,9 +62,9 @@ from inbox.core.models.together import Follower, Mention, Presence
 
 __all__ = [
     "BODY_POLICY", "FATES", "KINDS", "PRIORITIES", "SHELVES", "STATES", "STATUSES",
-    "Agent", "ApiToken", "Attachment", "Attempt", "BulkAct", "BulkTicket", "CaughtMail", "Circuit", "Counter",
+    "Agent", "ApiToken", "Attachment", "Attempt", "AuditEntry", "BulkAct", "BulkTicket", "CaughtMail", "Circuit", "Counter",
     "Customer", "CustomerAddress", "CustomerField", "CustomerFieldValue", "CustomerMerge", "Delivery", "Department",
-    "Event", "FieldColumns", "Follower", "Heartbeat", "IdempotentAnswer", "Job", "Ledger", "MailImport", "Mailbox",
+    "Event", "FieldColumns", "Follower", "Heartbeat", "IdempotentAnswer", "Invitation", "Job", "Ledger", "MailImport", "Mailbox",
     "MailboxLogin", "Membership", "Mention", "Message", "Notification", "OneTimeToken", "Pop3Seen", "Presence",
     "Recipient", "Reference", "Role", "SavedReply", "SendAttempt", "SenderRule", "SettingValue", "Tag", "Ticket",
     "TicketField", "TicketFieldValue", "TicketLink", "TicketMerge", "TicketSeen", "TicketTag", "Tombstone",

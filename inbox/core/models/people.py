@@ -115,6 +115,8 @@ class Agent(Model):
     away_at: Mapped[dt.datetime | None] = mapped_column(UtcDateTime)  # since when; None: available
     away_until: Mapped[dt.datetime | None] = mapped_column(UtcDateTime)  # None: until they say they are back
     substitute_id: Mapped[int | None] = mapped_column(sa.ForeignKey("agent.id", ondelete="SET NULL"))
+    mail_failed_at: Mapped[dt.datetime | None] = mapped_column(UtcDateTime)  # a notice to them came back for good
+    mail_failure: Mapped[str] = mapped_column(sa.Text, default="")
 
     role: Mapped[Role] = relationship(lazy="joined", innerjoin=True)
     memberships: Mapped[list[Membership]] = relationship(lazy="selectin", cascade="all, delete-orphan")

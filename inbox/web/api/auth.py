@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Response, g, request
 
-from inbox.core import agents
+from inbox.core import api_tokens
 from inbox.core.events import Actor
 from inbox.core.models import Agent
 from inbox.web.api.problems import problem
@@ -19,7 +19,7 @@ def authenticate() -> Response | None:
     scheme, _blank, token = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token.strip():
         return problem(401, headers=CHALLENGE)
-    found = agents.token_for(token.strip())
+    found = api_tokens.of(token.strip())
     if found is None:
         return problem(401, "This token is not valid. It may have been revoked.",
                        headers={"WWW-Authenticate": CHALLENGE["WWW-Authenticate"] + ', error="invalid_token"'})
@@ -31,7 +31,7 @@ def authenticate() -> Response | None:
     is_bare = request.method == "DELETE" and not request.content_length
     if needed == "write" and not request.is_json and not is_bare:
         return problem(415)
-    agents.note_token_use(found)
+    api_tokens.note_use(found)
     g.api_agent = found.agent
     return None
 
