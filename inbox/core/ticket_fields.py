@@ -8,7 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from inbox.core import customers, events, permissions, settings, tickets
+from inbox.core import audit, customers, events, permissions, settings, tickets
 from inbox.core.errors import Invalid
 from inbox.core.events import Actor
 from inbox.core.fields import Fields, Typed
@@ -25,13 +25,21 @@ def define(field: TicketField | None = None, *, by: Actor, title: str, type: str
            options: Sequence[str] = ()) -> TicketField:
     """Make or change a field of tickets. Raises NotAllowed, Invalid."""
     permissions.require(by, "manage_settings")
-    return of_tickets.save(field, title=title, type=type, options=options)
+    with transaction():
+        before = {} if field is None else {"title": field.title, "options": field.options}
+        row = of_tickets.save(field, title=title, type=type, options=options)
+        audit.note("settings_changed", by=by, subject=f"ticket field:{row.title}",
+                   changes=audit.diff(before, {"title": row.title, "options": row.options}))
+        return row
 
 
 def remove(field: TicketField, *, by: Actor) -> None:
     """Throw a field of tickets away, with what every ticket has in it."""
     permissions.require(by, "manage_settings")
-    of_tickets.delete(field)
+    with transaction():
+        audit.note("settings_changed", by=by, subject=f"ticket field:{field.title}",
+                   changes={"title": (field.title, None)})
+        of_tickets.delete(field)
 
 
 def set_values(ticket: Ticket, typed: Mapping[int, Typed], *, by: Actor) -> list[int]:

@@ -45,6 +45,7 @@ Events come at least once and, for one ticket and plugin, in order. A plugin is 
 | kind | what happened | about | `data` |
 |---|---|---|---|
 """
+NOT_TOLD = {"by", "audit_subject", "changes"}
 ABOUT = {"ticket": "ticket", "message": "message"}
 
 
@@ -59,7 +60,7 @@ def carried() -> dict[str, set[str]]:
         for node in ast.walk(tree):
             if not (isinstance(node, ast.Call) and ast.unparse(node.func) == "events.record"):
                 continue
-            given = {each.arg for each in node.keywords if each.arg and not _is_none(each.value)} - {"by", "audit_subject", "changes"}
+            given = {each.arg for each in node.keywords if each.arg and not _is_none(each.value)} - NOT_TOLD
             kind = node.args[0]
             if isinstance(kind, ast.Constant):
                 found[kind.value] |= given

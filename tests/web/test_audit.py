@@ -26,6 +26,7 @@ from inbox.core.models import AuditEntry
 from inbox.core.plugins import teller
 from inbox.db import transaction
 from inbox.testing.factories import make_agent, make_department, make_mailbox, make_ticket
+from inbox.web.settings import DESK
 from tests.web.browse import Visitor
 
 CLI = Actor.system("cli")
@@ -74,8 +75,8 @@ def _posts(session: Session) -> dict[str, Callable[[], tuple[str, dict]]]:
         circuits._trip(circuits.Budget("site", "", "automatic.per_hour", circuits.HOUR, circuits.HOUR), 5, None)
     circuit = circuits.all_open()[0]
     empty = make_department("Empty")
-    desk = {key: str(value) for key, value in settings.get_all(
-        ["desk.locale", "desk.time_zone", "keep.trash_days", "keep.job_days", "keep.fault_days"]).items()}
+    desk = {key: value if isinstance(value, str) else str(value or "")
+            for key, value in settings.get_all(list(DESK)).items()}
     guards = {key: "7" for key in settings.DECLARED if key.startswith("automatic.")}
 
     def of_import(verb: str) -> tuple[str, dict]:

@@ -62,11 +62,11 @@ from inbox.core.models.together import Follower, Mention, Presence
 
 __all__ = [
     "BODY_POLICY", "FATES", "KINDS", "PRIORITIES", "SHELVES", "STATES", "STATUSES",
-    "Agent", "ApiToken", "Attachment", "Attempt", "AuditEntry", "BulkAct", "BulkTicket", "CaughtMail", "Circuit", "Counter",
-    "Customer", "CustomerAddress", "CustomerField", "CustomerFieldValue", "CustomerMerge", "Delivery", "Department",
-    "Event", "FieldColumns", "Follower", "Heartbeat", "IdempotentAnswer", "Invitation", "Job", "Ledger", "MailImport", "Mailbox",
-    "MailboxLogin", "Membership", "Mention", "Message", "Notification", "OneTimeToken", "Pop3Seen", "Presence",
-    "Recipient", "Reference", "Role", "SavedReply", "SendAttempt", "SenderRule", "SettingValue", "Tag", "Ticket",
-    "TicketField", "TicketFieldValue", "TicketLink", "TicketMerge", "TicketSeen", "TicketTag", "Tombstone",
-    "ValueColumns", "View",
+    "Agent", "ApiToken", "Attachment", "Attempt", "AuditEntry", "BulkAct", "BulkTicket", "CaughtMail", "Circuit",
+    "Counter", "Customer", "CustomerAddress", "CustomerField", "CustomerFieldValue", "CustomerMerge", "Delivery",
+    "Department", "Event", "FieldColumns", "Follower", "Heartbeat", "IdempotentAnswer", "Invitation", "Job",
+    "Ledger", "MailImport", "Mailbox", "MailboxLogin", "Membership", "Mention", "Message", "Notification",
+    "OneTimeToken", "Pop3Seen", "Presence", "Recipient", "Reference", "Role", "SavedReply", "SendAttempt",
+    "SenderRule", "SettingValue", "Tag", "Ticket", "TicketField", "TicketFieldValue", "TicketLink", "TicketMerge",
+    "TicketSeen", "TicketTag", "Tombstone", "ValueColumns", "View",
 ]
