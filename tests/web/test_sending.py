@@ -153,7 +153,7 @@ def faster(ticket: Ticket) -> int:
 def test_a_stale_send_is_kept_and_shows_what_is_new(writer: Visitor, ticket: Ticket, kari: Agent) -> None:
     answer = send(writer, ticket, known=str(faster(ticket)), cc="siv@example.no", headers=HTMX)
     assert answer.status_code == 409 and last(ticket).text == "I was faster."
-    assert "Not sent. Boss wrote while you were writing." in answer.text and "set it to pending" in answer.text
+    assert "Not sent. Boss wrote meanwhile." in answer.text and "set it to pending" in answer.text
     assert "New since you began to write" in answer.text and "On their way.</textarea>" in answer.text
     draft = drafts.of(ticket, kari, "reply")
     assert draft is not None and (draft.text, draft.extra["cc"]) == ("On their way.", "siv@example.no")

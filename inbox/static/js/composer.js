@@ -49,7 +49,13 @@ class MailComposer extends HTMLElement {
     this.textarea.after(box);
     this.editor = new Squire(box, { blockTag: "DIV" });
     this.box = box;
-    this.editor.addEventListener("input", () => { if (this.isHeld) this.edit(); this.changed(); });
+    // The editor also says so when an attribute was changed, by whatever module: only other words are a change.
+    this.editor.addEventListener("input", () => {
+      if (this.box.innerHTML === this.words) return;
+      this.words = this.box.innerHTML;
+      if (this.isHeld) this.edit();
+      this.changed();
+    });
   }
 
   get html() { return this.editor.getHTML(); }
@@ -64,6 +70,7 @@ class MailComposer extends HTMLElement {
     this.tellRecipients();
     this.mark();
     this.wasEmpty = this.isEmpty;
+    this.words = this.box.innerHTML;
   }
 
   get isHeld() { return this.classList.contains("is-held"); }
