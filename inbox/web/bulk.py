@@ -9,10 +9,11 @@ from flask import Blueprint, Flask, flash, redirect, render_template, request, u
 from flask_babel import format_decimal, gettext, ngettext
 from markupsafe import Markup
 
-from inbox.core import agents, bulk, departments, permissions, views
+from inbox.core import agents, bulk, departments, permissions, ticket_merge, tickets, views
 from inbox.core.bulk_acts import ACTS
-from inbox.core.models import Agent, BulkAct, Department
-from inbox.db import session
+from inbox.core.errors import Invalid
+from inbox.core.models import Agent, BulkAct, Department, Ticket
+from inbox.db import session, transaction
 from inbox.web import i18n, snooze
 from inbox.web.auth import actor, me, safe_next
 from inbox.web.desk import Place, sidebar
@@ -21,6 +22,7 @@ from inbox.web.htmx import wants_partial
 
 blueprint = Blueprint("bulk", __name__, url_prefix="/bulk")
 COUNTED = 100_000
+MOST_MERGED = 10
 
 
 def chosen_place() -> Place:
@@ -93,6 +95,38 @@ def choose() -> str:
     return render_template("bulk/choose.html", numbers=request.args.getlist("number", type=int), place=chosen_place(),
                            colleagues=agents.answering(), all_departments=departments.all_departments(),
                            choices=snooze.choices(), **sidebar())
+
+
+@blueprint.get("/merge")
+def merge_page() -> str:
+    """The selected tickets, one of which is to hold what is in all of them."""
+    found = _to_merge(request.args.getlist("number", type=int))
+    return render_template("bulk/merge.html", tickets=found, place=chosen_place(), **sidebar())
+
+
+@blueprint.post("/merge")
+def merge() -> Any:
+    """Make one ticket of the selected ones. Each merge can be undone on the page of the ticket that stays."""
+    found, wanted = _to_merge(request.form.getlist("number", type=int)), request.form.get("stays", 0, type=int)
+    stays = next((each for each in found if each.number == wanted), None)
+    if stays is None:
+        raise Invalid("stays", "Choose the ticket that stays.")
+    left = stays.number
+    with transaction():  # all of them, or none
+        for each in found:
+            if each is not stays:
+                ticket_merge.merge(each, stays, by=actor())
+    flash(ngettext("%(num)s ticket is part of this one now.", "%(num)s tickets are part of this one now.",
+                   len(found) - 1))
+    return redirect(chosen_place().ticket_url(left), 303)
+
+
+def _to_merge(numbers: list[int]) -> list[Ticket]:
+    """What is selected, the oldest first. Raises Invalid."""
+    found = sorted(tickets.selected(numbers, me()), key=lambda ticket: (ticket.created_at, ticket.id))
+    if not 2 <= len(found) <= MOST_MERGED:
+        raise Invalid("number", "Select from two to ten tickets to merge.")
+    return found
 
 
 @blueprint.post("/<any(assign, status, snooze, wake, tag, untag, move, spam, not_spam, trash, restore):act>")

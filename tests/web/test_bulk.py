@@ -106,3 +106,13 @@ def test_a_role_that_may_only_read_has_no_boxes(app: Flask, three: list[str], su
     page = light.get("/views/open").text
     assert ('class="pick"' in page) == ('id="bulk"' in page)
     assert light.post("/bulk/status", {"number": three, "value": "closed"}, page="/profile").status_code == 403
+
+
+def test_picked_tickets_are_merged_into_the_one_that_is_chosen(desk: Visitor, three: list[str], session) -> None:
+    page = desk.get("/bulk/merge?" + "&".join(f"number={each}" for each in three) + "&in=open").text
+    assert page.count('name="stays"') == 3
+    answer = desk.post("/bulk/merge", {"number": three, "stays": three[1], "in": "open"}, page="/views/open")
+    assert answer.status_code == 303 and answer.location.startswith(f"/tickets/{three[1]}")
+    merged = session.scalars(sa.select(Ticket.number).where(Ticket.shelf == "merged").order_by(Ticket.number)).all()
+    assert merged == [int(three[0]), int(three[2])]
+    assert desk.get(f"/bulk/merge?number={three[1]}").status_code == 422

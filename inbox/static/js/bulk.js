@@ -78,6 +78,11 @@ function clicked(pick, withShift) {
 // A button of the bar, pressed: it says where the form goes.
 function pressed(event, button) {
   if (button.dataset.confirm && !window.confirm(button.dataset.confirm)) { event.preventDefault(); return; }
+  if (button.getAttribute("formmethod") === "get") { // a page that asks on
+    event.preventDefault();
+    location.assign(`${button.getAttribute("formaction")}?${new URLSearchParams(new FormData(bar()))}`);
+    return;
+  }
   if (button.getAttribute("formaction")) bar().setAttribute("hx-post", button.getAttribute("formaction"));
 }
 
