@@ -111,14 +111,15 @@ def hold_notice(address: str, *, ticket_id: int | None = None) -> str | None:
 
 
 def post(to: str, subject: str, text: str, *, name: str = "", key: str | None = None, ticket_id: int | None = None,
-         **more: Any) -> bool:
+         run_at: dt.datetime | None = None, **more: Any) -> bool:
     """Mail one person of the desk something no person wrote. False when it is held back. Inside a transaction.
 
-    `more` goes to the job that sends it: see `inbox.mail.deliver.system_job`.
+    `run_at`: not before then. `more` goes to the job that sends it: see `inbox.mail.deliver.system_job`.
     """
     if hold_notice(to, ticket_id=ticket_id) is not None:
         return False
-    queue.enqueue("mail.system", {"to": to, "name": name, "subject": subject, "text": text, **more}, key=key)
+    queue.enqueue("mail.system", {"to": to, "name": name, "subject": subject, "text": text, **more}, key=key,
+                  run_at=run_at)
     return True
 
 

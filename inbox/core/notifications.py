@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from inbox.core import answers, availability, circuits, following, mailboxes, permissions, words
+from inbox.core import answers, availability, circuits, following, mailboxes, permissions, quiet, words
 from inbox.core.models import Agent, Event, Membership, Notification, Ticket
 from inbox.db import current_config, fixed, session, transaction, utcnow
 from inbox.plugin_host import call
@@ -96,6 +96,7 @@ def notify(event: Event, kind: str, *, letters: Iterable[Letter], ticket: Ticket
              for number, each, _ways in wanted}
     answered = {number: answers.becomes(event, each.agent, ticket) for number, each, _ways in wanted}
     said = {number: _answer_words(each.agent, answered[number]) for number, each, _ways in wanted}
+    waits = {number: quiet.ends(each.agent, utcnow()) for number, each, _ways in wanted}
     with transaction() as current:
         told = set(current.execute(sa.select(Notification.agent_id, Notification.way).where(
             Notification.event_id == event_id)).tuples())
@@ -110,16 +111,18 @@ def notify(event: Event, kind: str, *, letters: Iterable[Letter], ticket: Ticket
                 current.add(row)
                 if way == "mail":
                     current.flush()
-                    count += _mail(row, mail, answered[number], said[number])
+                    count += _mail(row, mail, answered[number], said[number], waits[number])
     return count
 
 
-def _mail(row: Notification, mail: dict[str, str], answer: str, words_for_it: str) -> int:
+def _mail(row: Notification, mail: dict[str, str], answer: str, words_for_it: str,
+          run_at: dt.datetime | None) -> int:
     """One mail. Where it can be answered, the address for that is made when it goes out (`inbox.mail.answers`)."""
     more = {"answer": {"kind": answer, "notification_id": row.id, "agent_id": row.agent_id,
                        "ticket_id": row.ticket_id, "words": words_for_it}} if answer else {}
     sent = circuits.post(mail["to"], mail["subject"], mail["text"], name=mail["name"],
-                         key=f"notify:{row.event_id}:{row.agent_id}", ticket_id=row.ticket_id, **more)
+                         key=f"notify:{row.event_id}:{row.agent_id}", ticket_id=row.ticket_id, run_at=run_at,
+                         **more)
     if not sent:
         log.warning("Event %s is not mailed to agent %s: there were too many mails.", row.event_id, row.agent_id)
     return int(sent)

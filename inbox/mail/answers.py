@@ -19,15 +19,18 @@ from inbox.core import answers, permissions
 from inbox.core.attachments import StoredFile
 from inbox.core.errors import CoreError, Stale
 from inbox.core.models import Agent, Notification, Ticket
+from inbox.db import transaction
 from inbox.mail import body as bodies
 from inbox.mail import guards, thread
 from inbox.mail.parse import ParsedMessage
 
 LETTERS = {"reply": "r", "note": "n"}
 MOST_LOCAL = 64  # characters before the @ (RFC 5321, 4.5.3.1.1)
+Found = tuple[Notification, Agent | None, Ticket | None]
 Settle = Callable[[str, str, int | None], str]  # fate, reason, ticket; returns the fate
 _TOKEN = re.compile(r"([rn])([0-9a-f]{1,15})-([a-z2-7]{16})")
 
+KEPT = "An agent answered a notification, but somebody wrote in the ticket meanwhile: it waits as the agent's draft."
 TAKEN = {"reply": "An agent answered a notification: it became a reply to the customer.",
          "note": "An agent answered a notification: it became a note."}
 MACHINE = "This is the automatic answer of a machine to a notification of this desk."
@@ -101,15 +104,25 @@ def take(token: Token, parsed: ParsedMessage, *, is_quiet: bool, envelope_from: 
     if refused is None and not text:
         refused = Verdict("quarantined", NO_WORDS)
     if refused is not None or found is None:
-        verdict = refused or Verdict("quarantined", UNKNOWN)
-        return settle(verdict.fate, verdict.reason, verdict.ticket_id)
+        return _turn_away(refused or Verdict("quarantined", UNKNOWN), found, settle)
     notification, agent, ticket = found
     return _store(token.kind, notification, agent, thread.survivor(ticket), text, files=files(), parsed=parsed,
            ledger_id=ledger_id, settle=settle)
 
 
-def _refuse(token: Token, found: tuple[Notification, Agent | None, Ticket | None] | None, parsed: ParsedMessage,
-            is_quiet: bool, envelope_from: str | None) -> Verdict | None:
+def _turn_away(verdict: Verdict, found: Found | None, settle: Settle) -> str:
+    """Write the fate. Where the address was a true one, its agent is told that nothing went out."""
+    with transaction():
+        fate = settle(verdict.fate, verdict.reason, verdict.ticket_id)
+        agent, ticket = found[1:] if found is not None else (None, None)
+        is_held = verdict.fate == "quarantined" and verdict.reason != UNKNOWN
+        if is_held and agent is not None and ticket is not None and permissions.may(agent, "view", ticket):
+            answers.tell(agent, ticket, verdict.reason)
+    return fate
+
+
+def _refuse(token: Token, found: Found | None, parsed: ParsedMessage, is_quiet: bool,
+            envelope_from: str | None) -> Verdict | None:
     """Why an answer is not taken, or None."""
     if is_quiet:
         return Verdict("ignored", MACHINE)
@@ -132,10 +145,12 @@ def _refuse(token: Token, found: tuple[Notification, Agent | None, Ticket | None
 def _store(kind: str, notification: Notification, agent: Agent | None, ticket: Ticket | None, text: str, *,
            files: list[StoredFile], parsed: ParsedMessage, ledger_id: int, settle: Settle) -> str:
     assert agent is not None and ticket is not None  # `_refuse` has looked
+    found = (notification, agent, ticket)
     try:
         return answers.take(notification, ticket, agent, kind, text, files=files, message_id=parsed.message_id,
-                            ledger_id=ledger_id, settle=lambda at: settle("appended", TAKEN[kind], at))
+                            ledger_id=ledger_id,
+                            settle=lambda at, is_sent: settle("appended", TAKEN[kind] if is_sent else KEPT, at))
     except Stale:  # another copy was faster
-        return settle("quarantined", USED, None)
+        return _turn_away(Verdict("quarantined", USED), found, settle)
     except CoreError as problem:
-        return settle("quarantined", REFUSED.format(why=problem), None)
+        return _turn_away(Verdict("quarantined", REFUSED.format(why=problem)), found, settle)

@@ -7,7 +7,7 @@ from typing import Any
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask_babel import gettext
 
-from inbox.core import agents, notifications, settings
+from inbox.core import agents, notifications, quiet, settings
 from inbox.core.errors import Invalid, RateLimited
 from inbox.web.auth import actor, me, safe_next, start_session
 from inbox.web.desk import sidebar
@@ -50,7 +50,12 @@ def notify() -> Any:
     """What one is told of, in the desk and by mail."""
     chosen = {name: {way: f"{name}:{way}" in request.form for way in notifications.WAYS}
               for name in notifications.types()}
-    agents.update_profile(me(), by=actor(), preferences={"notify": notifications.wishes(me(), chosen)})
+    try:
+        quiet_hours = quiet.wish(request.form.get("quiet_from", ""), request.form.get("quiet_to", ""))
+    except Invalid as problem:
+        return _page(problem, 422)
+    agents.update_profile(me(), by=actor(), preferences={"notify": notifications.wishes(me(), chosen),
+                                                         "quiet": quiet_hours})
     flash(gettext("Your profile is saved."))
     return redirect(url_for("profile.show"), 303)
 

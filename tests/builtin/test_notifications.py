@@ -1,5 +1,7 @@
 """Mails to agents: who is told of what, never of one's own acts, never twice, never too many."""
 
+import datetime as dt
+
 import pytest
 import sqlalchemy as sa
 from flask import Flask
@@ -21,7 +23,7 @@ from inbox.core import (
 from inbox.core.events import Actor
 from inbox.core.messages import Body
 from inbox.core.models import Agent, Department, Event, Job, Notification, Ticket
-from inbox.db import transaction
+from inbox.db import at_time, transaction
 from inbox.jobs import dispatch
 from inbox.testing.factories import make_agent, make_customer, make_department, make_mailbox, make_message, make_ticket
 from tests.web.browse import Visitor
@@ -341,3 +343,17 @@ def test_draft_taken_over_is_told_to_its_author(app, session, department, ada, b
     draft = drafts.save(by=Actor.of(ada), kind="reply", body=Body("It is"), ticket=ticket)
     drafts.take_over(draft.id, by=Actor.of(ben))
     assert mails(app, session) == [("Ada", "Your draft in #1 was taken over: Printer")]
+
+
+def test_mail_waits_for_the_end_of_quiet_hours_and_the_list_does_not(app, session, department, ada, ben) -> None:
+    agents.update_profile(ada, by=Actor.of(ada), time_zone="UTC",
+                          preferences={"quiet": {"from": "18:00", "to": "08:00"}})
+    with at_time(dt.datetime(2026, 11, 20, 22, 0, tzinfo=dt.UTC)):
+        make_ticket("Printer", department=department)
+        dispatch.deliver_due(app)
+        session.rollback()
+        assert notifications.unread(ada) == notifications.unread(ben) == 1
+        waiting = {job.args["name"]: job.run_at for job in session.scalars(sa.select(Job).where(
+            Job.kind == "mail.system"))}
+    assert waiting["Ada"] == dt.datetime(2026, 11, 21, 8, 0, tzinfo=dt.UTC)
+    assert waiting["Ben"] == dt.datetime(2026, 11, 20, 22, 0, tzinfo=dt.UTC)

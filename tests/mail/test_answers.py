@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from flask import Flask
 from sqlalchemy.orm import Session
 
-from inbox.core import agents, attachments, departments, messages, settings, tickets
+from inbox.core import agents, attachments, departments, drafts, messages, settings, tickets
 from inbox.core.events import Actor
 from inbox.core.messages import Body
 from inbox.core.models import Agent, CaughtMail, Department, Job, Ledger, Message, Notification, Ticket
@@ -156,6 +156,31 @@ def test_what_cannot_be_sent_is_held_and_may_be_tried_again(app, session, ada):
     row = answer(session, to)
     assert row.fate == "quarantined" and "nobody to write to" in row.reason
     assert session.scalars(sa.select(Notification.answered_at).where(Notification.answered_at.is_not(None))).all() == []
+
+
+def test_who_was_overtaken_finds_the_answer_as_a_draft_and_is_told(app, session, ada, ticket):
+    make_message(ticket, "Any news?")
+    to = address_for(app, session, "Answer in")
+    messages.reply(ticket, Body("I was faster."), by=Actor.of(make_agent("Ben", role="admin")))
+    row = answer(session, to, "Me, too.")
+    assert (row.fate, row.reason, row.ticket_id) == ("appended", answers.KEPT, ticket.id)
+    assert said(session, "reply") == [("I was faster.", "Ben")]
+    draft = drafts.of(ticket, ada, "reply")
+    assert draft.text == "Me, too." and draft.extra["overtaken"]
+    told_of = session.scalars(sa.select(Job).where(Job.kind == "mail.system")).all()
+    assert [(each.args["to"], each.args["subject"]) for each in told_of] == [
+        (ada.email, f"Your answer in #{ticket.number} did not go out")]
+    assert answer(session, to, "Again", message_id="again@home.example").reason == answers.USED
+
+
+def test_the_agent_is_told_of_an_answer_that_is_held_and_strangers_are_not(app, session, ada, ticket):
+    to = address_for(app, session, "is yours")
+    answer(session, to, message_id="one@home.example")
+    answer(session, to, message_id="two@home.example", sender="mallory@evil.example")
+    answer(session, answers.address("support@desk.example", "reply", notification_id=999, agent_id=ada.id,
+                                    ticket_id=ticket.id))
+    jobs = session.scalars(sa.select(Job).where(Job.kind == "mail.system")).all()
+    assert [each.args["to"] for each in jobs] == [ada.email] and "used already" in jobs[0].args["text"]
 
 
 def test_files_come_along(app, session, ada, ticket):

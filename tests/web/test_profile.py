@@ -47,3 +47,15 @@ def test_choices_about_a_plugin_stay_while_it_is_away(app: Flask, session: Sessi
     host_of(app).builtins |= {"shop"}
     session.expire_all()
     assert not notifications.wants_any(agent, "shop.order")
+
+
+def test_quiet_hours_are_kept_and_taken_back(app: Flask, session: Session) -> None:
+    agent = make_agent("Kari", role="admin")
+    desk = Visitor(app).sign_in(agent)
+    desk.post("/profile/notifications", {"quiet_from": "18:00", "quiet_to": "08:00"}, page="/profile")
+    assert session.get_one(Agent, agent.id).preferences["quiet"] == {"from": "18:00", "to": "08:00"}
+    assert 'value="18:00"' in desk.get("/profile").text
+    refused = desk.post("/profile/notifications", {"quiet_from": "18:00", "quiet_to": ""}, page="/profile")
+    assert refused.status_code == 422 and "a beginning and an end" in refused.text
+    desk.post("/profile/notifications", {"quiet_from": "", "quiet_to": ""}, page="/profile")
+    assert session.get_one(Agent, agent.id).preferences["quiet"] is None
