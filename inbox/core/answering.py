@@ -3,37 +3,42 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 
-from inbox.core import events, tickets
+from inbox.core import events, macros, tickets
 from inbox.core.events import Actor
-from inbox.core.models import Agent, Event, Message, Ticket
+from inbox.core.models import Agent, Event, Message, Tag, Ticket
 from inbox.db import session
 
 SNIPPET = 160
 TOGETHER = ("status", "closed_at", "snoozed_until")  # one decision in three columns
-EACH = ("assignee_id", "waiting_since", "last_message_at", "snippet")
+EACH = ("assignee_id", "department_id", "priority", "waiting_since", "last_message_at", "snippet")
 
 
 @dataclass(frozen=True)
 class Wishes:
-    """What becomes of the ticket once its answer goes out: a status, or put away until a time."""
+    """What becomes of the ticket once its answer goes out: a status, or put away until a time; `acts` of saved replies
+    (see inbox.core.macros).
+    """
 
     status: str | None = None
     snooze: dt.datetime | None = None
+    acts: tuple[str, ...] = ()
 
-    def kept(self) -> dict[str, str]:
+    def kept(self) -> dict[str, Any]:
         """As JSON, for an answer that waits."""
-        return {name: value if isinstance(value, str) else value.isoformat()
-                for name, value in (("status", self.status), ("snooze", self.snooze)) if value is not None}
+        found = {"status": self.status, "snooze": self.snooze and self.snooze.isoformat(), "acts": list(self.acts)}
+        return {name: value for name, value in found.items() if value}
 
     @classmethod
-    def of(cls, kept: dict[str, str]) -> Wishes:
+    def of(cls, kept: dict[str, Any]) -> Wishes:
         snooze = kept.get("snooze")
-        return cls(kept.get("status"), dt.datetime.fromisoformat(snooze) if snooze else None)
+        return cls(kept.get("status"), dt.datetime.fromisoformat(snooze) if snooze else None,
+                   tuple(kept.get("acts", ())))
 
 
 NOTHING_MORE = Wishes()
@@ -55,6 +60,7 @@ def goes_out(ticket: Ticket, message: Message, wishes: Wishes, *, by: Actor) -> 
     session().flush()
     events.record("reply_queued", by=by, ticket=ticket, message=message,
                   to=[each.address for each in message.recipients])
+    macros.do(ticket, macros.read(wishes.acts), by=by)
     if wishes.status is not None:
         tickets.set_status(ticket, wishes.status, by=by)
     if wishes.snooze is not None:
@@ -67,7 +73,8 @@ def goes_out(ticket: Ticket, message: Message, wishes: Wishes, *, by: Actor) -> 
 def state_of(ticket: Ticket) -> dict[str, Any]:
     """How a ticket stands, as JSON: what an answer may change of it, and which event was its newest."""
     return {"ticket": ticket.id, "event": newest_event(ticket),
-            "state": {name: _kept(getattr(ticket, name)) for name in (*TOGETHER, *EACH)}}
+            "state": {name: _kept(getattr(ticket, name)) for name in (*TOGETHER, *EACH)},
+            "tags": sorted(each.name for each in ticket.tags)}
 
 
 def newest_event(ticket: Ticket) -> int:
@@ -78,10 +85,11 @@ def newest_event(ticket: Ticket) -> int:
 def changes(ticket: Ticket, before: dict[str, Any], *, by: Actor) -> dict[str, Any]:
     """What was changed since `before`, and the events that tell of it. As JSON, to be kept with the message."""
     session().flush()
+    after = state_of(ticket)
     told = session().scalars(sa.select(Event.id).where(
         Event.ticket_id == ticket.id, Event.id > before["event"], Event.actor_kind == by.kind, Event.actor_id == by.id))
     return {"ticket": ticket.id, "events": sorted(told),
-            "before": before["state"], "after": state_of(ticket)["state"]}
+            "before": before["state"], "after": after["state"], "tags": [before["tags"], after["tags"]]}
 
 
 def take_back(ticket: Ticket, changed: dict[str, Any]) -> None:
@@ -99,9 +107,17 @@ def take_back(ticket: Ticket, changed: dict[str, Any]) -> None:
                 setattr(ticket, name, _value(name, before[name]))
     if ticket.assignee_id is not None and session().get(Agent, ticket.assignee_id) is None:
         ticket.assignee_id = None
+    _take_back_tags(ticket, *changed.get("tags", ((), ())))
     ticket.reshelve()
     session().flush()
-    session().expire(ticket, ["assignee"])
+    session().expire(ticket, ["assignee", "department"])
+
+
+def _take_back_tags(ticket: Ticket, before: Sequence[str], after: Sequence[str]) -> None:
+    """Without those that were put on, with those that were taken off."""
+    kept = [each for each in ticket.tags if each.name not in after or each.name in before]
+    missing = set(before) - set(after) - {each.name for each in kept}
+    ticket.tags = [*kept, *session().scalars(sa.select(Tag).where(Tag.name.in_(missing)))] if missing else kept
 
 
 def _kept(value: Any) -> Any:

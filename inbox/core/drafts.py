@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -129,6 +129,15 @@ def remove_file(draft: Message, attachment_id: int, *, by: Actor) -> None:
     with transaction():
         _own(draft, by)
         draft.attachments = [each for each in draft.attachments if each.id != attachment_id]
+
+
+def drop_images(draft: Message, *, besides: Container[str], by: Actor) -> None:
+    """Take off the pictures that stand in the text no more, before it is sent."""
+    gone = [each for each in draft.attachments if each.is_inline and each.content_id not in besides]
+    if gone:
+        with transaction():
+            _own(draft, by)
+            draft.attachments = [each for each in draft.attachments if each not in gone]
 
 
 def discard(draft: Message, *, by: Actor) -> None:

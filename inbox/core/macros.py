@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from inbox.core import agents, departments, permissions, tickets
-from inbox.core.errors import Invalid
+from inbox.core.errors import CoreError, Invalid
 from inbox.core.events import Actor
 from inbox.core.models import PRIORITIES, STATUSES, Ticket
 
@@ -18,6 +18,9 @@ ABILITY = {"department": "move", "tag": "tag", "untag": "tag", "priority": "chan
            "status": "change", "snooze": "change"}
 KINDS = tuple(ABILITY)
 """In the order they are done: who may be assigned hangs on the department, and a closed ticket cannot be snoozed."""
+SNOOZES = {"hours": "in 3 hours", "tomorrow": "tomorrow morning", "days": "in 3 days", "monday": "monday morning",
+           "week": "in 1 week", "month": "in 1 month"}
+"""How long a ticket can be put away, as `inbox.core.times` understands it."""
 MOST = 20
 
 
@@ -47,7 +50,7 @@ def read(written: Iterable[str]) -> list[Act]:
 def _checked(kind: str, value: str) -> str:
     if kind in ("tag", "untag"):
         return tickets.clean_tag(value)
-    is_good = {"status": value in STATUSES, "priority": value in PRIORITIES, "snooze": 0 < len(value) <= 40,
+    is_good = {"status": value in STATUSES, "priority": value in PRIORITIES, "snooze": value in SNOOZES,
                "assign": value in ("", "me") or _is_id(value), "department": _is_id(value)}
     if not is_good.get(kind):
         raise Invalid("actions", "This is nothing a saved reply can do.")
@@ -63,26 +66,36 @@ def possible(acts: Iterable[Act], by: Actor) -> list[Act]:
     return [act for act in acts if by.agent is None or permissions.may(by.agent, ABILITY[act.kind])]
 
 
-def do(ticket: Ticket, acts: Iterable[Act], *, by: Actor, until: Callable[[str], dt.datetime]) -> None:
+def do(ticket: Ticket, acts: Iterable[Act], *, by: Actor, until: Callable[[str], dt.datetime] | None = None,
+       what_can_be: bool = False) -> None:
     """Do what was asked for, in the transaction of the answer. `until` says when a snooze such as `tomorrow` ends.
 
-    Raises Invalid, NotAllowed: then the answer does not go out either, and a person drops what cannot be done.
+    Raises Invalid, NotAllowed: then the answer does not go out either, and a person drops what cannot be done. With
+    `what_can_be` (nobody is there to ask) the rest is done.
     """
     for act in sorted(acts, key=lambda act: KINDS.index(act.kind)):
-        if act.kind == "department":
-            tickets.move(ticket, departments.get(int(act.value)), by=by)
-        elif act.kind == "tag":
-            tickets.tag(ticket, act.value, by=by)
-        elif act.kind == "untag":
-            tickets.untag(ticket, act.value, by=by)
-        elif act.kind == "priority":
-            tickets.set_priority(ticket, act.value, by=by)
-        elif act.kind == "assign":
-            _assign(ticket, act.value, by)
-        elif act.kind == "status":
-            tickets.set_status(ticket, act.value, by=by)
-        elif act.kind == "snooze":
-            tickets.snooze(ticket, until(act.value), by=by)
+        try:
+            _do(ticket, act, by, until)
+        except CoreError:
+            if not what_can_be:
+                raise
+
+
+def _do(ticket: Ticket, act: Act, by: Actor, until: Callable[[str], dt.datetime] | None) -> None:
+    if act.kind == "department":
+        tickets.move(ticket, departments.get(int(act.value)), by=by)
+    elif act.kind == "tag":
+        tickets.tag(ticket, act.value, by=by)
+    elif act.kind == "untag":
+        tickets.untag(ticket, act.value, by=by)
+    elif act.kind == "priority":
+        tickets.set_priority(ticket, act.value, by=by)
+    elif act.kind == "assign":
+        _assign(ticket, act.value, by)
+    elif act.kind == "status":
+        tickets.set_status(ticket, act.value, by=by)
+    elif act.kind == "snooze" and until is not None:
+        tickets.snooze(ticket, until(act.value), by=by)
 
 
 def _assign(ticket: Ticket, whom: str, by: Actor) -> None:

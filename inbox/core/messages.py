@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -18,6 +18,7 @@ from inbox.core import (
     mailboxes,
     outgoing_hold,
     overtaken,
+    passing_on,
     permissions,
     search,
     tickets,
@@ -128,11 +129,14 @@ def others_in(ticket: Ticket, among: Sequence[Message] | None = None) -> list[Ad
 
 @dataclass(frozen=True)
 class Sending:
-    """How an answer is sent: `wishes` for its ticket, until when it waits, and the newest event its author knew."""
+    """How an answer is sent: `wishes` for its ticket, until when it waits, the newest event its author knew, and what
+    its draft kept beside words, files and recipients, should it become one again.
+    """
 
     wishes: Wishes = NOTHING_MORE
     wait: Wait | None = None
     known: int | None = None
+    typed: Mapping[str, Any] = field(default_factory=dict)
 
 
 AT_ONCE = Sending()
@@ -157,23 +161,19 @@ def reply(ticket: Ticket, body: Body, *, by: Actor, to: Sequence[Address] | None
 
 
 def forward(ticket: Ticket, body: Body, *, by: Actor, to: Sequence[Address], files: Sequence[StoredFile] = (),
-            draft: Message | None = None, how: Sending = AT_ONCE) -> Message:
-    """Send the matter to somebody else; their answer joins this ticket. The files of what is passed on go along."""
+            draft: Message | None = None, about: Sequence[Message] | None = None, how: Sending = AT_ONCE) -> Message:
+    """Send the matter to somebody else; their answer joins this ticket. The files of what is passed on go along.
+
+    `about`: the messages that are passed on, else the last one that came in.
+    """
     permissions.require(by, "reply", ticket)
-    return _send(ticket, "forward", body, by=by, to=to, files=files, draft=draft, how=how)
-
-
-def _files_to_pass_on(ticket: Ticket) -> list[StoredFile]:
-    """The files of the message a forward quotes: the last received one."""
-    last = session().scalar(
-        sa.select(Message).where(Message.ticket_id == ticket.id, Message.kind == "received")
-        .order_by(Message.at.desc(), Message.id.desc()).limit(1))
-    return [StoredFile(each.filename, each.content_type, each.size, each.sha256, each.is_inline, each.content_id)
-            for each in (last.attachments if last is not None else ())]
+    passed = passing_on.chosen(ticket, "") if about is None else about
+    return _send(ticket, "forward", body, by=by, to=to, files=files, draft=draft, how=how, about=passed)
 
 
 def _send(ticket: Ticket, kind: str, body: Body, *, by: Actor, to: Sequence[Address], files: Sequence[StoredFile],
-          draft: Message | None = None, automatic: bool = False, how: Sending = AT_ONCE) -> Message:
+          draft: Message | None = None, automatic: bool = False, how: Sending = AT_ONCE,
+          about: Sequence[Message] = ()) -> Message:
     check_body(body)
     recipients = check_recipients(to)
     folded = search.text_of(ticket.subject, body.text, *(each.address for each in recipients))
@@ -190,7 +190,9 @@ def _send(ticket: Ticket, kind: str, body: Body, *, by: Actor, to: Sequence[Addr
         message.recipients = [
             Recipient(message_kind=kind, role=each.role, name=each.name, address=each.address, error=refused,
                       state=message.state) for each in recipients]
-        passed_on = _pass_on(ticket, message) if kind == "forward" else []
+        message.extra = ({"passes_on": [each.id for each in about]} if about else {}) | (
+            {"typed": dict(how.typed)} if how.typed and how.wait is not None else {})
+        passed_on = _pass_on(message, about)
         search.index(message.id, folded)
         if refused and how.wishes.status is not None:
             tickets.set_status(ticket, how.wishes.status, by=by)
@@ -214,10 +216,10 @@ def _let_go(ticket: Ticket, message: Message, how: Sending, by: Actor, held: Hel
     outgoing_hold.enqueue(message)
 
 
-def _pass_on(ticket: Ticket, message: Message) -> list[int]:
+def _pass_on(message: Message, about: Sequence[Message]) -> list[int]:
     """Attach the files of what is passed on; returns their ids."""
     own = {each.id for each in message.attachments}
-    attach(message, _files_to_pass_on(ticket))
+    attach(message, passing_on.files(about))
     session().flush()
     return [each.id for each in message.attachments if each.id not in own]
 

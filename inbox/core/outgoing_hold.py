@@ -14,7 +14,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from inbox.core import answering, events, permissions, queue, search, settings, tickets
+from inbox.core import answering, events, macros, permissions, queue, search, settings, tickets
 from inbox.core.answering import Wishes
 from inbox.core.errors import Invalid, NotFound, Stale
 from inbox.core.events import Actor
@@ -168,7 +168,9 @@ def leaves(message: Message) -> bool:
     may = permissions.may(author, "reply", ticket) and permissions.may(author, "change", ticket)
     by = Actor.of(author) if author is not None and may else Actor.system("schedule")
     is_over = held.wishes.snooze is not None and held.wishes.snooze <= utcnow()
-    answering.goes_out(ticket, message, replace(held.wishes, snooze=None) if is_over else held.wishes, by=by)
+    wishes = replace(held.wishes, snooze=None if is_over else held.wishes.snooze, acts=())
+    answering.goes_out(ticket, message, wishes, by=by)
+    macros.do(ticket, macros.read(held.wishes.acts), by=by, what_can_be=True)
     return True
 
 
@@ -196,8 +198,9 @@ def _back_to_draft(message: Message, held: Held, *, by: Actor, why: str) -> Mess
     if begun is not None:
         _add(message, begun)
     to = [each.address for each in message.recipients]
-    message.extra = {role: _typed(message.recipients, role) for role in ("to", "cc", "bcc")
-                     if _typed(message.recipients, role)}
+    message.extra = {**(message.extra or {}).get("typed", {}),
+                     **{role: _typed(message.recipients, role) for role in ("to", "cc", "bcc")
+                        if _typed(message.recipients, role)}}
     message.recipients = []
     message.state, message.send_after, message.subject, message.error = "draft", None, "", None
     message.version += 1

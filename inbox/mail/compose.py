@@ -45,6 +45,7 @@ class Quote:
     intro: str
     text: str
     html: str | None = None
+    longest: int = LONGEST_QUOTE  # characters; what is longer is cut
 
 
 @dataclass(frozen=True)
@@ -131,7 +132,7 @@ def full_text(letter: Letter) -> str:
         # "-- " hides all that follows in many programs, so it is written only when nothing follows.
         parts.append(("" if letter.quote else "-- \n") + letter.signature.strip())
     if letter.quote:
-        lines = _shortened(letter.quote.text).strip().splitlines() or [""]
+        lines = _shortened(letter.quote).strip().splitlines() or [""]
         parts.append("\n".join([letter.quote.intro, *(f">{each}" if each.startswith(">") else f"> {each}".rstrip()
                                                       for each in lines)]))
     return "\n\n".join(parts) + "\n"
@@ -144,8 +145,8 @@ def full_html(letter: Letter) -> str:
         parts.append(f'<div class="signature">{html_from_text(letter.signature.strip())}</div>')
     if letter.quote:
         quoted = letter.quote.html
-        if quoted is None or len(quoted) > 4 * LONGEST_QUOTE:
-            quoted = html_from_text(_shortened(letter.quote.text))
+        if quoted is None or len(quoted) > 4 * letter.quote.longest:
+            quoted = html_from_text(_shortened(letter.quote))
         parts.append(f'<div class="gmail_quote"><div class="gmail_attr">{html_from_text(letter.quote.intro)}</div>'
                      f'<blockquote type="cite" class="gmail_quote" style="{QUOTE_STYLE}">'
                      f"{_without_foreign_images(quoted, letter.files)}</blockquote></div>")
@@ -159,8 +160,8 @@ def html_from_text(text: str) -> str:
     return "\n".join(f"<p>{'<br>'.join(escape(line) for line in each.splitlines())}</p>" for each in blocks)
 
 
-def _shortened(text: str) -> str:
-    return text if len(text) <= LONGEST_QUOTE else text[:LONGEST_QUOTE].rstrip() + " …"
+def _shortened(quote: Quote) -> str:
+    return quote.text if len(quote.text) <= quote.longest else quote.text[:quote.longest].rstrip() + " …"
 
 
 def _without_foreign_images(html: str, files: Sequence[File]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from babel import Locale, UnknownLocaleError
@@ -11,15 +12,20 @@ from flask import current_app
 from flask_babel import force_locale
 from flask_babel import gettext as _
 
-from inbox.core import settings
-from inbox.core.models import Customer, Message, Ticket
+from inbox.core import passing_on, settings
+from inbox.core.models import Customer, Department, Message, Ticket
 from inbox.db import session
-from inbox.mail.compose import Quote
+from inbox.mail.compose import Quote, html_from_text
+from inbox.mail.plain import RULE
 from inbox.mail.sanitise import show_remote
+
+LONGEST_PASSED_ON = 400_000  # characters; whom it is passed on to has seen none of it
 
 
 def for_message(message: Message, parent: Message | None, ticket: Ticket) -> Quote | None:
     """The quote for a reply (when the desk wants quotes) or forward (always). None for automatic mail."""
+    if message.kind == "forward" and (passed := passing_on.of(message)):
+        return _forwarded(passed[0], ticket) if len(passed) == 1 else _conversation(passed, ticket)
     if parent is None or message.is_automatic or parent.kind != "received":
         return None
     if message.kind == "forward":
@@ -39,18 +45,37 @@ def _reply_intro(parent: Message, ticket: Ticket) -> str:
 
 def _forwarded(parent: Message, ticket: Ticket) -> Quote:
     """All of the message, with what it quoted itself: whom it is passed on to has seen none of it."""
-    locale, zone = _locale(None), _zone(None)
-    sender = f"{parent.from_name} <{parent.from_address}>" if parent.from_name else parent.from_address
-    lines = [
-        _translated(locale, "Forwarded message"),
-        _translated(locale, "From: %(sender)s", sender=sender),
-        _translated(locale, "Date: %(when)s", when=_when(parent.at, locale, zone)),
-        _translated(locale, "Subject: %(subject)s", subject=parent.subject or ticket.subject),
-    ]
+    locale = _locale(None)
+    lines = [_translated(locale, "Forwarded message"), *_said_by(parent, locale),
+             _translated(locale, "Subject: %(subject)s", subject=parent.subject or ticket.subject)]
     html = None if parent.html is None else show_remote(
         parent.html + (parent.html_signature or "") + (parent.html_quoted or ""))
     text = "\n\n".join(filter(None, (parent.text, parent.text_signature, parent.text_quoted)))
-    return Quote("\n".join(lines), text, html)
+    return Quote("\n".join(lines), text, html, LONGEST_PASSED_ON)
+
+
+def _conversation(passed: Sequence[Message], ticket: Ticket) -> Quote:
+    """What was said, one after the other; each without the old text below it, which is there already."""
+    locale = _locale(None)
+    intro = [_translated(locale, "Forwarded conversation"),
+             _translated(locale, "Subject: %(subject)s", subject=ticket.subject)]
+    texts, htmls = [], []
+    for each in passed:
+        head = "\n".join(_said_by(each, locale))
+        texts.append(f"{head}\n\n{each.text}")
+        htmls.append(html_from_text(head) + (show_remote(each.html) if each.html else html_from_text(each.text)))
+    return Quote("\n".join(intro), f"\n\n{RULE}\n\n".join(texts), "<hr>".join(htmls), LONGEST_PASSED_ON)
+
+
+def _said_by(message: Message, locale: Locale) -> list[str]:
+    """Who said something, and when. Our own answers bear the department's name, as they did when they went out."""
+    name, address = message.from_name, message.from_address
+    if message.kind != "received":
+        department = session().get_one(Department, session().get_one(Ticket, message.ticket_id).department_id)
+        name, address = department.sender_name or department.name, ""
+    sender = f"{name} <{address}>" if name and address else name or address
+    return [_translated(locale, "From: %(sender)s", sender=sender),
+            _translated(locale, "Date: %(when)s", when=_when(message.at, locale, _zone(None)))]
 
 
 def _when(at: dt.datetime, locale: Locale, zone: ZoneInfo) -> str:

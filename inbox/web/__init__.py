@@ -113,6 +113,7 @@ def _register_screens(app: Flask) -> None:
         keys,
         ledger,
         live,
+        macros,
         marks,
         messages,
         new_ticket,
@@ -121,6 +122,8 @@ def _register_screens(app: Flask) -> None:
         presence,
         previews,
         profile,
+        recipients,
+        replies,
         sending,
         settings,
         setup,
@@ -129,6 +132,7 @@ def _register_screens(app: Flask) -> None:
         ticket_merge,
         tickets,
         welcome,
+        writing,
     )
 
     settings.load_pages()
@@ -136,7 +140,7 @@ def _register_screens(app: Flask) -> None:
         app.register_blueprint(screen.blueprint)
     for screen in (auth, setup, profile, desk, tickets, new_ticket, composer, messages, customers, settings, ledger,
                    outbox, live, health, theming, marks, alarms, previews, welcome,
-                   snooze, sending,
+                   snooze, sending, replies, recipients, writing, macros,
                    presence, following, availability, colleague_drafts,
                    ticket_merge):
         app.register_blueprint(screen.blueprint)

@@ -2,30 +2,34 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from flask import Blueprint, jsonify, render_template, request
 from flask_babel import gettext
-from markupsafe import escape
 from puremagic import PureError, from_string
 
-from inbox.core import answering, attachments, drafts, messages, permissions, placeholders, saved_replies, tickets
+from inbox.core import answering, attachments, drafts, macros, messages, passing_on, permissions, tickets
 from inbox.core.attachments import StoredFile
 from inbox.core.customers import normalise_address
 from inbox.core.errors import Invalid, NotFound, Stale
 from inbox.core.messages import Address, Body
-from inbox.core.models import Message, Ticket
+from inbox.core.models import Attachment, Message, Ticket
 from inbox.core.overtaken import Overtaken
+from inbox.db import transaction
 from inbox.mail import filenames
-from inbox.mail.written import from_agent_html
+from inbox.mail.written import from_agent_html, image_ids
 from inbox.web import sending
 from inbox.web.auth import actor, me
 from inbox.web.desk import Place, list_of, sidebar
 from inbox.web.htmx import go_to, wants_partial
 from inbox.web.i18n import moment, said
+from inbox.web.macros import acts_from_form, in_words, snooze_end
+from inbox.web.messages import SHOWN_INLINE, inline_urls
 from inbox.web.tickets import answer, load, pane
+from inbox.web.writing import facts, most_bytes
 
 blueprint = Blueprint("composer", __name__)
 KINDS = ("reply", "note", "forward")
@@ -56,6 +60,10 @@ def recipients_from_form(form: Mapping[str, str], ticket: Ticket | None = None) 
     """Every recipient of a form, or None when none was typed (then the core chooses). Only Cc or Bcc typed: those
     come beside whoever a plain reply goes to. It goes to whom the page showed (`shown`), whoever wrote meanwhile."""
     found = [each for role in ("to", "cc", "bcc") for each in addresses(form.get(role, ""), role)]
+    if form.get("exact"):  # the page shows every one of them
+        if not any(each.role == "to" for each in found):
+            raise Invalid("to", "Nobody stands in To. Add an address first.")
+        return found
     if ticket is None or any(each.role == "to" for each in found):
         return found or None
     chosen, shown = messages.recipients_for_reply(ticket), addresses(form.get("shown", ""), "to")
@@ -106,22 +114,39 @@ def send(number: int) -> Any:
         raise Stale("This draft has been sent or discarded already.")
     if draft is None and not body.text.strip():
         raise Invalid("text", "Write something first.")
+    if draft is not None:
+        drafts.drop_images(draft, besides=image_ids(body.html or ""), by=actor())
     if kind == "note":
-        messages.note(ticket, body, by=actor(), files=files, draft=draft)
-        return fresh(ticket)
-    how = sending.how_from_form(form)
+        return _note(ticket, body, files, draft)
+    how = sending.how_from_form(form, _beside(form))
     try:
         if kind == "forward":
             message = messages.forward(ticket, body, by=actor(), to=recipients_from_form(form) or [], files=files,
-                                       draft=draft, how=how)
+                                       draft=draft, about=passing_on.chosen(ticket, form.get("about", "")), how=how)
         else:
             message = messages.reply(ticket, body, by=actor(), to=recipients_from_form(form, ticket), files=files,
                                      draft=draft, how=how)
     except Overtaken:
-        sending.keep_as_draft(ticket, kind, body, files, _typed(form, ticket), form)
+        sending.keep_as_draft(ticket, kind, body, files, _typed(form, ticket) | _beside(form), form)
         return _stopped(ticket, kind)
     sending.say_sent(message)
-    return go_to(Place.from_request().url()) if sending.leaves_ticket(how) else fresh(ticket)
+    leaves = sending.leaves_ticket(how) or not permissions.sees(me(), ticket)  # a saved reply may move it out of reach
+    return go_to(Place.from_request().url()) if leaves else fresh(ticket)
+
+
+def _note(ticket: Ticket, body: Body, files: list[StoredFile], draft: Message | None) -> Any:
+    acts = acts_from_form(request.form)
+    with transaction():
+        messages.note(ticket, body, by=actor(), files=files, draft=draft)
+        macros.do(ticket, acts, by=actor(), until=snooze_end)
+    return fresh(ticket) if permissions.sees(me(), ticket) else go_to(Place.from_request().url())
+
+
+def _beside(form: Any) -> dict[str, Any]:
+    """What a draft keeps beside words and recipients: what a forward passes on, what saved replies do with it."""
+    kept = {"about": form["about"][:40]} if form.get("about") else {}
+    acts = acts_from_form(form)
+    return kept | {"actions": [str(each) for each in acts]} if acts else kept
 
 
 def _typed(form: Mapping[str, str], ticket: Ticket | None = None) -> dict[str, str]:
@@ -152,11 +177,10 @@ def fresh(ticket: Ticket, focus: str = "") -> Any:
 
 def composer_part(ticket: Ticket, focus: str = "") -> str:
     """The composer as it stands on the server, to be swapped in; `focus` names the kind that is written on."""
-    found = {kind: draft for kind in KINDS if (draft := drafts.of(ticket, me(), kind)) is not None}
     can = {name: permissions.may(me(), name) for name in permissions.ABILITIES}
-    return render_template("ticket/_composer.html", ticket=ticket, drafts=found, place=Place.from_request(), can=can,
-                           reply_to=messages.recipients_for_reply(ticket), also=messages.others_in(ticket), oob=True,
-                           known=answering.newest_event(ticket), focus=focus)
+    return render_template("ticket/_composer.html", ticket=ticket, place=Place.from_request(), can=can, oob=True,
+                           known=answering.newest_event(ticket), focus=focus,
+                           **facts(ticket, messages.thread(ticket, with_drafts=True)))
 
 
 @blueprint.app_template_global("who_misses")
@@ -181,7 +205,8 @@ def save_draft(number: int) -> Any:
     ticket, form = load(number), request.form
     kind = form.get("kind", "reply")
     try:
-        draft = drafts.save(by=actor(), kind=kind, body=body_from_form(form), ticket=ticket, extra=_typed(form),
+        draft = drafts.save(by=actor(), kind=kind, body=body_from_form(form), ticket=ticket,
+                            extra=_typed(form) | _beside(form),
                             version=form.get("version", 0, type=int))
     except Stale as stale:
         stored = drafts.of(ticket, me(), kind)
@@ -192,8 +217,17 @@ def save_draft(number: int) -> Any:
 def _facts(draft: Message | None) -> dict[str, Any]:
     if draft is None:
         return {}
-    return {"id": draft.id, "version": draft.version, "html": draft.html or "", "text": draft.text,
-            "saved": gettext("Draft saved %(time)s", time=moment(draft.at))}
+    return {"id": draft.id, "html": draft.html or "", "saved": gettext("Draft saved %(time)s", time=moment(draft.at)),
+            **draft_facts(draft)}
+
+
+@blueprint.app_template_global("draft_facts")
+def draft_facts(draft: Message) -> dict[str, Any]:
+    """A draft beside its HTML, for the page: version, recipients, where its pictures lie, what is done with it."""
+    extra = draft.extra or {}
+    return {"version": draft.version, "text": draft.text, "images": inline_urls(draft),
+            "acts": in_words(extra.get("actions", ())),
+            **{name: extra.get(name, "") for name in ("to", "cc", "bcc", "about")}}
 
 
 @blueprint.post("/tickets/<int:number>/draft/discard")
@@ -208,13 +242,33 @@ def discard_draft(number: int) -> Any:
 
 @blueprint.post("/tickets/<int:number>/draft/files")
 def add_files(number: int) -> Any:
-    """Attach files to a draft; answers with the list of files."""
+    """Attach files to a draft; answers with the list of files. `inline`: one picture that stands in the text."""
     ticket, kind = load(number), request.form.get("kind", "reply")
     files = files_from_form()
     draft = drafts.of(ticket, me(), kind) or drafts.save(by=actor(), kind=kind, body=Body(""), ticket=ticket)
+    _check_size([*draft.attachments, *files])
+    if request.form.get("inline"):
+        return jsonify(**_picture(draft, files))
     drafts.add_files(draft, files, by=actor())
     part = render_template("ticket/_draft_files.html", ticket=ticket, draft=draft, place=Place.from_request())
     return part, {"Draft-Version": str(draft.version)}
+
+
+def _check_size(files: Sequence[StoredFile | Attachment]) -> None:
+    """Raises Invalid for more than one message can carry."""
+    if len(files) > MAX_FILES:
+        raise Invalid("files", "Attach at most 25 files.")
+    if sum(each.size for each in files) > most_bytes():
+        raise Invalid("files", "These files are too large for one message. Nothing was sent.")
+
+
+def _picture(draft: Message, files: list[StoredFile]) -> dict[str, Any]:
+    """Keep a picture of the text; how the text names it, and where it lies until it is sent."""
+    if len(files) != 1 or files[0].content_type not in SHOWN_INLINE:
+        raise Invalid("files", "This is no picture that can be shown: only PNG, JPEG, GIF and WebP can.")
+    cid = f"{secrets.token_hex(8)}@inline"
+    drafts.add_files(draft, [replace(files[0], is_inline=True, content_id=cid)], by=actor())
+    return {"cid": cid, "url": inline_urls(draft)[cid], "version": draft.version}
 
 
 @blueprint.post("/drafts/<int:draft_pk>/files/<int:attachment_id>/remove")
@@ -226,23 +280,3 @@ def remove_file(draft_pk: int, attachment_id: int) -> Any:
         raise NotFound()
     ticket = tickets.by_id(draft.ticket_id, me())
     return render_template("ticket/_draft_files.html", ticket=ticket, draft=draft, place=Place.from_request())
-
-
-# --- saved replies ----------------------------------------------------------------------------------------------
-
-
-@blueprint.get("/tickets/<int:number>/saved-replies")
-def saved_reply_menu(number: int) -> Any:
-    """The saved replies that can be put in, loaded when the menu is opened."""
-    ticket = load(number)
-    found = saved_replies.available_to(me(), ticket.department_id)
-    values = _placeholders(ticket) | placeholders.of_plugins(ticket, "".join(each.text + each.html for each in found))
-    filled = [{"name": each.name, "html": placeholders.fill(each.html, values, lambda value: str(escape(value))),
-               "text": placeholders.fill(each.text, values)} for each in found]
-    return render_template("ticket/_saved_replies.html", ticket=ticket, replies=filled, as_json=json.dumps)
-
-
-def _placeholders(ticket: Ticket) -> dict[str, str]:
-    name = ticket.customer.name
-    return {"customer.name": name, "customer.first_name": name.split()[0] if name else "",
-            "ticket.number": str(ticket.number), "ticket.subject": ticket.subject, "agent.name": me().name}

@@ -22,6 +22,7 @@ from inbox.web import snooze
 from inbox.web.auth import actor, me
 from inbox.web.desk import Place
 from inbox.web.htmx import go_to, wants_partial
+from inbox.web.macros import acts_from_form, snooze_end
 
 blueprint = Blueprint("sending", __name__)
 TYPED = "typed"  # in place of a time: what stands in the field `until`
@@ -32,15 +33,26 @@ NEWEST = 2**31 - 1  # a version that is newer than any stored one
 # --- what a form asks for ---------------------------------------------------------------------------------------
 
 
-def how_from_form(form: Mapping[str, str]) -> Sending:
+def how_from_form(form: Any, typed: Mapping[str, Any]) -> Sending:
     """Send now, with what becomes of the ticket, or later. What is sent now can be undone for some seconds."""
     known = form.get("known", "")
     status = form.get("status") if form.get("status") in ("open", "pending", "closed") else None
-    wishes = Wishes(status, _time(form["snooze"]) if form.get("snooze") else None)
-    is_typed = form.get("until", "").strip() and not wishes.kept()  # Enter in that field presses no button of its own
+    wishes = _wishes(form, status)
+    has_wish = wishes.status is not None or wishes.snooze is not None
+    is_typed = form.get("until", "").strip() and not has_wish  # Enter in that field presses no button of its own
     later = form.get("later") or (TYPED if is_typed else "")
     wait = outgoing_hold.until(_time(later)) if later else outgoing_hold.for_undo()
-    return Sending(wishes, wait, int(known) if known.isdecimal() and len(known) < 19 else None)
+    return Sending(wishes, wait, int(known) if known.isdecimal() and len(known) < 19 else None, typed)
+
+
+def _wishes(form: Any, status: str | None) -> Wishes:
+    """What the button says, and what saved replies do beside; of the two the button counts more."""
+    snooze_until = _time(form["snooze"]) if form.get("snooze") else None
+    acts = acts_from_form(form)
+    if status is None and snooze_until is None:
+        status = next((each.value for each in acts if each.kind == "status"), None)
+        snooze_until = next((snooze_end(each.value) for each in acts if each.kind == "snooze"), None)
+    return Wishes(status, snooze_until, tuple(str(each) for each in acts if each.kind not in ("status", "snooze")))
 
 
 def _time(value: str) -> dt.datetime:

@@ -29,6 +29,7 @@ from inbox.core.events import Actor
 from inbox.core.models import Agent, Department, Event, Message, Ticket
 from inbox.db import session
 from inbox.plugin_host import call
+from inbox.web import writing
 from inbox.web.auth import actor, me
 from inbox.web.colleague_drafts import drafts_of_colleagues
 from inbox.web.desk import Place, list_of, sidebar
@@ -80,14 +81,13 @@ def show(number: int) -> Any:
 def pane(ticket: Ticket) -> dict[str, Any]:
     """What the ticket's pane shows."""
     thread = messages.thread(ticket, with_drafts=True)
-    drafts = {each.kind: each for each in thread if each.state == "draft" and each.agent_id == me().id}
-    find_links([each for each in thread if each.state != "draft"])
+    said = [each for each in thread if each.state != "draft"]
+    find_links(said)
     happened = events.of_ticket(ticket)
-    lines = timeline(ticket, [each for each in thread if each.state != "draft"], happened)
-    return {"ticket": ticket, "timeline": with_new(lines, drafts.values(), happened),
-            "known": happened[-1].id if happened else 0,
-            "reply_to": messages.recipients_for_reply(ticket, thread), "drafts": drafts,
-            "also": messages.others_in(ticket, thread), "of_colleagues": drafts_of_colleagues(thread, me()),
+    written = writing.facts(ticket, thread)
+    return {"ticket": ticket, **written, "known": happened[-1].id if happened else 0,
+            "timeline": with_new(timeline(ticket, said, happened), written["drafts"].values(), happened),
+            "of_colleagues": drafts_of_colleagues(thread, me()),
             "others": customers.tickets_of(ticket.customer, me(), limit=6),
             "can": {name: permissions.may(me(), name) for name in permissions.ABILITIES}}
 

@@ -1,5 +1,4 @@
 // What every page of the desk does. Each part is a module of its own; the page works without any of them.
-import "./composer.js";
 import "./frames.js";
 import { startBulk } from "./bulk.js";
 import { startDialogs } from "./dialogs.js";
@@ -41,6 +40,13 @@ document.addEventListener("htmx:after:request", () => {
   }
 });
 
+// The editor is fetched only where something can be written.
+function loadEditor() {
+  if (document.querySelector("mail-composer, rich-text")) import("./composer.js");
+}
+
+loadEditor();
+document.addEventListener("htmx:after:swap", loadEditor);
 startKeys();
 startSheet();
 startPalette();
