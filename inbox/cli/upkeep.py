@@ -22,9 +22,11 @@ def backup(config: Config, file: str, with_key: bool, json_wanted: bool) -> None
     --with-key the secret key.
     """
     from inbox import backup as work
+    from inbox.core import go_live
 
     with desk(config):
         done = work.make(config, file, with_key=with_key)
+        go_live.remember("backup", file=file)
     if json_wanted:
         put_json(done)
         return

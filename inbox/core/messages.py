@@ -244,8 +244,8 @@ def note(ticket: Ticket, body: Body, *, by: Actor, files: Sequence[StoredFile] =
         message = _store(ticket, "note", body, by=by, files=files, draft=draft, state="stored")
         search.index(message.id, folded)
         mentioned = following.call_in(message, called, by=by)
-        events.record("note_added", by=by, ticket=ticket, message=message,
-                      **({"mentioned": mentioned} if mentioned else {}))
+        more: dict[str, Any] = {"mentioned": mentioned} if mentioned else {}
+        events.record("note_added", by=by, ticket=ticket, message=message, **more)
         return message
 
 

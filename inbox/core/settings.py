@@ -111,6 +111,7 @@ DECLARED: dict[str, Own] = {each.key: each for each in (
     Own("brand.accent", str, "", colors.accent_problem),
     Own("brand.logo", str, ""),  # a PNG in base64: see inbox.core.brand
     Own("brand.logo_name", str, ""),
+    Own("desk.go_live_hidden", str, ""),  # see inbox.core.go_live
     Own("setup.done", bool, False),
     Own("demo.seeded", bool, False),
 )}

@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from flask import Flask
 from sqlalchemy.exc import SQLAlchemyError
 
-from inbox.core import attachments, purge, queue, settings, tickets
+from inbox.core import attachments, go_live, purge, queue, settings, tickets
 from inbox.core.models import (
     Attempt,
     AuditEntry,
@@ -82,7 +82,7 @@ def sweep_rows(args: dict[str, Any]) -> None:
     _delete(Attempt, Attempt.at < now - DAY)
     _delete(IdempotentAnswer, IdempotentAnswer.at < now - 2 * DAY)
     _delete(OneTimeToken, OneTimeToken.expires_at < now - 7 * DAY)
-    _delete(Heartbeat, Heartbeat.at < now - DAY)
+    _delete(Heartbeat, sa.and_(Heartbeat.at < now - DAY, ~Heartbeat.name.startswith(go_live.PREFIX)))
     old_acts = sa.select(BulkAct.id).where(BulkAct.at < now - 7 * DAY)
     _delete(BulkTicket, BulkTicket.bulk_id.in_(old_acts))
     _delete(BulkAct, BulkAct.at < now - 7 * DAY)

@@ -31,6 +31,7 @@ class Section:
 
 
 SECTIONS = (
+    Section("settings.start", lazy_gettext("Go live"), "/settings/start", "manage_settings"),
     Section("settings.desk", lazy_gettext("General"), "/settings/desk", "manage_settings"),
     Section("settings.mailbox_list", lazy_gettext("Mailboxes"), "/settings/mailboxes", "manage_mailboxes"),
     Section("settings.department_list", lazy_gettext("Departments"), "/settings/departments", "manage_departments"),
@@ -62,6 +63,7 @@ def load_pages() -> None:
         settings_people,
         settings_plugins,
         settings_replies,
+        settings_start,
         settings_status,
         settings_themes,
     )

@@ -84,6 +84,7 @@ def _posts(session: Session) -> dict[str, Callable[[], tuple[str, dict]]]:
 
     return {
         "desk": lambda: ("desk", {**desk, "desk.name": "Another"}),
+        "hide_line": lambda: ("start/team/hide", {}),
         "change_tag": lambda: ("tags/1", {"name": "another", "hue": "3"}),
         "delete_tag": lambda: ("tags/1/delete", {}),
         "new_department": lambda: ("departments/new", department_form("Sales")),
