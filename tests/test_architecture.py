@@ -25,8 +25,7 @@ LONGEST_FILE = 450
 OUTER = {"web", "mail", "jobs", "builtin", "cli", "app", "toolkit", "testing", "demo", "setup"}
 INNER = {
     "config": set(),
-    "hook_kinds": set(),
-    "hookspecs": {"hook_kinds", "plugin_host.items"},
+    "hookspecs": {"plugin_host.items"},
     "db": {"config"},
     "migrate": {"db"},
     "migrations": {"db"},

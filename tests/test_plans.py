@@ -37,6 +37,7 @@ from inbox.core import (
     notifications,
     presence,
     purge,
+    saved_views,
     search,
     sending,
     settings,
@@ -137,6 +138,11 @@ class Place:
 
 QUERIES = ("is:open", "is:unassigned", "is:mine", "is:waiting", "is:spam", 'tag:"tag 7"', "from:customer9@mail.example",
            "assigned:agent", "assigned:none", "department:sales", "before:2026-01-01", "after:2026-01-01",
+           "status:open,pending", "-status:closed", "any:(tag:t7 status:pending)", 'any:(tag:"tag 7" tag:"tag 8")',
+           "priority:urgent status:open", "is:unread", "waiting<4h status:open", "created>7d",
+           "updated>7d status:closed", "snoozed>today", "assignee:me,none", "-assignee:none status:open",
+           "channel:form status:open",
+           "customer.size>=5", '-tag:"tag 7" status:open', "last<2026-01-01 status:pending",
            "has:attachment", "is:open tag:nothing invoice", "from:nobody@mail.example", "tag:nothing")
 
 
@@ -155,7 +161,12 @@ def lists(at: Place) -> None:
 
 def counts(at: Place) -> None:
     for agent in (at.owner, at.agent):
-        views.counts(agent, views.departments_of(agent))
+        lines, own = saved_views.rail(agent)
+        views.counts(agent, lines, saved_views.countable(agent, own))
+        made = [saved_views.Own(number, "", text, "newest", "", True, number, None, None)
+                for number, text in enumerate(QUERIES)]
+        for each in made:  # one at a time: each has to be cheap
+            views.counts(agent, [], saved_views.countable(agent, [each]))
 
 
 def filters(at: Place) -> None:

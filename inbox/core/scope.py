@@ -9,28 +9,20 @@ few tickets by an index of its own (a tag, a customer), the list begins there in
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 
-from inbox.core import search
-from inbox.core.customers import normalise_address
-from inbox.core.errors import Invalid
 from inbox.core.models import (
     SHELVES,
     Agent,
-    Attachment,
-    CustomerAddress,
-    Department,
     Message,
     Tag,
     Ticket,
     TicketTag,
 )
-from inbox.db import fixed, session
-from inbox.plugin_host import call
+from inbox.db import fixed
 
 LIVE = frozenset(("open", "pending", "snoozed", "closed"))  # neither spam nor thrown away
 MAX_STREAMS = 40
@@ -55,6 +47,13 @@ class Scope:
         return Scope(_both(self.shelves, other.shelves), _both(self.departments, other.departments),
                      _both(self.assignees, other.assignees), self.where + other.where,
                      self.is_narrow or other.is_narrow)
+
+    def some(self, most: int) -> list[Condition]:
+        """The same as `conditions`, but at most so many tickets are looked at: what an index finds, then `where`."""
+        if self.is_narrow or not self.where:
+            return self.conditions()
+        found = sa.select(Ticket.id).where(*(_in(column, values) for column, values in self._dimensions())).limit(most)
+        return [Ticket.id.in_(sa.select(found.subquery().c.id)), *self.where]
 
     def conditions(self) -> list[Condition]:
         """The same as conditions on Ticket, for queries that want no order."""
@@ -128,45 +127,7 @@ def _hidden(column: Any, values: frozenset[Any]) -> Condition:
     return sa.func.coalesce(column, 0).in_(sorted(value or 0 for value in values))
 
 
-# --- filters of the search box ----------------------------------------------------------------------------------
-
-_IS: dict[str, Callable[[Agent], Scope]] = {
-    **{shelf: lambda agent, shelf=shelf: Scope(frozenset((shelf,)))  # type: ignore[misc]
-       for shelf in ("open", "pending", "closed", "snoozed", "spam", "trash")},
-    "unassigned": lambda agent: Scope(assignees=frozenset((None,))),
-    "assigned": lambda agent: Scope(where=(Ticket.assignee_id.is_not(None),)),
-    "mine": lambda agent: Scope(assignees=frozenset((agent.id,))),
-    "waiting": lambda agent: Scope(where=(Ticket.waiting_since.is_not(None),)),
-}
 NOTHING = Scope(where=(sa.false(),))
-
-
-def names_a_shelf(query: search.Query) -> bool:
-    """True when a query asks for spam or the trash, which are left out otherwise."""
-    return any(name == "is" and value in ("spam", "trash") for name, value in query.filters)
-
-
-def of_filters(agent: Agent, query: search.Query) -> Scope:
-    """What the filters of a query ask for. Raises Invalid for a day nobody understands."""
-    found = Scope()
-    for name, value in query.filters:
-        found = found.within(_FILTERS[name](agent, value) if name in _FILTERS else _of_plugin(name, value))
-    return found
-
-
-def _of_plugin(name: str, value: str) -> Scope:
-    """What a plugin's filter asks for. One that fails finds nothing."""
-    plugin, item = search.plugin_filters()[name]
-    _, condition = call.guard(plugin, f"search filter {name}"[:60], _find, item.find, value)
-    return Scope(where=(condition,), is_narrow=True) if isinstance(condition, sa.ColumnElement) else NOTHING
-
-
-def _find(find: Callable[[str], Any], value: str) -> Any:
-    """A filter's condition, tried: one that the database does not answer is the plugin's fault, not the page's."""
-    condition = find(value)
-    if isinstance(condition, sa.ColumnElement):
-        session().execute(sa.select(Ticket.id).where(condition).limit(1))
-    return condition
 
 
 def tagged(name: str) -> Scope:
@@ -180,46 +141,3 @@ def drafted_by(agent: Agent) -> Scope:
     return Scope(where=(Ticket.id.in_(sa.select(Message.ticket_id).where(
         Message.agent_id == agent.id, Message.state == fixed("draft"), Message.ticket_id.is_not(None))),),
         is_narrow=True)
-
-
-def _from(agent: Agent, value: str) -> Scope:
-    return Scope(where=(Ticket.customer_id.in_(sa.select(CustomerAddress.customer_id).where(
-        CustomerAddress.kind == "mail", CustomerAddress.normalised == normalise_address(value))),), is_narrow=True)
-
-
-def _assigned(agent: Agent, value: str) -> Scope:
-    if value in ("me", "none", "nobody"):
-        return Scope(assignees=frozenset((agent.id if value == "me" else None,)))
-    named = sa.func.lower(Agent.name).startswith(value.lower(), autoescape=True)
-    return Scope(assignees=frozenset(session().scalars(
-        sa.select(Agent.id).where(sa.or_(Agent.email == normalise_address(value), named)))))
-
-
-def _department(agent: Agent, value: str) -> Scope:
-    return Scope(departments=frozenset(session().scalars(
-        sa.select(Department.id).where(sa.func.lower(Department.name) == value.lower()))))
-
-
-def _has(agent: Agent, value: str) -> Scope:
-    files = sa.select(Attachment.id).join(Message, Message.id == Attachment.message_pk).where(
-        Message.ticket_id == Ticket.id)
-    return Scope(where=(files.exists(),)) if value in ("attachment", "attachments", "file") else NOTHING
-
-
-def _day(value: str) -> Any:
-    day = search.parse_day(value)
-    if day is None:
-        raise Invalid("q", "Write a day as year-month-day, for example before:2026-11-22.")
-    return day
-
-
-_FILTERS: dict[str, Callable[[Agent, str], Scope]] = {
-    "is": lambda agent, value: _IS[value](agent) if value in _IS else NOTHING,
-    "tag": lambda agent, value: tagged(value),
-    "from": _from,
-    "assigned": _assigned,
-    "department": _department,
-    "has": _has,
-    "before": lambda agent, value: Scope(where=(Ticket.last_message_at < _day(value),)),
-    "after": lambda agent, value: Scope(where=(Ticket.last_message_at >= _day(value),)),
-}

@@ -7,19 +7,15 @@ characters, so that any part of a sentence is found; other words stand whole and
 
 from __future__ import annotations
 
-import datetime as dt
 import re
 import unicodedata
-from dataclasses import dataclass, field
-from functools import lru_cache
+from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 
 from inbox.core.models import Message
 from inbox.db import is_sqlite, session
-from inbox.plugin_host import call
-from inbox.plugin_host.items import SearchFilter
 
 MAX_CHARACTERS = 60_000  # of one message that are indexed
 MAX_WORD = 200
@@ -71,50 +67,6 @@ def phrases(text: str) -> list[Phrase]:
         else:
             found.append(Phrase((run[:MAX_WORD],), True))
     return found
-
-
-@dataclass(frozen=True)
-class Query:
-    """A search as typed: words, and filters like `tag:returns is:open from:maja@example.com`."""
-
-    words: str = ""
-    filters: tuple[tuple[str, str], ...] = field(default=())
-
-    @property
-    def phrases(self) -> list[Phrase]:
-        return phrases(self.words)
-
-
-FILTERS = ("tag", "is", "from", "assigned", "department", "before", "after", "has")
-
-
-def plugin_filters() -> dict[str, tuple[str, SearchFilter]]:
-    """The filters that active plugins add, by what is typed; the desk's own come first."""
-    found: dict[str, tuple[str, SearchFilter]] = {}
-    for plugin, item in call.register("register_search_filters"):
-        if item.alias not in FILTERS:
-            found.setdefault(item.alias, (plugin, item))
-    return found
-
-
-@lru_cache(maxsize=16)
-def _filter(names: tuple[str, ...]) -> re.Pattern[str]:
-    return re.compile(rf'(?<!\S)({"|".join(map(re.escape, names))}):(?:"([^"]*)"|(\S+))', re.IGNORECASE)
-
-
-def parse_query(text: str) -> Query:
-    """Split what was typed into words and filters. What looks like a filter but is none stays a word."""
-    pattern = _filter((*FILTERS, *plugin_filters()))
-    filters = tuple((m[1].lower(), (m[2] if m[2] is not None else m[3]).strip()) for m in pattern.finditer(text))
-    return Query(" ".join(pattern.sub(" ", text).split()), filters)
-
-
-def parse_day(text: str) -> dt.datetime | None:
-    """`2026-11-22` as the beginning of that day in UTC, or None."""
-    try:
-        return dt.datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=dt.UTC)
-    except ValueError:
-        return None
 
 
 # --- the index ------------------------------------------------------------------------------------------------

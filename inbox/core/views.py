@@ -9,11 +9,11 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 import sqlalchemy as sa
 
-from inbox.core import permissions, scope, search
+from inbox.core import filters, permissions, query, scope, search
 from inbox.core.errors import Invalid, NotFound
 from inbox.core.models import (
     Agent,
@@ -32,6 +32,7 @@ from inbox.plugin_host import call
 
 PAGE = 50
 COUNT_CAP = 1000
+LOOKED_AT = 2000  # tickets, for a count of what no index finds
 WINDOWS = (200, 1000, 5000, 20000)  # how many hits a search looks through at a time
 
 
@@ -157,9 +158,9 @@ def page(agent: Agent, *, view: str | None = None, department_id: int | None = N
     wanted = _scope(agent, view, department_id, q)
     if within is not None:
         wanted = wanted.within(within)
-    query = search.parse_query(q)
-    if query.phrases:
-        return _search(query, wanted, agent, after, limit)
+    typed = query.parse(q)
+    if typed.phrases:
+        return _search(typed, wanted, agent, after, limit)
     return _walk(agent, wanted, after, before, limit, oldest_first)
 
 
@@ -170,15 +171,15 @@ def _scope(agent: Agent, view: str | None, department_id: int | None, q: str) ->
     departments = permissions.reach(agent)
     if department_id is not None and departments is not None and department_id not in departments:
         raise NotFound()
-    query = search.parse_query(q)
-    found = scope.of_filters(agent, query).within(Scope(departments=departments))
+    typed = query.parse(q)
+    found = filters.of_query(agent, typed).within(Scope(departments=departments))
     if department_id is not None:
         found = found.within(Scope(departments=frozenset((department_id,))))
     if view is not None:
         return found.within(_answered(known[view], known[view].scope(agent)))
     if not q and department_id is not None:
         return found.within(Scope(frozenset(("open",))))
-    return found if scope.names_a_shelf(query) else found.within(Scope(scope.LIVE))
+    return found if filters.names_a_shelf(typed) else found.within(Scope(scope.LIVE))
 
 
 def _answered(view: View, wanted: Scope) -> Scope:
@@ -208,7 +209,7 @@ def _walk(agent: Agent, wanted: Scope, after: str | None, before: str | None, li
                 _encode(rows[0]) if rows and has_previous else None)
 
 
-def _search(query: search.Query, wanted: Scope, agent: Agent, after: str | None, limit: int) -> Page:
+def _search(typed: query.Query, wanted: Scope, agent: Agent, after: str | None, limit: int) -> Page:
     """Newest matching messages first, one row a ticket; looks through growing windows until the page is full.
 
     The cursor is the id of the message the page ended with. A ticket shown on an earlier page because of a newer
@@ -219,7 +220,7 @@ def _search(query: search.Query, wanted: Scope, agent: Agent, after: str | None,
     order: dict[int, int] = {}  # ticket id → its newest matching message, in the order found
     exhausted = False
     for window in WINDOWS:
-        hits = search.newest(query.phrases, below=below, limit=window)
+        hits = search.newest(typed.phrases, below=below, limit=window)
         exhausted = len(hits) < window
         for ticket_id, message_pk in _tickets_of(hits, wanted):
             order.setdefault(ticket_id, message_pk)
@@ -228,7 +229,7 @@ def _search(query: search.Query, wanted: Scope, agent: Agent, after: str | None,
         if exhausted or len(order) > limit:
             break
     if first_below is not None and order:
-        order = _not_shown_before(query, order, first_below)
+        order = _not_shown_before(typed, order, first_below)
     shown = list(order)[:limit]
     rows = {row.id: row for row in _rows(_COLUMNS.where(Ticket.id.in_(shown)), agent)} if shown else {}
     page = Page([rows[ticket_id] for ticket_id in shown if ticket_id in rows])
@@ -249,13 +250,13 @@ def _tickets_of(hits: list[int], wanted: Scope) -> list[tuple[int, int]]:
     return sorted(found, key=lambda pair: -pair[1])
 
 
-def _not_shown_before(query: search.Query, order: dict[int, int], first_below: int) -> dict[int, int]:
+def _not_shown_before(typed: query.Query, order: dict[int, int], first_below: int) -> dict[int, int]:
     newer = sa.select(Message.ticket_id, sa.func.max(Message.id)).where(
         Message.ticket_id.in_(list(order)), Message.id >= first_below).group_by(Message.ticket_id)
     candidates = {row[0] for row in session().execute(newer) if row[0] is not None}
     if not candidates:
         return order
-    base, values = search.match(query.phrases)
+    base, values = search.match(typed.phrases)
     hits = sa.text(f"SELECT message.ticket_id FROM message JOIN ({base.text}) AS hit ON hit.pk = message.id "  # noqa: S608
                    "WHERE message.ticket_id IN :tickets AND message.id >= :below").bindparams(
                        sa.bindparam("tickets", expanding=True))
@@ -284,13 +285,24 @@ class Counts:
     departments: dict[int, int]
 
 
-def counts(agent: Agent, departments: Sequence[Department]) -> Counts:
-    """All of them in one query; each stops at the cap, so that they cost the same at any size."""
+class HasId(Protocol):
+    """A department, however much of it is known."""
+
+    @property
+    def id(self) -> int: ...
+
+
+def counts(agent: Agent, departments: Sequence[HasId], own: Sequence[tuple[str, Scope]] = ()) -> Counts:
+    """All of them in one query; each stops at the cap, so that they cost the same at any size.
+
+    `own` are views that people made, by what they are called in the answer.
+    """
     reach = Scope(departments=permissions.reach(agent))
     counted = [view for view in every().values() if view.counted]
     wanted = [(view, _capped(view.slug, view.scope(agent).within(reach))) for view in counted]
     parts = [_capped(f"department:{each.id}", Scope(frozenset(("open",)), frozenset((each.id,))).within(reach))
              for each in departments]
+    parts += [_capped(slug, asked.within(reach)) for slug, asked in own]
     ours = [part for view, part in wanted if not view.plugin] + parts
     theirs = [(view, part) for view, part in wanted if view.plugin]
     try:
@@ -326,7 +338,7 @@ def _one_by_one(ours: list[sa.Select[str, int]], theirs: list[tuple[View, sa.Sel
 
 
 def _capped(name: str, wanted: Scope) -> sa.Select[str, int]:
-    inside = sa.select(sa.literal(1)).select_from(Ticket).where(*wanted.conditions()).limit(COUNT_CAP + 1)
+    inside = sa.select(sa.literal(1)).select_from(Ticket).where(*wanted.some(LOOKED_AT)).limit(COUNT_CAP + 1)
     return sa.select(sa.literal(name).label("name"), sa.func.count().label("n")).select_from(inside.subquery())
 
 

@@ -118,6 +118,7 @@ def _register_screens(app: Flask) -> None:
         messages,
         new_ticket,
         outbox,
+        own_views,
         palette,
         presence,
         previews,
@@ -136,7 +137,7 @@ def _register_screens(app: Flask) -> None:
     )
 
     settings.load_pages()
-    for screen in (keys, palette, bulk):
+    for screen in (keys, palette, own_views, bulk):
         app.register_blueprint(screen.blueprint)
     for screen in (auth, setup, profile, desk, tickets, new_ticket, composer, messages, customers, settings, ledger,
                    outbox, live, health, theming, marks, alarms, previews, welcome,

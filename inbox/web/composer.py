@@ -164,7 +164,7 @@ def _stopped(ticket: Ticket, kind: str) -> Any:
     if wants_partial():
         return fresh(ticket, focus=kind), 409
     place, rail = Place.from_request(), sidebar()
-    return render_template("ticket/page.html", focus=kind, **rail, **list_of(place, rail["departments"]),
+    return render_template("ticket/page.html", focus=kind, **rail, **list_of(place, rail),
                            **pane(tickets.get(ticket.number, me()))), 409
 
 

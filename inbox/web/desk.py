@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from flask import Blueprint, g, redirect, render_template, request, url_for
 from flask_babel import gettext
 
-from inbox.core import views
+from inbox.core import saved_views, views
 from inbox.core.errors import NotFound
-from inbox.core.models import Department
+from inbox.web import view_builder
 from inbox.web.auth import me
 from inbox.web.plugin_parts import words_of
 
@@ -46,7 +46,7 @@ class Place:
         inside, q = values.get("in", ""), values.get("q", "")
         kind, _, number = inside.partition("-")
         department = int(number) if kind == "department" and number.isdigit() else None
-        view = inside if inside in views.every() else None
+        view = inside if saved_views.is_slug(inside) or inside in views.every() else None
         if view is None and department is None and not q:
             view = "all"
         return cls(view, department, q, values.get("after"), values.get("before"), values.get("sort") == "oldest")
@@ -59,6 +59,8 @@ class Place:
     @property
     def where(self) -> dict[str, Any]:
         """Which tickets these are, as `inbox.core.views` asks for it."""
+        if saved_views.is_slug(self.view or ""):
+            return {"view": None, "department_id": None, "q": f"{own_view(self).query} {self.q}".strip()}
         return {"view": self.view, "department_id": self.department_id, "q": self.q}
 
     @property
@@ -67,16 +69,21 @@ class Place:
         return str(self.query.get("in") or "search")
 
     @property
+    def _sort(self) -> str | None:
+        """The order as the address has it; views that people made have an order of their own, so it is always said."""
+        return "oldest" if self.oldest else "newest" if saved_views.is_slug(self.view or "") else None
+
+    @property
     def query(self) -> dict[str, Any]:
         """The parts of an address that name this place."""
         found = {"in": self.view or (f"department-{self.department_id}" if self.department_id else ""), "q": self.q,
-                 "after": self.after or "", "before": self.before or "", "sort": "oldest" if self.oldest else ""}
+                 "after": self.after or "", "before": self.before or "", "sort": self._sort or ""}
         return {key: value for key, value in found.items() if value}
 
     def url(self, **change: Any) -> str:
         """The address of the list."""
         rest = {"q": self.q or None, "after": self.after, "before": self.before,
-                "sort": "oldest" if self.oldest else None, **change}
+                "sort": self._sort, **change}
         if self.department_id is not None:
             return url_for("desk.department", department_id=self.department_id, **rest)
         if self.view is not None:
@@ -96,17 +103,35 @@ class Place:
 
 def sidebar() -> dict[str, Any]:
     """What the left rail shows; every page that has it passes this on to the template."""
-    departments = views.departments_of(me())
-    return {"departments": departments, "counts": views.counts(me(), departments), "builtin_views": views.every()}
+    departments, own = saved_views.rail(me())
+    counts = views.counts(me(), departments, saved_views.countable(me(), own))
+    return {"departments": departments, "counts": counts, "builtin_views": views.every(), "own_views": own}
 
 
-def list_of(place: Place, departments: list[Department] | None = None) -> dict[str, Any]:
-    """The rows of a place, and what stands above them."""
+def list_of(place: Place, rail: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """The rows of a place, and what stands above them. `rail`: what `sidebar` found, so that it is not asked again."""
+    if saved_views.is_slug(place.view or ""):
+        return _list_of_own(place, rail)
     page = views.page(me(), **place.where, after=place.after, before=place.before, oldest_first=place.oldest)
-    return {"place": place, "page": page, "title": _title(place, departments)}
+    return {"place": place, "page": page, "title": _title(place, rail["departments"] if rail else None)}
 
 
-def _title(place: Place, departments: list[Department] | None) -> str:
+def own_view(place: Place, rail: Mapping[str, Any] | None = None) -> saved_views.Own:
+    """The view somebody made that a place shows. Raises NotFound."""
+    known = (each for each in rail["own_views"] if each.slug == place.view) if rail else iter(())
+    return next(known, None) or saved_views.by_slug(place.view or "", me())
+
+
+def _list_of_own(place: Place, rail: Mapping[str, Any] | None) -> dict[str, Any]:
+    own = own_view(place, rail)
+    page = views.page(me(), q=f"{own.query} {place.q}".strip(), after=place.after, before=place.before,
+                      oldest_first=place.oldest)
+    gone = view_builder.gone_words(saved_views.missing(me(), own)) if rail else []
+    return {"place": place, "page": page, "title": own.name, "own": own, "gone": gone,
+            "may_change_view": saved_views.may_change(own, me())}
+
+
+def _title(place: Place, departments: Sequence[saved_views.Line] | None) -> str:
     if place.department_id is not None:
         found = next((each.name for each in departments or [] if each.id == place.department_id), None)
         if departments is not None and found is None:
@@ -124,7 +149,7 @@ def _show(place: Place) -> Any:
         return render_template(f"desk/_{part}.html", builtin_views=views.every(), **list_of(place))
     rail = sidebar()
     wide = me().preferences.get("layout") == "list"
-    return render_template("desk/list.html", wide=wide, **rail, **list_of(place, rail["departments"]))
+    return render_template("desk/list.html", wide=wide, **rail, **list_of(place, rail))
 
 
 def _place(**where: Any) -> Place:
@@ -141,9 +166,18 @@ def first() -> Any:
 @blueprint.get("/views/<slug>")
 def view(slug: str) -> Any:
     """A view every agent has."""
+    if saved_views.is_slug(slug):
+        return _show_own(slug)
     if slug not in views.every():
         raise NotFound("There is no such view.")
     return _show(_place(view=slug))
+
+
+def _show_own(slug: str) -> Any:
+    """A view that somebody made, in its own order unless the address says another."""
+    if request.args.get("sort"):
+        return _show(_place(view=slug))
+    return _show(replace(_place(view=slug), oldest=saved_views.by_slug(slug, me()).sort == "oldest"))
 
 
 @blueprint.get("/departments/<int:department_id>")

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from flask import Blueprint, render_template, request, url_for
 from flask_babel import gettext
 
-from inbox.core import finder, views
+from inbox.core import finder, saved_views, views
 from inbox.web import keys
 from inbox.web.auth import me
 from inbox.web.forms import rail_links
@@ -59,13 +59,16 @@ def recent() -> str:
 
 
 def _always() -> list[Group]:
+    departments, own = saved_views.rail(me())
     return [
         Group("recent", gettext("Recently viewed"), [_of_ticket(each) for each in finder.recent(me())]),
         Group("actions", gettext("Actions"), [_of_key(each) for each in keys.KEYS if each.shown]),
-        Group("views", gettext("Views"), _views()),
+        Group("views", gettext("Views"), [*_views(), *(
+            Option(each.name, url_for("desk.view", slug=each.slug), icon=each.icon or "inbox", soft=each.query)
+            for each in own)]),
         Group("departments", gettext("Departments"), [
             Option(each.name, url_for("desk.department", department_id=each.id), hue=each.hue)
-            for each in views.departments_of(me())]),
+            for each in departments]),
         Group("pages", gettext("Pages"), _pages()),
         Group("settings", gettext("Settings"), _settings()),
     ]

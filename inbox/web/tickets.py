@@ -75,7 +75,7 @@ def show(number: int) -> Any:
     if request.args.get("part") == "pane":
         return render_template("ticket/_pane.html", place=place, **pane(ticket))
     rail = sidebar()
-    return render_template("ticket/page.html", **rail, **list_of(place, rail["departments"]), **pane(ticket))
+    return render_template("ticket/page.html", **rail, **list_of(place, rail), **pane(ticket))
 
 
 def pane(ticket: Ticket) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from inbox.core import search, views
 from inbox.core.errors import Invalid
 from inbox.core.events import Actor
 from inbox.core.models import Message, Ticket
+from inbox.core.query import parse
 from inbox.db import transaction
 from inbox.plugin_host.items import SearchFilter
 from inbox.testing.factories import make_agent, make_department, make_mailbox, make_message, make_ticket
@@ -37,12 +38,12 @@ def test_a_word_is_found(session, desk, query, language):
 @pytest.mark.parametrize("query", [
     "illett", "sweater pakken", "ค้าลูก", "戶客", '"', "'); --", "a OR b NOT", "*", "^x -y"])
 def test_what_is_not_there_is_not_found_and_nothing_breaks(session, desk, query):
-    if search.parse_query(query).phrases:
+    if parse(query).phrases:
         assert views.page(make_agent(role="owner"), q=query).rows == []
 
 
 def test_filters_are_split_from_words():
-    query = search.parse_query('swap tag:returns is:open from:"maja@haugen.example" http://x')
+    query = parse('swap tag:returns is:open from:"maja@haugen.example" http://x')
     assert query.words == "swap http://x"
     assert query.filters == (("tag", "returns"), ("is", "open"), ("from", "maja@haugen.example"))
 
@@ -112,5 +113,5 @@ def test_register_search_filters_adds_to_the_language_of_the_search_box(app, ses
     assert [row.id for row in views.page(agent, q="about:One").rows] == [one.id]
     assert views.page(agent, q="about:broken").rows == [], "a filter that fails finds nothing"
     assert views.page(agent, q="tag:One").rows == [], "the desk's own filters come first"
-    assert search.parse_query("about:x hello").words == "hello"
-    assert search.parse_query("beyond:x hello").words == "beyond:x hello"
+    assert parse("about:x hello").words == "hello"
+    assert parse("beyond:x hello").words == "beyond:x hello"

@@ -132,6 +132,8 @@ class View(Model):
     name: Mapped[str] = mapped_column(sa.Text)
     query: Mapped[str] = mapped_column(sa.Text, default="")  # the language of the search box
     sort: Mapped[str] = mapped_column(sa.String(20), default="newest")
+    icon: Mapped[str] = mapped_column(sa.String(20), default="")
+    is_counted: Mapped[bool] = mapped_column(default=True)
     position: Mapped[int] = mapped_column(default=0)
 
 

@@ -1,5 +1,6 @@
 // What every page of the desk does. Each part is a module of its own; the page works without any of them.
 import "./frames.js";
+import { startBuilder } from "./builder.js";
 import { startBulk } from "./bulk.js";
 import { startDialogs } from "./dialogs.js";
 import { startKeys } from "./keys.js";
@@ -50,6 +51,7 @@ document.addEventListener("htmx:after:swap", loadEditor);
 startKeys();
 startSheet();
 startPalette();
+startBuilder();
 startBulk();
 startDialogs();
 startPane();
