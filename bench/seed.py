@@ -41,7 +41,7 @@ from inbox.core.models import (
     TicketTag,
 )
 
-VERSION = 2  # moves when what is seeded changes
+VERSION = 3  # moves when what is seeded changes
 DEPARTMENTS = ("Support", "Returns", "Sales", "Wholesale")
 AGENTS = 20
 TAGS = 40
@@ -158,7 +158,7 @@ def _ticket(rows: _Rows, writer: Writer, chance: random.Random, number: int, fir
             now: dt.datetime) -> int:
     """One ticket with all that hangs on it. Returns the next free message id."""
     language = LANGUAGES[number % len(LANGUAGES)]
-    created = now - SPAN * (1 - number / size.tickets) - dt.timedelta(hours=1)
+    created = now - SPAN * (1 - number / size.tickets) - dt.timedelta(hours=6)  # nothing is of tomorrow
     count = LONG if number % LONG_EVERY == 0 else COUNTS[number % len(COUNTS)]
     department, customer = number % 4 + 1, chance.randint(1, _customers(size))
     shelf = _shelf(chance)
