@@ -24,6 +24,7 @@ from inbox.db import current_config, fixed, session, transaction, utcnow
 GRACE = dt.timedelta(seconds=3)  # the hold lasts longer than undo is offered, so that a late click still wins
 OFFERED = dt.timedelta(seconds=15)  # how long undo is offered for what is to go out at a chosen time
 TOO_LATE = "It is on its way already."
+TAKEN_BACK = "This was taken back already."
 
 
 @dataclass(frozen=True)
@@ -141,7 +142,7 @@ def _waiting(message_pk: int, by: Actor) -> tuple[Message, Held]:
     permissions.require(by, "reply", message)
     held = Held.of(message)
     if held is None:
-        raise Stale("This was taken back already." if message.state == "draft" else TOO_LATE)
+        raise Stale(TAKEN_BACK if message.state == "draft" else TOO_LATE)
     return message, held
 
 
