@@ -91,7 +91,8 @@ def kind_of(value: Any) -> str:
 def functions_of(name: str, module: ModuleType) -> list[str]:
     """Return the rows of a module's own public functions."""
     return [line(f"{name}.{each}", value) for each, value in sorted(vars(module).items())
-            if inspect.isfunction(value) and value.__module__ == module.__name__ and not each.startswith("_")]
+            if inspect.isfunction(value) and not each.startswith("_")
+            and (value.__module__ == module.__name__ or each in getattr(module, "__all__", ()))]
 
 
 def page() -> str:
