@@ -17,7 +17,7 @@ from inbox.core.attachments import StoredFile
 from inbox.core.errors import Invalid
 from inbox.core.messages import Body, Sending
 from inbox.core.models import Message, Ticket
-from inbox.db import utcnow
+from inbox.db import transaction, utcnow
 from inbox.web import snooze
 from inbox.web.auth import actor, me
 from inbox.web.desk import Place
@@ -27,7 +27,6 @@ from inbox.web.macros import acts_from_form, snooze_end
 blueprint = Blueprint("sending", __name__)
 TYPED = "typed"  # in place of a time: what stands in the field `until`
 MOST_TOASTS = 3
-NEWEST = 2**31 - 1  # a version that is newer than any stored one
 
 
 # --- what a form asks for ---------------------------------------------------------------------------------------
@@ -195,9 +194,12 @@ def keep_as_draft(ticket: Ticket, kind: str, body: Body, files: list[StoredFile]
     wish = next(({"name": name, "value": form[name]} for name in ("status", "snooze", "later")
                  if form.get(name) and form[name] != TYPED), None)
     known = {"overtaken": int(form["known"]), **({"wish": wish} if wish else {})}
-    draft = drafts.save(by=actor(), kind=kind, body=body, ticket=ticket, extra={**extra, **known}, version=NEWEST)
-    if files:
-        drafts.add_files(draft, files, by=actor())
+    with transaction():
+        begun = drafts.of(ticket, me(), kind)
+        draft = drafts.save(by=actor(), kind=kind, body=body, ticket=ticket, extra={**extra, **known},
+                            version=begun.version if begun is not None else 0)
+        if files:
+            drafts.add_files(draft, files, by=actor())
 
 
 @blueprint.app_template_global("news_for")

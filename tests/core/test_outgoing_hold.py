@@ -43,7 +43,8 @@ def state(ticket: Ticket) -> dict[str, Any]:
 
 def held(ticket: Ticket, kari: Agent, how: Sending | None = None, **options: Any) -> Message:
     """A reply that waits, made of a draft."""
-    draft = drafts.save(by=Actor.of(kari), kind="reply", body=Body("On their"), ticket=ticket, version=9)
+    draft = drafts.of(ticket, kari, "reply") or drafts.save(by=Actor.of(kari), kind="reply", body=Body("On their"),
+                                                            ticket=ticket)
     how = how or Sending(wait=Wait(utcnow() + dt.timedelta(seconds=SECONDS)))
     return messages.reply(ticket, Body("On their way.", "<div>On their <b>way</b>.</div>"), by=Actor.of(kari), to=TO,
                           draft=draft, how=how, **options)
