@@ -26,7 +26,7 @@ def test_one_says_so_in_the_profile_and_is_back_by_a_button(app: Flask, session,
     path = f"/agents/{kari.id}/availability"
     desk.post(path, {"away": "1", "until": "24 dec 10:00", "substitute": ola.id}, page="/profile")
     page = desk.get("/profile").text
-    assert "away until" in page and "Ola stands in" in page and 'class="chip warn" href="/profile#availability"' in page
+    assert "away until" in page and "Ola stands in" in page and '<i class="dot off"></i> away</small></a>' in page
     assert session.get_one(Agent, kari.id).is_away
     desk.post(path, {"away": ""}, page="/profile")
     assert "available</span>" in desk.get("/profile").text and not session.get_one(Agent, kari.id).is_away

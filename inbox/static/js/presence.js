@@ -1,10 +1,10 @@
 // Who else is here. This browser says what its agent does at the ticket it shows; what the live stream says of the
 // others stands in words above the composer and in the rows of the list. Painted anew after each swap.
+import { readDrafts, startDrafts } from "./drafts.js";
 import { post } from "./post.js";
 
 const BEAT = 10000;
 const SETTLE = 600; // who leafs through tickets is at none of them
-const DRAFT_AFTER = 2500;
 const STILL_WRITING = 20000; // after the last key
 let here = {};
 let told = null; // what this browser said last: { number, doing }
@@ -64,6 +64,9 @@ function inRow(people) {
   return found;
 }
 
+const atTicket = () => here[document.getElementById("pane")?.dataset.number] ?? [];
+const somebodyWrites = () => atTicket().some((each) => each.doing !== "reading");
+
 function paint() {
   for (const old of document.querySelectorAll("#rows .here")) {
     if (!here[old.closest("[id^=row-]")?.id.slice(4)]) old.remove();
@@ -78,31 +81,19 @@ function paint() {
     else if (old.title !== fresh.title) old.replaceWith(fresh);
   }
   const box = document.getElementById("presence");
-  const people = here[document.getElementById("pane")?.dataset.number] ?? [];
+  const people = atTicket();
   const said = JSON.stringify(people);
   if (!box || (box.dataset.said ?? "[]") === said) return; // a screen reader hears of changes only
   box.dataset.said = said;
-  readDrafts();
+  readDrafts(somebodyWrites);
   box.replaceChildren(...people.flatMap((each) => [face(each), line(words(each.doing, each.name))]));
-  if (people.some((each) => each.doing !== "reading")) {
+  if (somebodyWrites()) {
     const dots = document.createElement("span");
     dots.className = "typing";
     dots.setAttribute("aria-hidden", "true");
     dots.append(...[0, 1, 2].map(() => document.createElement("i")));
     box.append(dots);
   }
-}
-
-// What they write is saved a little after they write it.
-let reading = null;
-function readDrafts() {
-  clearTimeout(reading);
-  reading = setTimeout(() => {
-    const pane = document.getElementById("pane");
-    if (!pane?.dataset.number || document.hidden || !document.getElementById("colleague-drafts")) return;
-    const place = pane.dataset.fresh.split("?")[1] ?? "";
-    htmx.ajax("GET", `/tickets/${pane.dataset.number}/drafts?${place}`, { target: "#colleague-drafts", swap: "outerMorph" });
-  }, DRAFT_AFTER);
 }
 
 export function present(picture) {
@@ -122,6 +113,7 @@ export function startPresence() {
   document.addEventListener("visibilitychange", () => tell());
   addEventListener("pagehide", () => { if (told) say(told.number, ""); told = null; });
   addEventListener("pageshow", tellSoon);
+  startDrafts();
   setInterval(() => tell(true), BEAT);
   tellSoon();
 }
