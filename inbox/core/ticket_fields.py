@@ -33,6 +33,16 @@ def define(field: TicketField | None = None, *, by: Actor, title: str, type: str
         return row
 
 
+def move_up(field: TicketField, *, by: Actor) -> None:
+    """Show a field of tickets before the one above it."""
+    permissions.require(by, "manage_settings")
+    with transaction():
+        before = [each.title for each in of_tickets.all()]
+        of_tickets.move_up(field)
+        audit.note("settings_changed", by=by, subject="ticket fields", changes=audit.diff(
+            {"order": before}, {"order": [each.title for each in of_tickets.all()]}))
+
+
 def remove(field: TicketField, *, by: Actor) -> None:
     """Throw a field of tickets away, with what every ticket has in it."""
     permissions.require(by, "manage_settings")

@@ -130,6 +130,7 @@ def _register_screens(app: Flask) -> None:
         setup,
         snooze,
         theming,
+        ticket_details,
         ticket_merge,
         tickets,
         welcome,
@@ -143,5 +144,5 @@ def _register_screens(app: Flask) -> None:
                    outbox, live, health, theming, marks, alarms, previews, welcome,
                    snooze, sending, replies, recipients, writing, macros,
                    presence, following, availability, colleague_drafts,
-                   ticket_merge):
+                   ticket_merge, ticket_details):
         app.register_blueprint(screen.blueprint)

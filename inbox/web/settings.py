@@ -38,6 +38,7 @@ SECTIONS = (
     Section("settings.agent_list", lazy_gettext("Agents and roles"), "/settings/agents", "manage_agents"),
     Section("settings.tag_list", lazy_gettext("Tags"), "/settings/tags", "manage_settings"),
     Section("settings.field_list", lazy_gettext("Customer fields"), "/settings/fields", "manage_settings"),
+    Section("settings.ticket_field_list", lazy_gettext("Ticket fields"), "/settings/ticket-fields", "manage_settings"),
     Section("settings.saved_reply_list", lazy_gettext("Saved replies"), "/settings/saved-replies", "reply"),
     Section("settings.guards", lazy_gettext("Spam and loops"), "/settings/guards", "manage_settings"),
     Section("settings.plugin_list", lazy_gettext("Plugins"), "/settings/plugins", "manage_settings"),

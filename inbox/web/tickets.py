@@ -29,7 +29,7 @@ from inbox.core.events import Actor
 from inbox.core.models import Agent, Department, Event, Message, Ticket
 from inbox.db import session
 from inbox.plugin_host import call
-from inbox.web import writing
+from inbox.web import ticket_words, writing
 from inbox.web.auth import actor, me
 from inbox.web.colleague_drafts import drafts_of_colleagues
 from inbox.web.desk import Place, list_of, sidebar
@@ -42,8 +42,7 @@ SHOWN_EVENTS = {
     "ticket_assigned", "ticket_status_changed", "ticket_moved", "ticket_subject_changed", "ticket_priority_changed",
     "ticket_tagged", "ticket_untagged", "ticket_snoozed", "ticket_woke", "ticket_marked_spam",
     "ticket_unmarked_spam", "ticket_trashed", "ticket_restored", "ticket_customer_changed", "reply_bounced",
-    "reply_called_spam", "reply_undone", "message_moved", "ticket_merged", "ticket_merged_away", "ticket_unmerged",
-    "ticket_came_back", "draft_taken_over"}
+    "reply_called_spam", "reply_undone", "message_moved", "draft_taken_over"} | ticket_words.KINDS
 
 
 @dataclass
@@ -187,16 +186,8 @@ def describe(event: Event, names: dict[tuple[str, int], str]) -> str:
         "reply_undone": _undone_words(who, data),
         "message_moved": gettext("%(who)s moved a message from ticket %(before)s to ticket %(number)s", who=who,
                                  before=data.get("before", "?"), number=data.get("to", "?")),
-        "ticket_merged": gettext("%(who)s merged ticket %(number)s into this one", who=who,
-                                 number=data.get("number", "?")),
-        "ticket_merged_away": gettext("%(who)s merged it into ticket %(number)s", who=who,
-                                      number=data.get("number", "?")),
-        "ticket_unmerged": gettext("%(who)s took ticket %(number)s out of this one", who=who,
-                                   number=data.get("number", "?")),
-        "ticket_came_back": gettext("%(who)s took it out of ticket %(number)s", who=who,
-                                    number=data.get("number", "?")),
     }
-    return said.get(event.kind, event.kind)
+    return said.get(event.kind) or ticket_words.about_parts(event, who) or event.kind
 
 
 def _undone_words(who: str, data: dict[str, Any]) -> str:
@@ -234,11 +225,11 @@ def seen(number: int) -> Any:
 # --- what can be done -------------------------------------------------------------------------------------------
 
 
-def answer(ticket: Ticket) -> Any:
-    """After a change: the fresh parts for htmx, the ticket's page for a plain form."""
+def answer(ticket: Ticket, *, composer: bool = False) -> Any:
+    """After a change: the fresh parts for htmx (with `composer` that one, too), the ticket's page for a plain form."""
     if wants_partial():
         fresh = tickets.get(ticket.number, me())
-        return render_template("ticket/_fresh.html", place=Place.from_request(), **pane(fresh))
+        return render_template("ticket/_fresh.html", place=Place.from_request(), with_composer=composer, **pane(fresh))
     return go_to(Place.from_request().ticket_url(ticket.number))
 
 

@@ -46,7 +46,7 @@ async function refresh() {
   await htmx.ajax("GET", "/rail?" + new URLSearchParams(place), { target: "#rail", swap: "outerMorph" });
   const number = pane?.dataset.number;
   if (!number || !(hints.all || hints.tickets.has(number))) return;
-  if (pane.querySelector(".tools details[open]")) { // the head would be swapped under the open menu: a little later
+  if (pane.querySelector(".tools details[open], details.edit[open], dialog[open]") || pane.querySelector(".checklist")?.contains(document.activeElement)) { // the head would be swapped under the open menu: a little later
     setTimeout(() => heard({ tickets: [number] }), PAUSE);
     return;
   }
