@@ -319,7 +319,7 @@ def counts(agent: Agent, departments: Sequence[HasId], own: Sequence[tuple[str, 
 def how_many(agent: Agent, *, view: str | None = None, department_id: int | None = None, q: str = "",
              cap: int) -> int | None:
     """How many tickets `page` would show in all, at most `cap` + 1; None for words, which are not counted."""
-    if search.parse_query(q).phrases:
+    if query.parse(q).phrases:
         return None
     inside = sa.select(Ticket.id).where(*_scope(agent, view, department_id, q).conditions()).limit(cap + 1)
     return session().scalar(sa.select(sa.func.count()).select_from(inside.subquery())) or 0
