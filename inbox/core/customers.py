@@ -154,6 +154,49 @@ def rename(customer: Customer, name: str, *, by: Actor) -> None:
         events.record("customer_changed", by=by, customer=customer.id)
 
 
+def add_address(customer: Customer, address: str, *, by: Actor) -> CustomerAddress:
+    """Note that a customer writes from another mail address, too: mail from it finds them from now on.
+
+    Raises Invalid (no address, ours, somebody else's), NotFound, NotAllowed.
+    """
+    from inbox.core import mailboxes  # which compares addresses as this file does
+
+    permissions.require(by, "change", customer)
+    wanted = normalise_address(address)
+    if not is_address(wanted):
+        raise Invalid("address", "This is not a mail address. It should look like name@example.com.")
+    with transaction() as current:
+        if wanted in mailboxes.own_addresses():
+            raise Invalid("address", "This is an address of the desk itself.")
+        owner = by_address(wanted)
+        if owner is not None:
+            raise Invalid("address", "This customer has the address already." if owner.id == customer.id else
+                          "Another customer has this address. If the two are one, merge them.")
+        row = CustomerAddress(customer_id=customer.id, kind="mail", value=address.strip(), normalised=wanted)
+        current.add(row)
+        current.flush()
+        current.expire(customer, ["addresses"])
+        events.record("customer_changed", by=by, customer=customer.id)
+        return row
+
+
+def remove_address(customer: Customer, address_id: int, *, by: Actor) -> None:
+    """Take an address off a customer; mail from it makes a new customer. One address stays.
+
+    Raises Invalid, NotFound, NotAllowed.
+    """
+    permissions.require(by, "change", customer)
+    with transaction() as current:
+        row = current.get(CustomerAddress, address_id)
+        if row is None or row.customer_id != customer.id:
+            raise NotFound()
+        if len(customer.addresses) < 2:
+            raise Invalid("address", "A customer keeps one address. To delete everything, erase the customer.")
+        customer.addresses.remove(row)
+        current.flush()
+        events.record("customer_changed", by=by, customer=customer.id)
+
+
 def history(customer: Customer, agent: Agent, *, before: dt.datetime | None = None,
             limit: int = 30) -> list[tuple[Message, Ticket]]:
     """What was said with a customer in tickets the agent may see, newest first."""

@@ -25,12 +25,17 @@ PAGE = 30
 def show(customer_id: int) -> Any:
     """The customer's page."""
     customer = customers.get(customer_id, me())
+    return _page(customer_id, customer)
+
+
+def _page(customer_id: int, customer: Customer, error: Invalid | None = None) -> Any:
     if customer.id != customer_id:  # merged: the address leads to the survivor
         return redirect(url_for("customers.show", customer_id=customer.id), 301)
     before = _moment(request.args.get("before", ""))
     lines, older = history(customer, before)
     return render_template("customer/page.html", customer=customer, place=None, lines=lines, older=older, before=before,
-                           found=customers.tickets_of(customer, me(), limit=50), **sidebar())
+                           found=customers.tickets_of(customer, me(), limit=50), error=error,
+                           typed=request.form, **sidebar()), 200 if error is None else 422
 
 
 @dataclass(frozen=True)
@@ -74,6 +79,28 @@ def _moment(text: str) -> dt.datetime | None:
 def rename(customer_id: int) -> Any:
     customer = customers.get(customer_id, me())
     customers.rename(customer, request.form.get("name", ""), by=actor())
+    return redirect(url_for("customers.show", customer_id=customer.id), 303)
+
+
+@blueprint.post("/customers/<int:customer_id>/addresses")
+def add_address(customer_id: int) -> Any:
+    """Another address that they write from."""
+    customer = customers.get(customer_id, me())
+    try:
+        customers.add_address(customer, request.form.get("address", ""), by=actor())
+    except Invalid as problem:
+        return _page(customer.id, customer, problem)
+    return redirect(url_for("customers.show", customer_id=customer.id), 303)
+
+
+@blueprint.post("/customers/<int:customer_id>/addresses/<int:address_id>/remove")
+def remove_address(customer_id: int, address_id: int) -> Any:
+    """An address that is not theirs."""
+    customer = customers.get(customer_id, me())
+    try:
+        customers.remove_address(customer, address_id, by=actor())
+    except Invalid as problem:
+        return _page(customer.id, customer, problem)
     return redirect(url_for("customers.show", customer_id=customer.id), 303)
 
 

@@ -5,10 +5,11 @@ import datetime as dt
 from flask import Flask
 from sqlalchemy.orm import Session
 
-from inbox.core import merges
+from inbox.core import customers, merges
 from inbox.core.events import Actor
+from inbox.core.models import Customer
 from inbox.plugin_host.items import Panel, TimelineEntry
-from inbox.testing.factories import make_agent, make_customer, make_ticket
+from inbox.testing.factories import make_agent, make_customer, make_mailbox, make_ticket
 from inbox.testing.plugins import plug
 from tests.web.browse import Visitor
 
@@ -59,3 +60,29 @@ def test_an_owner_gets_and_erases_personal_data(app: Flask, session: Session) ->
     agent = Visitor(app).sign_in(make_agent(role="agent"))
     assert agent.get(f"{where}/personal-data").status_code == 403
     assert agent.get(f"{where}/personal-data.json").status_code == 403
+
+
+def test_an_address_is_added_and_finds_its_customer_and_one_is_taken_off(app: Flask, session: Session) -> None:
+    kari, other = make_customer("Kari", "kari@example.com"), make_customer("Ola", "ola@example.com")
+    make_mailbox("help@desk.example", aliases=["sales@desk.example"])
+    visitor, page = Visitor(app).sign_in(make_agent(role="admin")), f"/customers/{kari.id}"
+    visitor.post(f"{page}/addresses", {"address": "Kari@Work.example"}, page=page)
+    assert customers.by_address("kari@work.example").id == kari.id
+    for wrong, words in (("nothing", "not a mail address"), ("ola@example.com", "merge them"),
+                         ("kari@example.com", "already"), ("sales@desk.example", "of the desk itself")):
+        answer = visitor.post(f"{page}/addresses", {"address": wrong}, page=page)
+        assert answer.status_code == 422 and words in answer.text
+    first, theirs = session.get(Customer, kari.id).addresses[0].id, session.get(Customer, other.id).addresses[0].id
+    assert visitor.post(f"{page}/addresses/{theirs}/remove", page=page).status_code == 404
+    visitor.post(f"{page}/addresses/{first}/remove", page=page)
+    assert customers.by_address("kari@example.com") is None
+    last = session.get(Customer, kari.id).addresses[0].id
+    assert visitor.post(f"{page}/addresses/{last}/remove", page=page).status_code == 422
+    assert customers.by_address("kari@work.example").id == kari.id
+
+
+def test_addresses_are_changed_only_by_those_who_may(app: Flask, session: Session) -> None:
+    kari = make_customer("Kari", "kari@example.com")
+    light = Visitor(app).sign_in(make_agent(role="light"))
+    answer = light.post(f"/customers/{kari.id}/addresses", {"address": "k@work.example"}, page="/profile")
+    assert answer.status_code == 403 and customers.by_address("k@work.example") is None
