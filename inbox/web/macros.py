@@ -11,6 +11,7 @@ from flask_babel import gettext
 
 from inbox.core import agents, departments, macros, times
 from inbox.core.macros import Act
+from inbox.core.models import PRIORITIES, STATUSES, Department
 from inbox.db import utcnow
 from inbox.web.i18n import choose_zone
 
@@ -67,3 +68,40 @@ def _assign_words(whom: str) -> str:
         return gettext("unassign")
     agent = agents.by_id(int(whom))
     return gettext("assign to %(name)s", name=agent.name) if agent is not None and agent.is_active else ""
+
+
+# --- in the settings --------------------------------------------------------------------------------------------
+
+
+def act_choices(everywhere: Iterable[Department]) -> list[tuple[str, str, list[tuple[str, str]]]]:
+    """What a saved reply can do, but for tags: the kind, its title, and its values in words."""
+    def said(kind: str, values: Iterable[str]) -> list[tuple[str, str]]:
+        return [(value, _words(Act(kind, value))) for value in values]
+
+    whom = [("me", gettext("whoever answers")), ("none", gettext("nobody")),
+            *((str(each.id), each.name) for each in agents.answering())]
+    return [("status", gettext("Status"), said("status", STATUSES)),
+            ("snooze", gettext("Snooze"), list(snooze_words().items())),
+            ("assign", gettext("Assign to"), whom),
+            ("priority", gettext("Priority"), [(each, gettext(each)) for each in PRIORITIES]),
+            ("department", gettext("Move to"), [(str(each.id), each.name) for each in everywhere])]
+
+
+def acts_from_settings(form: Mapping[str, str], *, check: bool = True) -> list[str]:
+    """What was chosen in the form of a saved reply, as it is kept. Raises Invalid unless told not to look."""
+    found = [f"{kind}:{'' if form[f'act_{kind}'] == 'none' else form[f'act_{kind}']}"
+             for kind in ("status", "snooze", "assign", "priority", "department") if form.get(f"act_{kind}")]
+    for kind in ("tag", "untag"):
+        found += [f"{kind}:{each.strip()}" for each in form.get(f"act_{kind}", "").split(",") if each.strip()]
+    return [str(each) for each in macros.read(found)] if check else found
+
+
+def chosen_acts(kept: Iterable[str]) -> dict[str, str]:
+    """What a saved reply does, by the fields of its form."""
+    found: dict[str, str] = {}
+    for kind, _, value in (each.partition(":") for each in kept):
+        if kind in ("tag", "untag"):
+            found[kind] = ", ".join(filter(None, (found.get(kind), value)))
+        else:
+            found[kind] = value or "none"
+    return found

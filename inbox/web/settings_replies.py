@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from flask import request
@@ -11,8 +12,11 @@ from markupsafe import escape
 from inbox.core import departments, permissions, saved_replies
 from inbox.core.errors import Invalid
 from inbox.core.models import Department, SavedReply
+from inbox.mail.written import from_agent_html
 from inbox.plugin_host import call
 from inbox.web.auth import actor, me
+from inbox.web.composer import files_from_form
+from inbox.web.macros import act_choices, acts_from_settings, chosen_acts
 from inbox.web.settings import blueprint, page, require, saved
 
 
@@ -46,16 +50,27 @@ def _edit(stored: SavedReply | None) -> Any:
     if request.method == "GET":
         whose = "me" if stored is None or stored.agent_id else str(stored.department_id or "desk")
         return _page(stored, {"name": stored.name if stored else "", "text": stored.text if stored else "",
-                              "whose": whose})
+                              "html": stored.html if stored else "", "whose": whose})
     form = request.form
-    text = form.get("text", "").replace("\r\n", "\n").strip()
-    html = stored.html if stored is not None and stored.text.strip() == text else as_html(text)
+    text, html = _written(form, stored)
     try:
+        kept = [each for each in saved_replies.files_of(stored) if each.sha256 not in form.getlist("drop")
+                ] if stored is not None else []
         saved_replies.save(by=actor(), name=form.get("name", ""), text=text, html=html, saved_reply=stored,
-                           personal=form.get("whose", "me") == "me", department=_department(form.get("whose", "")))
+                           personal=form.get("whose", "me") == "me", department=_department(form.get("whose", "")),
+                           actions=acts_from_settings(form), files=[*kept, *files_from_form()])
     except Invalid as problem:
         return _page(stored, form, problem, 422)
     return saved("settings.saved_reply_list", gettext("The saved reply is stored."))
+
+
+def _written(form: Mapping[str, str], stored: SavedReply | None) -> tuple[str, str]:
+    """Text and HTML: of the editor, or plain text, with the formats of before where nothing was changed."""
+    if form.get("html", "").strip():
+        made = from_agent_html(form["html"])
+        return made.text, made.html or as_html(made.text)
+    text = form.get("text", "").replace("\r\n", "\n").strip()
+    return text, stored.html if stored is not None and stored.text.strip() == text else as_html(text)
 
 
 def as_html(text: str) -> str:
@@ -69,8 +84,12 @@ def _department(whose: str) -> Department | None:
 
 
 def _page(stored: SavedReply | None, values: Any, error: Invalid | None = None, status: int = 200) -> Any:
-    shared = [each for each in departments.all_departments() if permissions.sees(me(), each)]
-    return page("saved_reply", status, reply=stored, values=values, error=error, departments=shared,
+    everywhere = departments.all_departments()
+    shared = [each for each in everywhere if permissions.sees(me(), each)]
+    acts = chosen_acts(acts_from_settings(values, check=False) if request.method == "POST"
+                       else stored.actions if stored is not None else [])
+    return page("saved_reply", status, reply=stored, values=values, error=error, departments=shared, acts=acts,
+                act_choices=act_choices(everywhere), files=saved_replies.files_of(stored) if stored else [],
                 placeholders=[item for _, item in call.register("register_placeholders")],
                 may_change=stored is None or _may_change(stored))
 

@@ -13,7 +13,7 @@ from inbox.core.models import Agent, Customer, Ticket
 from inbox.db import transaction
 from inbox.plugin_host.items import Placeholder
 from inbox.testing.plugins import host_of, plug
-from tests.web.test_composer import Writer, kari, ticket, writer
+from tests.web.test_composer import Writer, kari, ticket, upload, writer
 
 __all__ = ["kari", "ticket", "writer"]  # fixtures
 
@@ -107,3 +107,28 @@ def test_the_button_counts_more_than_the_saved_reply(writer: Writer, ticket: Tic
 def test_when_an_act_cannot_be_done_nothing_is_sent(writer: Writer, ticket: Ticket) -> None:
     assert writer.send({"kind": "reply", "text": "Hm.", "act": "assign:999"}).status_code == 422
     assert ticket.message_count == 1
+
+
+# --- in the settings --------------------------------------------------------------------------------------------
+
+
+def test_what_a_saved_reply_does_and_brings_is_set_and_taken_back(writer: Writer, kari: Agent) -> None:
+    page = "/settings/saved-replies/new"
+    data = {"name": "Refund", "html": "<div>Money is <b>back</b></div>", "act_status": "closed", "act_assign": "none",
+            "act_tag": "refund, Done", "files": upload("terms.pdf")}
+    assert writer.post(page, data, page=page).status_code == 303
+    [made] = saved_replies.available_to(kari)
+    assert made.actions == ["tag:refund", "tag:done", "assign:", "status:closed"]
+    assert (made.text, made.html) == ("Money is back", "<div>Money is <b>back</b></div>")
+    shown = writer.get(f"/settings/saved-replies/{made.id}").text
+    assert 'value="closed" selected' in shown and 'value="none" selected' in shown and 'value="refund, done"' in shown
+    assert "close" in writer.get("/settings/saved-replies").text
+    writer.post(f"/settings/saved-replies/{made.id}", {"name": "Refund", "text": "Back", "drop": made.files[0]["sha256"]},
+                page=page)
+    assert (made.actions, made.files, made.html) == ([], [], "<p>Back</p>")
+
+
+def test_what_it_cannot_do_is_said_beside_the_fields(writer: Writer) -> None:
+    page = "/settings/saved-replies/new"
+    answer = writer.post(page, {"name": "Refund", "text": "Back", "act_priority": "huge"}, page=page)
+    assert answer.status_code == 422 and "This is nothing a saved reply can do." in answer.text

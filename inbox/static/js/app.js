@@ -43,7 +43,8 @@ document.addEventListener("htmx:after:request", () => {
 
 // The editor is fetched only where something can be written.
 function loadEditor() {
-  if (document.querySelector("mail-composer, rich-text")) import("./composer.js");
+  if (document.querySelector("mail-composer")) import("./composer.js");
+  if (document.querySelector("rich-text")) import("./rich-text.js");
 }
 
 loadEditor();
