@@ -82,6 +82,7 @@ class MailComposer extends HTMLElement {
     for (const each of this.querySelectorAll(".gets, .misses, .sign")) each.hidden = kind === "note";
     this.querySelector(".recipients").hidden = kind !== "forward";
     this.querySelector("[data-about]").hidden = kind !== "forward";
+    if (!this.stored[kind]) this.saved.textContent = "";
     this.put(this.stored[kind]);
   }
 
@@ -145,7 +146,8 @@ class MailComposer extends HTMLElement {
 
   async quote(words) {
     if (this.kind === "note") await this.switchTo("reply");
-    this.insert(quoted(words));
+    this.editor.insertBlocks(quoted(words));
+    this.changed();
   }
 
   swapFiles(html) {
@@ -315,7 +317,8 @@ class MailComposer extends HTMLElement {
       });
       choices.append(button);
     }
-    note.replaceChildren(Object.assign(document.createElement("b"), { textContent: facts.error }), other, choices);
+    const said = Object.assign(document.createElement("b"), { textContent: `${facts.error} ${facts.version ? this.words.both : ""}` });
+    note.replaceChildren(said, other, choices);
     note.hidden = false;
   }
 
@@ -349,7 +352,7 @@ class MailComposer extends HTMLElement {
   async choose(kind) {
     const words = kind === "note" ? null : chosenWords();
     await this.switchTo(kind);
-    if (words) this.insert(quoted(words));
+    if (words) this.quote(words);
   }
 
   // --- recipients -------------------------------------------------------------------------------------------------

@@ -78,6 +78,22 @@ export class Editor {
     this.focus();
   }
 
+  // Blocks such as a quote, after the line the caret stands in, or in its place where it is empty; writing goes on below.
+  insertBlocks(html) {
+    const at = this.squire.getSelection().startContainer;
+    const here = [...this.box.children].find((each) => each.contains(at)) ?? this.box.lastElementChild;
+    this.squire.saveUndoState();
+    const made = [...clean(html).children];
+    here.after(...made);
+    if (!here.textContent.trim() && !here.querySelector("img")) here.remove();
+    const next = made.at(-1).nextElementSibling ?? made.at(-1).parentNode.appendChild(this.squire.createDefaultBlock());
+    const range = document.createRange();
+    range.setStart(next, 0);
+    this.squire.setSelection(range);
+    this.focus();
+    this.mark();
+  }
+
   // --- looks ------------------------------------------------------------------------------------------------------
 
   press() {

@@ -30,7 +30,7 @@ function asText(box) {
 export function quoted(words) {
   const box = document.createElement("div");
   box.append(clean(words.html));
-  return `<blockquote>${box.innerHTML}</blockquote><div><br></div>`;
+  return `<blockquote>${box.innerHTML}</blockquote>`;
 }
 
 export function startQuoting(label, quote) {
