@@ -105,6 +105,7 @@ def _register_screens(app: Flask) -> None:
         availability,
         bulk,
         colleague_drafts,
+        completion,
         composer,
         customers,
         desk,
@@ -138,7 +139,7 @@ def _register_screens(app: Flask) -> None:
     )
 
     settings.load_pages()
-    for screen in (keys, palette, own_views, bulk):
+    for screen in (keys, palette, own_views, completion, bulk):
         app.register_blueprint(screen.blueprint)
     for screen in (auth, setup, profile, desk, tickets, new_ticket, composer, messages, customers, settings, ledger,
                    outbox, live, health, theming, marks, alarms, previews, welcome,

@@ -180,3 +180,16 @@ def test_all_tickets_of_a_view_are_those_it_finds(desk: Visitor, app: Flask, kar
     with app.test_request_context(f"/?in=own-{view.id}&q=wool"):
         login_user(SignedIn(kari))
         assert Place.from_request().where == {"view": None, "department_id": None, "q": "tag:vip wool"}
+
+
+def test_the_search_box_knows_names_and_values_of_filters(desk: Visitor, support: Department) -> None:
+    make_ticket("Boots", department=support, tags=["vip"]), make_department("Staff")
+    assert 'data-complete="/search/words"' in desk.get("/views/open").text
+    words = {each["name"]: each for each in desk.get("/search/words").json}
+    assert words["tag"]["values"] == [["vip", "vip"]] and words["status"]["several"]
+    assert [value for value, _ in words["department"]["values"]] == ["Support"]  # those within reach
+    assert ["me", "the reader"] in words["assignee"]["values"] and words["created"]["compared"]
+    for word in words.values():
+        for value, _ in word["values"]:  # what is offered is understood
+            said = f"{word['name']}{word['sign']}{value}"
+            assert desk.get("/search", query_string={"q": said}).status_code == 200, said

@@ -1,6 +1,7 @@
 // What every page of the desk does. Each part is a module of its own; the page works without any of them.
 import "./frames.js";
 import { startBuilder } from "./builder.js";
+import { startFilters } from "./filters.js";
 import { startBulk } from "./bulk.js";
 import { startDialogs } from "./dialogs.js";
 import { startKeys } from "./keys.js";
@@ -53,6 +54,7 @@ startKeys();
 startSheet();
 startPalette();
 startBuilder();
+startFilters();
 startBulk();
 startDialogs();
 startPane();

@@ -8,9 +8,11 @@
 // none closes the list. `choose` is called when trigger and query are gone and the caret stands where they stood.
 let made = 0;
 
-// A list of choices beside something one types in: an editor here, a field for addresses in recipients.js.
+// A list of choices beside something one types in: an editor here, a field for addresses in recipients.js. `first` is the
+// choice that Enter takes at once; with -1 (the search box, filters.js) an arrow has to choose one, and Enter is not held up.
 export class Choices {
-  constructor(field, label, take) {
+  constructor(field, label, take, first = 0) {
+    this.first = first;
     this.field = field;
     this.take = take;
     this.items = [];
@@ -41,7 +43,7 @@ export class Choices {
   show(items, rect) {
     if (!items.length) { this.close(); return; }
     this.items = items;
-    this.at = 0;
+    this.at = this.first;
     this.list.replaceChildren(...items.map((item, place) => option(item, `${this.list.id}-${place}`)));
     if (!this.isOpen) document.body.append(this.list);
     this.tell();
@@ -56,6 +58,7 @@ export class Choices {
   mark() {
     for (const [place, row] of [...this.list.children].entries()) row.setAttribute("aria-selected", String(place === this.at));
     const row = this.list.children[this.at];
+    if (!row) { this.field.removeAttribute("aria-activedescendant"); return; }
     this.field.setAttribute("aria-activedescendant", row.id);
     row.scrollIntoView({ block: "nearest" });
   }
@@ -64,7 +67,9 @@ export class Choices {
   key(event) {
     if (!this.isOpen || event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return false;
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    if (this.at < 0 && (event.key === "Enter" || event.key === "Tab")) return false;
     if (step) {
+      if (this.at < 0 && step < 0) this.at = 0;
       this.at = (this.at + step + this.items.length) % this.items.length;
       this.mark();
     } else if (event.key === "Enter" || (event.key === "Tab" && !event.shiftKey)) this.pick(this.at);
