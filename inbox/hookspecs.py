@@ -256,26 +256,19 @@ def ticket_untagged(ticket, tag, event):  # type: ignore[no-untyped-def]
 @event(since="0.1")
 def ticket_merged(ticket, merged_ticket_id, event):  # type: ignore[no-untyped-def]
     """Another ticket was merged into `ticket`: its messages are here now, and its number leads here.
-
-    `event.data["waiting_since"]` says since when the customer waits now, as ISO 8601, or None.
-    """
+    `event.data["waiting_since"]` says since when the customer waits now, as ISO 8601, or None."""
 
 
 @event(since="0.1")
 def ticket_unmerged(ticket, restored_ticket_id, event):  # type: ignore[no-untyped-def]
     """A merge was undone: the messages that ticket had brought along left `ticket` again.
-
-    `event.data["waiting_since"]` says since when the customer of `ticket` waits now, as ISO 8601, or None.
-    """
+    `event.data["waiting_since"]` says since when the customer of `ticket` waits now, as ISO 8601, or None."""
 
 
 @event(since="0.1")
 def bulk_done(act, count, agent, event):  # type: ignore[no-untyped-def]
-    """An agent did the same to many tickets: tell once here of what you would else tell for each of them.
-
-    `act` is assign, status, tag …, `count` how many tickets were changed, `agent` whom they were given to. The event of
-    each ticket came before; its `data["bulk"]` is that of this event.
-    """
+    """An agent did `act` (assign, status, tag …) to `count` tickets, or gave them to `agent`: tell of them once, here.
+    The event of each came before; its `data["bulk"]` is that of this event."""
 
 
 @event(since="0.1")
@@ -339,7 +332,6 @@ def mailbox_login_expiring(mailbox, days, event):  # type: ignore[no-untyped-def
 @event(since="0.1")
 def mail_reconciled(problems, event):  # type: ignore[no-untyped-def]
     """The nightly check has compared ledger, tickets, files and mailboxes.
-
     `problems` is how many it found; `event.data["words"]` says which."""
 
 

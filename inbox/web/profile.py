@@ -13,6 +13,8 @@ from inbox.web.auth import actor, me, safe_next, start_session
 from inbox.web.desk import sidebar
 
 blueprint = Blueprint("profile", __name__)
+LAYOUTS = {"layout": ("panes", "list"), "density": ("comfortable", "compact")}
+
 
 def time_zones() -> list[str]:
     """The zones to choose from, by name."""
@@ -70,9 +72,9 @@ def keys() -> Any:
 
 @blueprint.post("/profile/layout")
 def layout() -> Any:
-    """How lists are shown: `list` at full width, or `panes`, list and ticket side by side."""
-    chosen = "list" if request.form.get("layout") == "list" else "panes"
-    agents.update_profile(me(), by=actor(), preferences={"layout": chosen})
+    """How lists are shown: `list` at full width or `panes`, list and ticket side by side; rows `compact` or not."""
+    chosen = {name: request.form[name] for name, values in LAYOUTS.items() if request.form.get(name) in values}
+    agents.update_profile(me(), by=actor(), preferences=chosen)
     return redirect(safe_next(request.args.get("next")), 303)
 
 

@@ -59,3 +59,10 @@ def test_quiet_hours_are_kept_and_taken_back(app: Flask, session: Session) -> No
     assert refused.status_code == 422 and "a beginning and an end" in refused.text
     desk.post("/profile/notifications", {"quiet_from": "", "quiet_to": ""}, page="/profile")
     assert session.get_one(Agent, agent.id).preferences["quiet"] is None
+
+
+def test_rows_are_compact_for_whoever_wants_it(app: Flask, session: Session) -> None:
+    desk = Visitor(app).sign_in(make_agent())
+    assert 'class="list" id="list"' in desk.get("/views/open").text
+    desk.post("/profile/layout", {"density": "compact"}, page="/views/open")
+    assert 'class="list compact" id="list"' in desk.get("/views/open").text

@@ -101,6 +101,7 @@ export function startBulk() {
     if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest?.("input:not(.pick), textarea, select, [contenteditable=true]")) return;
     if (event.key === "Escape" && !document.querySelector("details.menu[open], dialog[open]") && chosen().length) choose(false);
   });
+  document.addEventListener("picks-restored", count);
   document.addEventListener("htmx:after:swap", (event) => {
     const line = document.getElementById("bulk-line");
     if (line && line.dataset.bulkState !== line.dataset.seen) { // begun, done or taken back: the list shows it at once

@@ -2,6 +2,7 @@
 // browser allows six connections a host. A page fetches only what it shows, at most once in two seconds.
 import { post } from "./post.js";
 import { present } from "./presence.js";
+import { keepSight, shown, startRows } from "./rows.js";
 
 const LOCK = "pluginbox-live";
 const PAUSE = 2000;
@@ -10,6 +11,7 @@ let waiting = null;
 let pending = { all: false, tickets: new Set() };
 let lastFetch = 0;
 let leading = false;
+let ownList = false; // the list is asked for because of what was done here
 
 let here = {}; // who is at which ticket, by number
 
@@ -21,16 +23,16 @@ function heard(hint) {
   if (waiting) return;
   const since = Date.now() - lastFetch;
   const delay = since >= PAUSE ? Math.random() * 150 : PAUSE - since + Math.random() * 250;
-  waiting = setTimeout(refresh, delay);
+  waiting = setTimeout(refresh, delay, false);
 }
 
 // Something was done on this page that its lists do not show yet.
 export function lookAgain() {
   clearTimeout(waiting);
-  return refresh();
+  return refresh(true);
 }
 
-async function refresh() {
+async function refresh(isOwn = false) {
   waiting = null;
   if (document.hidden) { document.addEventListener("visibilitychange", () => heard({}), { once: true }); return; }
   lastFetch = Date.now();
@@ -39,7 +41,8 @@ async function refresh() {
   const list = document.getElementById("list");
   const pane = document.getElementById("pane");
   if (list && !list.contains(document.activeElement?.closest("details[open]"))) {
-    await htmx.ajax("GET", list.dataset.url, { target: "#rows", swap: "outerMorph" });
+    ownList = isOwn;
+    await keepSight(() => htmx.ajax("GET", list.dataset.url, { target: "#rows", swap: "outerMorph" }));
     mark(pane);
   }
   const place = list?.dataset.place ? JSON.parse(list.dataset.place) : { at: location.pathname };
@@ -77,6 +80,12 @@ function listen() {
 
 export function startLive() {
   if (!document.getElementById("rail")) return;
+  startRows(lookAgain);
+  document.addEventListener("htmx:after:request", (event) => {
+    const ctx = event.detail.ctx;
+    const list = document.getElementById("list");
+    if (list && ctx.request?.action === list.dataset.url && ctx.response?.status === 200) ctx.text = shown(ctx.text, ownList);
+  });
   channel?.addEventListener("message", (event) => {
     if (!event.data.who) return heard(event.data);
     if (leading) channel.postMessage({ presence: here }); // another tab has just been opened
