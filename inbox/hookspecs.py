@@ -390,7 +390,6 @@ def ticket_sidebar_panels(ticket, agent):  # type: ignore[no-untyped-def]
 @slot(since="0.1", item=items.Card)
 def dashboard_cards(agent):  # type: ignore[no-untyped-def]
     """Figures in the place where a ticket will stand, while none is chosen.
-
     Asked after the page was drawn, and only where there is room for them; show nobody what is out of reach."""
 
 

@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from inbox.core import agents, bulk, departments, permissions, ticket_merge, tickets, views
 from inbox.core.bulk_acts import ACTS
-from inbox.core.errors import Invalid
+from inbox.core.errors import Invalid, NotFound
 from inbox.core.models import Agent, BulkAct, Department, Ticket
 from inbox.db import session, transaction
 from inbox.web import i18n, snooze
@@ -36,9 +36,17 @@ def act_on_selected(act: str, value: str = "") -> Any:
     For buttons in the bar above lists: `act_on_selected("tag", "vip")`. The acts are those of the bar: assign, status,
     snooze, wake, tag, untag, move, spam, not_spam, trash, restore. Raises Invalid, NotAllowed, NotFound.
     """
-    place = chosen_place().where if request.form.get("all") else None
+    place = _whole_list() if request.form.get("all") else None
     row = bulk.start(act, value, by=actor(), numbers=request.form.getlist("number", type=int), place=place)
     return _answer(row)
+
+
+def _whole_list() -> dict[str, Any]:
+    """All of the list that was shown. One that is not there any more must not become all tickets. Raises NotFound."""
+    place = chosen_place()
+    if place.query.get("in", "") != request.form.get("in", "") and "in" in request.form:
+        raise NotFound("There is no such view.")
+    return place.where
 
 
 def _answer(row: BulkAct) -> Any:

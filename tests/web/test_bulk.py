@@ -64,6 +64,11 @@ def test_all_of_a_search_is_meant_as_the_search_box_reads_it(desk, three, suppor
     assert session.scalars(sa.select(Ticket.subject).where(Ticket.status == "closed")).all() == ["Gloves"]
 
 
+def test_a_list_that_is_gone_does_not_become_all_tickets(desk: Visitor, three: list[str], session) -> None:
+    answer = desk.post("/bulk/trash", {"all": "1", "in": "shop.orders"}, page="/views/open", headers=HTMX)
+    assert answer.status_code == 404 and act(session) is None
+
+
 def test_a_list_says_how_many_it_holds(desk: Visitor, three: list[str]) -> None:
     make_ticket("Elsewhere", department=make_department("Staff"))
     assert desk.get("/bulk/count?in=open").get_json() == {"count": "3"}
