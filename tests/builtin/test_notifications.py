@@ -16,6 +16,7 @@ from inbox.core import (
     handover,
     messages,
     notifications,
+    outgoing_hold,
     sending,
     settings,
     tickets,
@@ -23,7 +24,7 @@ from inbox.core import (
 from inbox.core.events import Actor
 from inbox.core.messages import Body
 from inbox.core.models import Agent, Department, Event, Job, Notification, Ticket
-from inbox.db import at_time, transaction
+from inbox.db import at_time, transaction, utcnow
 from inbox.jobs import dispatch
 from inbox.testing.factories import make_agent, make_customer, make_department, make_mailbox, make_message, make_ticket
 from tests.web.browse import Visitor
@@ -136,6 +137,21 @@ def test_reply_failed_is_told_to_its_author(app, session, department, ada, ben) 
     dispatch.deliver_due(app)
     (job,) = session.scalars(sa.select(Job).where(Job.kind == "mail.system"))
     assert job.args["name"] == "Ben" and "550 unknown user" in job.args["text"]
+
+
+def test_reply_undone_is_told_to_its_author_when_a_customer_stopped_it(app, session, department, ada, ben) -> None:
+    make_mailbox(department=department)
+    ticket = given_to(ben, department)
+    wait = outgoing_hold.until(utcnow() + dt.timedelta(days=1))
+    for stopped in (False, True):
+        reply = messages.reply(ticket, Body("It is on its way."), by=Actor.of(ada), how=messages.Sending(wait=wait))
+        if stopped:
+            mails(app, session)
+            make_message(ticket, "Never mind!")
+        else:
+            outgoing_hold.undo(reply.id, by=Actor.of(ada))
+    assert ("Ada", "A draft again, #1: Printer") in (told := mails(app, session))
+    assert len([each for each in told if each[0] == "Ada"]) == 1
 
 
 def test_reply_bounced_is_told_to_its_author_unless_a_machine_wrote_it(app, session, department, ada, ben) -> None:

@@ -42,6 +42,7 @@ def register_notification_types() -> list[NotificationType]:
         NotificationType("notifications.followed", "Somebody writes in a ticket that I follow"),
         NotificationType("notifications.draft", "A colleague takes a draft of mine over"),
         NotificationType("notifications.failed", "A reply of mine could not be sent"),
+        NotificationType("notifications.stopped", "A reply of mine that waits is stopped, since the customer wrote"),
         NotificationType("notifications.bounced", "A reply of mine came back"),
         NotificationType(accounts.KIND, "A mailbox that I look after cannot be read, or its login ends soon"),
     ]
@@ -177,6 +178,12 @@ def mail_reconciled(problems: int, event: Event) -> None:
 
 
 @hookimpl
+def reply_undone(ticket: Ticket, agent: Agent | None, event: Event) -> None:
+    if agent is not None and (event.data or {}).get("why") == "answered":
+        _tell([agent], "stopped", ticket, None, event)
+
+
+@hookimpl
 def reply_bounced(ticket: Ticket, message: Message, reason: str, event: Event) -> None:
     to = message.agent or ticket.assignee
     if to is not None and not message.is_automatic:
@@ -222,6 +229,8 @@ def _words(_: Callable[[str], str], wish: str, ticket: Ticket, message: Message 
                   _("%(author)s goes on with what you had begun to write in ticket #%(number)s.")),
         "failed": (_("Not sent, #%(number)s: %(subject)s"),
                    _("Your reply in ticket #%(number)s could not be sent: %(error)s")),
+        "stopped": (_("A draft again, #%(number)s: %(subject)s"),
+                    _("%(customer)s wrote in ticket #%(number)s before your reply went out. It is a draft again.")),
         "bounced": (_("Came back, #%(number)s: %(subject)s"),
                     _("Your reply in ticket #%(number)s did not arrive. %(error)s")),
     }[wish]
