@@ -22,7 +22,13 @@ export class Editor {
     Object.assign(this, { box, tools, upload, attach, changed });
     this.pending = new Set();
     this.squire = new Squire(box, { blockTag: "DIV", sanitizeToDOMFragment: clean });
-    this.squire.addEventListener("input", () => { this.mark(); this.changed(); });
+    // The editor also says so when an attribute was changed, by whatever module: only other words are a change.
+    this.squire.addEventListener("input", () => {
+      this.mark();
+      if (box.innerHTML === this.known) return;
+      this.known = box.innerHTML;
+      this.changed();
+    });
     for (const name of ["pathChange", "select", "cursor"]) this.squire.addEventListener(name, () => this.press());
     box.parentNode.addEventListener("keydown", (event) => { if (box.contains(event.target)) this.key(event); }, true);
     for (const [name, from] of [["paste", "clipboardData"], ["drop", "dataTransfer"]]) {
@@ -67,6 +73,7 @@ export class Editor {
     }
     this.squire.setHTML(page.body.innerHTML);
     this.mark();
+    this.known = this.box.innerHTML;
   }
 
   putText(text) {
