@@ -167,7 +167,7 @@ def test_an_error_stands_beside_the_work_and_loses_no_words(desk: Page) -> None:
     desk.locator(".editor").click()
     desk.keyboard.type("For the factory")
     desk.locator("[data-send]").click()
-    expect(desk.locator("#problem")).to_contain_text("nobody to write to")
+    expect(desk.locator("#problem")).to_contain_text("Nobody stands in To")
     expect(desk.locator(".editor")).to_have_text("For the factory")
 
 

@@ -194,8 +194,7 @@ class MailComposer extends HTMLElement {
 
   answered(status) {
     this.isOnItsWay = false;
-    if (status >= 200 && status < 300) this.forget();
-    else if (this.isConnected) this.changed();
+    if (status >= 200 && status < 300) { this.isDirty = false; this.forget(); } else if (this.isConnected) this.changed();
   }
 
   // --- the draft --------------------------------------------------------------------------------------------------
@@ -289,7 +288,7 @@ class MailComposer extends HTMLElement {
     try { kept = JSON.parse(localStorage.getItem(this.place)); } catch { /* none, or forbidden */ }
     if (!kept) return;
     const stored = this.stored[this.kind];
-    if (kept.html === (stored?.html ?? "")) { this.forget(); return; }
+    if (bareWords(kept.html) === bareWords(stored?.html || stored?.text)) { this.forget(); return; }
     if (kept.version === (stored?.version ?? 0)) { this.put({ ...stored, ...kept }); this.changed(); return; }
     this.conflict({ error: this.words.found, version: 0, ...stored }, kept);
   }
