@@ -33,6 +33,8 @@ from inbox.core import (
     drafts,
     events,
     finder,
+    following,
+    handover,
     messages,
     notifications,
     presence,
@@ -136,7 +138,8 @@ class Place:
 
 # --- what a desk does ---------------------------------------------------------------------------------------------
 
-QUERIES = ("is:open", "is:unassigned", "is:mine", "is:waiting", "is:spam", 'tag:"tag 7"', "from:customer9@mail.example",
+QUERIES = ("is:open", "is:unassigned", "is:mine", "is:waiting", "is:followed",
+           "is:mentioned", "is:spam", 'tag:"tag 7"', "from:customer9@mail.example",
            "assigned:agent", "assigned:none", "department:sales", "before:2026-01-01", "after:2026-01-01",
            "status:open,pending", "-status:closed", "any:(tag:t7 status:pending)", 'any:(tag:"tag 7" tag:"tag 8")',
            "priority:urgent status:open", "is:unread", "waiting<4h status:open", "created>7d",
@@ -253,6 +256,10 @@ def found_while_typing(at: Place) -> None:
 def acts(at: Place) -> None:
     by, ticket = Actor.of(at.agent), at.ticket
     tickets.assign(ticket, at.agent, by=by)
+    following.follow(ticket, by=by)
+    following.followers(ticket)
+    handover.count(at.agent)
+    messages.note(ticket, Body("@Agent look"), by=by)
     tickets.tag(ticket, "tag 3", by=by)
     tickets.untag(ticket, "tag 3", by=by)
     tickets.set_priority(ticket, "high", by=by)

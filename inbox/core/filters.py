@@ -19,6 +19,8 @@ from inbox.core.models import (
     CustomerAddress,
     CustomerField,
     Department,
+    Follower,
+    Mention,
     Message,
     Ticket,
     TicketSeen,
@@ -129,6 +131,11 @@ def _seen_by(agent: Agent) -> Any:
         TicketSeen.seen_at >= Ticket.last_message_at))
 
 
+def _few(ids: sa.Select[Any]) -> Scope:
+    """The tickets of a query that finds few of them by an index of its own."""
+    return Scope(where=(Ticket.id.in_(ids),), is_narrow=True)
+
+
 IS: dict[str, Callable[[Agent], Scope]] = {
     **{shelf: lambda agent, shelf=shelf: Scope(frozenset((shelf,)))  # type: ignore[misc]
        for shelf in ("open", "pending", "closed", "snoozed", "spam", "trash")},
@@ -137,6 +144,9 @@ IS: dict[str, Callable[[Agent], Scope]] = {
     "mine": lambda agent: Scope(assignees=frozenset((agent.id,))),
     "waiting": lambda agent: Scope(where=(Ticket.waiting_since.is_not(None),)),
     "unread": lambda agent: Scope(where=(Ticket.waiting_since.is_not(None), ~_seen_by(agent))),
+    "followed": lambda agent: _few(sa.select(Follower.ticket_id).where(Follower.agent_id == agent.id)),
+    "mentioned": lambda agent: _few(sa.select(Message.ticket_id).join(Mention, Mention.message_pk == Message.id).where(
+        Mention.agent_id == agent.id, Message.ticket_id.is_not(None))),
 }
 
 

@@ -87,7 +87,8 @@ def known(agent: Agent) -> dict[str, Field]:
         Field("priority", gettext("Priority"), "several", tuple((each, gettext(each)) for each in (
             "urgent", "high", "normal", "low"))),
         Field("is", gettext("State"), "choice", (
-            ("unread", gettext("unread")), ("waiting", gettext("the customer waits")),
+            ("unread", gettext("unread")), ("followed", gettext("followed by me")),
+            ("mentioned", gettext("I am mentioned")), ("waiting", gettext("the customer waits")),
             ("assigned", gettext("somebody has it")))),
         Field("has", gettext("Holds"), "choice", (("attachment", gettext("an attachment")),)),
         Field("customer", gettext("Customer’s address"), "text"),

@@ -4,7 +4,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from inbox.core import following, messages, tickets
+from inbox.core import following, messages, tickets, views
 from inbox.core.errors import NotFound
 from inbox.core.events import Actor
 from inbox.core.messages import Body
@@ -75,3 +75,17 @@ def test_following_begins_and_ends(session, support, ticket) -> None:
 def test_nobody_follows_what_they_may_not_see(session, ticket) -> None:
     with pytest.raises(NotFound):
         following.follow(ticket, by=Actor.of(make_agent("Siv", departments=[make_department("Staff")])))
+
+
+def test_lists_find_what_one_follows_and_where_one_is_mentioned(session, support, ticket) -> None:
+    kari, ola = make_agent("Kari", departments=[support]), make_agent("Ola", departments=[support])
+    other = make_ticket(department=support)
+    following.follow(other, by=Actor.of(kari))
+    messages.note(ticket, Body("@Kari look"), by=Actor.of(ola))
+
+    def found(agent: Agent, q: str) -> set[int]:
+        return {each.number for each in views.page(agent, q=q).rows}
+
+    assert found(kari, "is:followed") == {ticket.number, other.number}
+    assert found(kari, "is:mentioned") == {ticket.number} and found(kari, "-is:mentioned") == {other.number}
+    assert found(ola, "is:followed") == set()

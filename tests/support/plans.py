@@ -16,7 +16,8 @@ from typing import Any
 import sqlalchemy as sa
 
 GROWING = frozenset((
-    "ticket", "ticket_tag", "ticket_seen", "message", "recipient", "attachment", "reference", "send_attempt", "event",
+    "ticket", "ticket_tag", "ticket_follower",
+    "mention", "ticket_seen", "message", "recipient", "attachment", "reference", "send_attempt", "event",
     "delivery", "notification", "job", "ledger", "caught_mail", "customer", "customer_address", "search_index",
     "tombstone", "attempt", "idempotent_answer", "plugin_fault", "webhooks_delivery"))
 # Partial indexes over rows that are few by nature: to walk one of them is to read what waits.
