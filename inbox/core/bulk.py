@@ -24,7 +24,9 @@ from inbox.db import session, transaction, utcnow
 
 JOB = "bulk.work"
 AT_ONCE = 50
-BATCH = 20  # tickets in one transaction
+BATCH = 20  # tickets in one transaction at most; fewer on a machine that takes longer than `TARGET` for them
+FEWEST = 4
+TARGET = 0.04  # seconds of a transaction
 SLICE_SECONDS = 5.0  # then another job of the lane has its turn, and this one is queued again
 SHORTEST_PAUSE = 0.01  # between transactions; as long as the transaction took, so that others may write half the time
 GATHER = 500
@@ -124,7 +126,7 @@ Step = Callable[[BulkAct, Sequence[BulkTicket], dict[int, Ticket]], None]
 
 def _go_through(bulk_id: int, state: str, step: Step, end: float | None = None) -> None:
     """Transaction by transaction until all are done, somebody stops it, or the time is over."""
-    waits = "waiting" if state == "running" else "done"
+    waits, size = "waiting" if state == "running" else "done", BATCH
     while end is None or time.monotonic() < end:
         began = time.monotonic()
         with transaction() as current:
@@ -133,14 +135,16 @@ def _go_through(bulk_id: int, state: str, step: Step, end: float | None = None) 
                 return
             lines = current.scalars(sa.select(BulkTicket).where(
                 BulkTicket.bulk_id == bulk_id, BulkTicket.state == waits)
-                .order_by(BulkTicket.ticket_id).limit(BATCH)).all()
+                .order_by(BulkTicket.ticket_id).limit(size)).all()
             if not lines:
                 return _finish(row)
             found = {each.id: each for each in current.scalars(
                 sa.select(Ticket).where(Ticket.id.in_([line.ticket_id for line in lines])))}
             step(row, lines, found)
         if end is not None:
-            time.sleep(max(SHORTEST_PAUSE, time.monotonic() - began))
+            took = time.monotonic() - began
+            size = max(min(BATCH, FEWEST), size // 2) if took > TARGET else min(BATCH, size + 2)
+            time.sleep(max(SHORTEST_PAUSE, took))
 
 
 def _finish(row: BulkAct) -> None:
