@@ -19,7 +19,7 @@ GROWING = frozenset((
     "ticket", "ticket_tag", "ticket_follower",
     "mention", "ticket_seen", "message", "recipient", "attachment", "reference", "send_attempt", "event",
     "delivery", "notification", "job", "ledger", "caught_mail", "customer", "customer_address", "search_index",
-    "tombstone", "attempt", "idempotent_answer", "plugin_fault", "webhooks_delivery"))
+    "tombstone", "attempt", "bulk_ticket", "idempotent_answer", "plugin_fault", "webhooks_delivery"))
 # Partial indexes over rows that are few by nature: to walk one of them is to read what waits.
 SMALL_INDEXES = frozenset((
     "ix_event_waiting", "ix_message_queue", "uq_message_draft", "ix_message_drafts_of", "uq_job_key",
