@@ -252,8 +252,9 @@ class Bringer:
     def _as_message(self, row: Row) -> Row:
         if row["state"] in ("queued", "sending"):
             row["state"], row["error"] = "unknown", WAITED
-        if row["state"] == "draft" and row["extra"]:  # the acts of a saved reply name agents of the other desk
-            row["extra"] = {name: value for name, value in row["extra"].items() if name != "actions"}
+        if row["extra"]:  # agents, events and files of the other desk are named by its numbers
+            row["extra"] = {name: value for name, value in row["extra"].items()
+                            if name not in ("actions", "overtaken", "held")}
         return row
 
     def _as_recipient(self, row: Row) -> Row:
