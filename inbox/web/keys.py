@@ -87,6 +87,7 @@ KEYS = (
     Key("back", "u", lazy_gettext("Back to the list"), "ticket", "back"),
     Key("send", "Control+Enter", lazy_gettext("Send"), "write", shown=False),
     Key("send_close", "Control+Shift+Enter", lazy_gettext("Send and close"), "write", shown=False),
+    Key("undo_send", "Control+z", lazy_gettext("Undo sending, while it still waits"), "write", shown=False),
 )
 BY_NAME = {each.name: each for each in KEYS}
 

@@ -37,10 +37,9 @@ export function control(key) {
 
 function ofRow(key) {
   const bar = document.getElementById("bulk");
-  const row = document.activeElement?.closest("#rows [id^=row-]");
-  const pick = row?.querySelector(".pick");
-  const found = bar && pick && !document.querySelector("#pane[data-number]") && all(key, bar)[0];
-  if (found && !pick.checked) pick.click();
+  const box = pick(under());
+  const found = bar && box && !document.querySelector("#pane[data-number]") && all(key, bar)[0];
+  if (found && !box.checked) box.click();
   return found || null;
 }
 
@@ -65,9 +64,11 @@ function enter(menu) {
 }
 
 const rows = () => [...document.querySelectorAll("#rows .tickets a[data-number], #rows .queue .what a")];
+let cursor = ""; // the row that had the focus last: a menu of the bar takes it away, and may vanish with it
 const place = (all) => {
   const at = all.findIndex((row) => row.closest("[id^=row-]").contains(document.activeElement));
-  return at >= 0 ? at : all.findIndex((row) => row.getAttribute("aria-current") === "true");
+  const current = at >= 0 ? at : all.findIndex((row) => row.getAttribute("aria-current") === "true");
+  return current >= 0 ? current : all.findIndex((row) => row.closest("[id^=row-]").id === cursor);
 };
 
 export function nextNumber() {
@@ -144,6 +145,7 @@ function step(event) {
 }
 
 export function startKeys() {
+  document.addEventListener("focusin", (event) => { cursor = event.target.closest?.("#rows [id^=row-]")?.id ?? cursor; });
   document.addEventListener("keydown", (event) => {
     if (event.defaultPrevented || isTyping(event) || document.querySelector("dialog[open]")) return;
     if (event.key === "ArrowDown" || event.key === "ArrowUp") step(event);

@@ -46,11 +46,15 @@ function actions() {
   const here = document.getElementById("pane")?.dataset.number;
   for (const each of here ? always.querySelectorAll("[data-group=recent] [role=option]") : []) if (each.pathname === `/tickets/${here}`) each.closest("li").remove();
   for (const each of [...group.querySelectorAll("[data-run]")]) if (!control(each.dataset.run)) each.closest("li").remove();
+  const listed = new Set();
   for (const each of document.querySelectorAll("[data-command]")) {
+    const title = each.textContent.trim() || each.querySelector("[aria-label]")?.getAttribute("aria-label") || each.title;
+    if (!title || listed.has(title)) continue; // what stands beside a ticket stands there twice: on wide screens and on phones
+    listed.add(title);
     const line = document.createElement("li");
     line.setAttribute("role", "presentation");
     line.innerHTML = '<a role="option" aria-selected="false" tabindex="-1" href="#"><span class="clip"><span data-words></span></span></a>';
-    line.querySelector("[data-words]").textContent = each.textContent.trim();
+    line.querySelector("[data-words]").textContent = title;
     const mark = each.querySelector("svg.icon")?.cloneNode(true);
     if (mark) line.firstChild.prepend(mark);
     line.firstChild.runs = each;
