@@ -169,9 +169,10 @@ def add_address(customer: Customer, address: str, *, by: Actor) -> CustomerAddre
         if wanted in mailboxes.own_addresses():
             raise Invalid("address", "This is an address of the desk itself.")
         owner = by_address(wanted)
+        if owner is not None and owner.id == customer.id:
+            raise Invalid("address", "This customer has the address already.")
         if owner is not None:
-            raise Invalid("address", "This customer has the address already." if owner.id == customer.id else
-                          "Another customer has this address. If the two are one, merge them.")
+            raise Invalid("address", "Another customer has this address. If the two are one, merge them.")
         row = CustomerAddress(customer_id=customer.id, kind="mail", value=address.strip(), normalised=wanted)
         current.add(row)
         current.flush()
