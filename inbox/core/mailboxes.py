@@ -8,7 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from inbox.core import audit, events, permissions
+from inbox.core import audit, events, mailbox_folders, permissions
 from inbox.core.customers import is_address, normalise_address
 from inbox.core.errors import Invalid, NotFound
 from inbox.core.events import Actor
@@ -123,6 +123,8 @@ def change(mailbox: Mailbox, *, by: Actor, **columns: Any) -> None:
         _fill(mailbox, columns)
         if before != (mailbox.imap_host, mailbox.imap_user, mailbox.imap_folder):
             mailbox.uidvalidity, mailbox.last_uid = None, 0
+        if before[:2] != (mailbox.imap_host, mailbox.imap_user):
+            mailbox_folders.begin_anew(mailbox.id)
         mailbox.fetch_error = mailbox.fetch_error_at = mailbox.next_try_at = None
         mailbox.failures = 0
         current.flush()

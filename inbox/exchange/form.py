@@ -33,6 +33,7 @@ from inbox.core.models import (
     Follower,
     Ledger,
     Mailbox,
+    MailboxFolder,
     Membership,
     Mention,
     Message,
@@ -91,6 +92,7 @@ SECTIONS = (
     Section(Mailbox, "address", without=frozenset((
         "imap_password", "smtp_password", "lease_owner", "lease_until", "fetch_error", "fetch_error_at", "failures",
         "next_try_at"))),
+    Section(MailboxFolder, without=frozenset(("error",))),
     Section(Agent, "email", without=frozenset(("password_hash", "session_version")), later="substitute_id"),
     Section(Membership),
     Section(Tag, "name"),

@@ -9,11 +9,12 @@ import time
 import sqlalchemy as sa
 from flask import Flask
 from imapclient import IMAPClient
+from imapclient.exceptions import IMAPClientAbortError, IMAPClientError
 from sqlalchemy.exc import SQLAlchemyError
 
 from inbox import secrets
 from inbox.config import ConfigError
-from inbox.core import logins, mailboxes
+from inbox.core import logins, mailbox_folders, mailboxes
 from inbox.core.errors import NotFound
 from inbox.core.models import Mailbox
 from inbox.db import session, work_context
@@ -42,6 +43,7 @@ class _MailboxThread(threading.Thread):
         self.account = account
         self.stopping = threading.Event()
         self._app, self._mailbox_id, self._owner, self._poll = app, mailbox_id, owner, poll_seconds
+        self._has_further = False
 
     def run(self) -> None:
         backoff = FIRST_BACKOFF
@@ -73,6 +75,7 @@ class _MailboxThread(threading.Thread):
             idles = client.has_capability("IDLE")
             while not self.stopping.is_set():
                 with work_context(self._app):
+                    self._fetch_further(client, place)
                     fetch_new(client, place, self._owner, self.stopping)
                     mailbox = mailboxes.get(self._mailbox_id)
                     mailboxes.fetch_worked(mailbox)
@@ -84,10 +87,35 @@ class _MailboxThread(threading.Thread):
                     self._wait(self._poll)
                     client.noop()
 
+    def _fetch_further(self, client: IMAPClient, own: Place) -> None:
+        """The further folders of the account, one after another; then its own is open again. One that cannot be opened
+        says so and keeps nobody waiting. Raises as a round does."""
+        names = [each.name for each in mailbox_folders.of(own.mailbox_id)]
+        self._has_further = bool(names)
+        for name in names:
+            if self.stopping.is_set():
+                return
+            try:
+                state = client.select_folder(name, readonly=True)
+            except IMAPClientAbortError:
+                raise
+            except IMAPClientError as error:
+                mailbox_folders.noted(own.mailbox_id, name, words_for(error))
+                continue
+            place = Place(own.mailbox_id, name, int(state[b"UIDVALIDITY"]), is_further=True)
+            fetch_new(client, place, self._owner, self.stopping)
+            days = mailboxes.get(own.mailbox_id).delete_after
+            if days is not None:
+                imap_after.tidy(client, place, days)
+            mailbox_folders.noted(own.mailbox_id, name)
+        if names and int(client.select_folder(own.folder, readonly=True)[b"UIDVALIDITY"]) != own.uidvalidity:
+            raise ConnectionResetError("the folder was numbered anew")
+
     def _idle(self, client: IMAPClient) -> None:
         """Wait until the server says that something came, or until it is time to ask. Raises OSError (line dead)."""
         client.idle()
-        end, contact, empty = time.monotonic() + IDLE_SECONDS, time.monotonic() + CONTACT_SECONDS, 0
+        longest = min(IDLE_SECONDS, self._poll) if self._has_further else IDLE_SECONDS  # it hears of one folder only
+        end, contact, empty = time.monotonic() + longest, time.monotonic() + CONTACT_SECONDS, 0
         try:
             while not self.stopping.is_set() and time.monotonic() < end:
                 asked = time.monotonic()

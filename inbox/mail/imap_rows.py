@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from inbox.core import arrivals, settings
-from inbox.core.models import Ledger, Mailbox
+from inbox.core.models import Ledger, Mailbox, MailboxFolder
 from inbox.db import session, transaction, utcnow
 from inbox.mail import ledger
 
@@ -40,6 +40,7 @@ class Place:
     mailbox_id: int
     folder: str
     uidvalidity: int
+    is_further: bool = False  # one that is fetched beside the mailbox's own
 
 
 # --- the lease -------------------------------------------------------------------------------------------------
@@ -104,8 +105,21 @@ def in_contact(mailbox_id: int, owner: str) -> None:
 
 def _advance(current: sa.orm.Session, place: Place, owner: str, mark: int) -> None:
     """Move the mark of a folder that is still the one to fetch. Raises LeaseLost."""
+    if place.is_further:
+        extend(current, place.mailbox_id, owner, fetched_at=utcnow())
+        _set_further(current, place, MailboxFolder.uidvalidity == place.uidvalidity, last_uid=mark)
+        return
     extend(current, place.mailbox_id, owner, Mailbox.imap_folder == place.folder,
             Mailbox.uidvalidity == place.uidvalidity, last_uid=mark, fetched_at=utcnow())
+
+
+def _set_further(current: sa.orm.Session, place: Place, *still: sa.ColumnElement[bool], **values: object) -> None:
+    """Store how far a further folder is. Raises LeaseLost when it is not to be fetched any more."""
+    done = current.execute(sa.update(MailboxFolder).where(
+        MailboxFolder.mailbox_id == place.mailbox_id, MailboxFolder.name == place.folder, *still)
+        .values(**values), execution_options={"synchronize_session": False})
+    if done.rowcount != 1:  # type: ignore[attr-defined]
+        raise LeaseLost
 
 
 def extend(current: sa.orm.Session, mailbox_id: int, owner: str, *still: sa.ColumnElement[bool],
@@ -125,8 +139,10 @@ def open_folder(place: Place, owner: str, mark_before: Callable[[dt.date], int] 
     """The last UID we have of the folder. When the server numbered it anew, we begin at 0 again.
 
     In a mailbox that was never fetched, `mark_before` says which messages are older than `mail.start` and stay where
-    they are. Raises LeaseLost.
+    they are. A further folder begins with the day it was added. Raises LeaseLost.
     """
+    if place.is_further:
+        return _open_further(place, owner, mark_before)
     stored = session().execute(sa.select(Mailbox.uidvalidity, Mailbox.last_uid, Mailbox.fetched_at).where(
         Mailbox.id == place.mailbox_id)).one_or_none()
     if stored is not None and stored.uidvalidity == place.uidvalidity:
@@ -140,11 +156,32 @@ def open_folder(place: Place, owner: str, mark_before: Callable[[dt.date], int] 
     return mark
 
 
+def _open_further(place: Place, owner: str, mark_before: Callable[[dt.date], int]) -> int:
+    row = session().get(MailboxFolder, (place.mailbox_id, place.folder), populate_existing=True)
+    if row is None:
+        raise LeaseLost
+    if row.uidvalidity == place.uidvalidity:
+        return row.last_uid
+    mark = mark_before(row.added_at.date()) if row.uidvalidity is None else 0
+    with transaction() as current:
+        extend(current, place.mailbox_id, owner)
+        _set_further(current, place, uidvalidity=place.uidvalidity, last_uid=mark)
+    return mark
+
+
+def _not_of_others(place: Place) -> sa.ColumnElement[bool]:
+    """Rows that are not another folder's of the same mailbox, which has numbers of its own."""
+    names = [*session().scalars(sa.select(MailboxFolder.name).where(MailboxFolder.mailbox_id == place.mailbox_id)),
+             *session().scalars(sa.select(Mailbox.imap_folder).where(Mailbox.id == place.mailbox_id))]
+    others = [each for each in names if each != place.folder]
+    return Ledger.folder.not_in(others) if others else sa.true()
+
+
 def was_numbered_anew(place: Place) -> bool:
     """True when messages of this mailbox are in the ledger under other numbers than the folder's present ones."""
     return session().scalar(sa.select(Ledger.id).where(
         Ledger.mailbox_id == place.mailbox_id, Ledger.uid.is_not(None),
-        Ledger.uidvalidity != place.uidvalidity).limit(1)) is not None
+        Ledger.uidvalidity != place.uidvalidity, _not_of_others(place)).limit(1)) is not None
 
 
 def renumber(place: Place, owner: str, found: Mapping[int, tuple[str, int]], mark: int) -> set[int]:
@@ -154,11 +191,12 @@ def renumber(place: Place, owner: str, found: Mapping[int, tuple[str, int]], mar
     """
     known: set[int] = set()
     with transaction() as current:
+        of_this = _not_of_others(place)
         for uid, (message_id, size) in found.items():
             row = current.scalar(
                 sa.select(Ledger).where(
                     Ledger.message_id == message_id, Ledger.size == size, Ledger.mailbox_id == place.mailbox_id,
-                    Ledger.uid.is_not(None), Ledger.uidvalidity != place.uidvalidity)
+                    Ledger.uid.is_not(None), Ledger.uidvalidity != place.uidvalidity, of_this)
                 .order_by(Ledger.id).limit(1))
             if row is None or _stored(place, uid):
                 continue

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import sqlalchemy as sa
 
-from inbox.core import logins, mailboxes
-from inbox.core.models import Agent, Ledger, Mailbox, Message
+from inbox.core import logins, mailbox_folders, mailboxes
+from inbox.core.models import Agent, Ledger, Mailbox, MailboxFolder, Message
 from inbox.db import session, utcnow
 from inbox.mail.ledger import MOST_COUNTED
 
@@ -28,6 +29,7 @@ class Health:
     quarantined: int
     lag: dt.timedelta | None = None
     days_left: int | None = None  # of its OAuth login
+    folders: Sequence[MailboxFolder] = ()  # fetched beside its own
 
 
 def of_mailboxes(agent: Agent, since: dt.datetime) -> list[Health]:
@@ -41,7 +43,8 @@ def of_mailboxes(agent: Agent, since: dt.datetime) -> list[Health]:
                   sa.func.count(sa.case((rows.c.fate == "waiting", 1))).label("waiting"),
                   sa.func.count(sa.case((rows.c.fate == "quarantined", 1))).label("quarantined"))
         .group_by(rows.c.mailbox_id))}
-    return [_health(each, counted.get(each.id)) for each in mine]
+    folders = mailbox_folders.of_many([each.id for each in mine])
+    return [replace(_health(each, counted.get(each.id)), folders=folders.get(each.id, ())) for each in mine]
 
 
 def _health(mailbox: Mailbox, row: Any) -> Health:

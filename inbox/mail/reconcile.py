@@ -8,13 +8,14 @@ from __future__ import annotations
 import datetime as dt
 import logging
 from collections.abc import Iterator
-from typing import Any
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
 from inbox import secrets
 from inbox.config import ConfigError
-from inbox.core import arrivals, attachments, mailboxes
+from inbox.core import arrivals, attachments, mailbox_folders, mailboxes
 from inbox.core.models import Attachment, Ledger, Mailbox, Message
 from inbox.db import session, utcnow
 from inbox.jobs.engine import handler
@@ -87,33 +88,49 @@ def _not_fetched() -> Iterator[str]:
     """Messages that lie in an account below our mark, and that the ledger does not know."""
     for mailbox_id in [each.id for each in mailboxes.all_mailboxes(active=True) if each.incoming == "imap"]:
         mailbox = mailboxes.get(mailbox_id)
-        if mailbox.uidvalidity is None or mailbox.fetch_error is not None:
-            continue  # never fetched, or told of already
-        try:
-            there = _uids(mailbox)
-        except (Trouble, secrets.SecretLost, ConfigError, *SERVER_ERRORS) as error:
-            log.warning("Mailbox %d could not be compared: %s", mailbox_id, error)
-            continue
-        missing = _unknown(mailboxes.get(mailbox_id), there)
-        if missing:
-            yield (f"{len(missing)} messages lie in {mailbox.address} that never arrived here. Bring the folder in "
-                   "under Settings, Import and export: what is here already is not doubled.")
+        if mailbox.fetch_error is not None:
+            continue  # told of already
+        for read in _read_folders(mailbox):
+            try:
+                there = _uids(mailboxes.get(mailbox_id), read)
+            except (Trouble, secrets.SecretLost, ConfigError, *SERVER_ERRORS) as error:
+                log.warning("Mailbox %d could not be compared: %s", mailbox_id, error)
+                continue
+            missing = _unknown(mailbox_id, read, there)
+            if missing:
+                yield (f"{len(missing)} messages lie in {mailboxes.get(mailbox_id).address} that never arrived here. "
+                       "Bring the folder in under Settings, Import and export: what is here already is not doubled.")
 
 
-def _uids(mailbox: Mailbox) -> list[int]:
-    """The messages in the folder up to our mark; none when the server has numbered it anew."""
-    account, validity, mark = signed(account_of(mailbox), mailbox.id), mailbox.uidvalidity, mailbox.last_uid
+class _Read(NamedTuple):
+    """A folder and how far it was read."""
+
+    folder: str
+    uidvalidity: int
+    mark: int
+
+
+def _read_folders(mailbox: Mailbox) -> list[_Read]:
+    """The folders of a mailbox that were ever fetched and can be."""
+    own = [(mailbox.imap_folder, mailbox.uidvalidity, mailbox.last_uid)]
+    further = [(each.name, each.uidvalidity, each.last_uid) for each in mailbox_folders.of(mailbox.id)
+               if each.error is None]
+    return [_Read(name, validity, mark) for name, validity, mark in own + further if validity is not None]
+
+
+def _uids(mailbox: Mailbox, read: _Read) -> list[int]:
+    """The messages in a folder up to our mark; none when the server has numbered it anew."""
+    account = replace(signed(account_of(mailbox), mailbox.id), folder=read.folder)
     session().rollback()  # no read is held while the server takes its time
     with connected(account) as (client, state):
-        if int(state[b"UIDVALIDITY"]) != validity:
+        if int(state[b"UIDVALIDITY"]) != read.uidvalidity:
             return []
-        return [uid for uid in client.search("ALL") if uid <= mark]
+        return [uid for uid in client.search("ALL") if uid <= read.mark]
 
 
-def _unknown(mailbox: Mailbox, there: list[int]) -> list[int]:
+def _unknown(mailbox_id: int, read: _Read, there: list[int]) -> list[int]:
     """Those of the account that no row names; older ones than our first were left there on purpose."""
-    where = (Ledger.mailbox_id == mailbox.id, Ledger.folder == mailbox.imap_folder,
-             Ledger.uidvalidity == mailbox.uidvalidity)
+    where = (Ledger.mailbox_id == mailbox_id, Ledger.folder == read.folder, Ledger.uidvalidity == read.uidvalidity)
     first = session().scalar(sa.select(sa.func.min(Ledger.uid)).where(*where))
     if first is None:
         return []

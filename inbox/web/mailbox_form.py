@@ -9,7 +9,7 @@ from typing import Any
 from flask import request, url_for
 
 from inbox import secrets
-from inbox.core import logins, mailboxes, settings
+from inbox.core import logins, mailbox_folders, mailboxes, settings
 from inbox.core.customers import normalise_address
 from inbox.core.errors import Invalid
 from inbox.core.events import Actor
@@ -117,9 +117,19 @@ def save(form: Mapping[str, str], *, by: Actor, department: Department, mailbox:
             mailboxes.change(mailbox, by=by, department_id=department.id, **columns)
         if mailbox.sign_in != "password":
             logins.configure(mailbox, by=by, **_login(form))
+        if "more_folders" in form:
+            mailbox_folders.set_names(mailbox, form["more_folders"].splitlines() if mailbox.incoming == "imap" else (),
+                                      by=by)
         if form.get("start") in STARTS and mailbox.fetched_at is None:
             settings.put("mail.start", _first_day(form["start"]), by=by, scope=settings.mailbox_scope(mailbox))
         return mailbox
+
+
+def more_folders(stored: Mailbox | None) -> str:
+    """The further folders, one on each line: as typed, else as stored."""
+    if "more_folders" in request.form:
+        return request.form["more_folders"]
+    return "\n".join(each.name for each in mailbox_folders.of(stored.id)) if stored is not None else ""
 
 
 def _first_day(start: str) -> str:

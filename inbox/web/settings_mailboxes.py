@@ -78,6 +78,9 @@ def _page(stored: Mailbox | None, shown: Mailbox, *, status: int = 200, **values
                 key=_signing_key(stored), **mailbox_form.login_shown(stored), **values)
 
 
+blueprint.add_app_template_global(mailbox_form.more_folders, "more_folders")
+
+
 @blueprint.post("/mailboxes/fields")
 @blueprint.post("/mailboxes/<int:mailbox_id>/fields")
 def mailbox_fields(mailbox_id: int | None = None) -> Any:

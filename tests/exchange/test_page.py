@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from inbox.core import imports
 from inbox.core.models import Event, MailImport, Ticket
+from inbox.exchange.form import BY_NAME, path_of
 from inbox.jobs import worker
 from inbox.testing.factories import make_agent, make_mailbox, make_ticket
 from tests.mail.conftest import letter
@@ -92,5 +93,5 @@ def test_the_desk_is_downloaded_as_a_zip(owner, box, session) -> None:
     answer = owner.post(f"{PATH}/export", page=PATH)
     assert re.fullmatch(r'attachment; filename="desk-[\d-]+\.zip"', answer.headers["Content-Disposition"])
     with zipfile.ZipFile(io.BytesIO(answer.data)) as archive:
-        assert "desk.json" in archive.namelist() and b"Parcel" in archive.read("data/16-ticket.jsonl")
+        assert "desk.json" in archive.namelist() and b"Parcel" in archive.read(path_of(BY_NAME["ticket"]))
     assert session.scalar(sa.select(sa.func.count()).where(Event.kind == "desk_exported")) == 1

@@ -11,12 +11,12 @@ import pytest
 import sqlalchemy as sa
 
 from inbox import secrets
-from inbox.core import settings
+from inbox.core import mailbox_folders, settings
 from inbox.core.events import Actor
 from inbox.core.models import Event, Ledger, Mailbox, Message, Ticket
 from inbox.db import session, transaction, work_context
 from inbox.mail import fetcher as mail_fetcher
-from inbox.mail import imap, imap_rows, receive
+from inbox.mail import imap, imap_rows, receive, reconcile
 from inbox.mail.imap_client import Account, connected, test_connection
 from tests.mail.conftest import letter
 from tests.support.ports import free_port
@@ -173,6 +173,72 @@ def test_another_folder(app, dovecot, fetch, ledger_rows, box):
         current.get(Mailbox, box).imap_folder = "Support"
     assert fetch(folder="Support") == 1
     assert ledger_rows()[0].folder == "Support"
+
+
+def make_folder(dovecot, name):
+    connection = dovecot.connect()
+    connection.create(name)
+    connection.logout()
+
+
+def add_folders(app, box, *names):
+    with work_context(app):
+        mailbox_folders.set_names(session().get(Mailbox, box), names, by=Actor.system("test"))
+
+
+def test_further_folders_are_fetched_each_by_its_own_mark(app, dovecot, fetcher, ledger_rows, box):
+    make_folder(dovecot, "Sales")
+    add_folders(app, box, "Sales", "Nowhere")
+    dovecot.append(*some(3))
+    dovecot.append(letter(subject="sale", message_id="sale@example.com"), folder="Sales")
+    first = fetcher(poll_seconds=0.3)
+    wait_until(lambda: len(ledger_rows()) == 4)
+    dovecot.append(letter(subject="more", message_id="more@example.com"), folder="Sales")
+    wait_until(lambda: len(ledger_rows()) == 5)
+    dovecot.append(letter(subject="own", message_id="own@example.com"))
+    wait_until(lambda: len(ledger_rows()) == 6)
+    first.stop()
+    assert sorted(row.folder for row in ledger_rows()) == ["INBOX"] * 4 + ["Sales"] * 2
+    with work_context(app):
+        nowhere, sales = mailbox_folders.of(box)
+        assert (sales.last_uid, sales.error) == (2, None) and sales.fetched_at is not None
+        assert nowhere.error and nowhere.uidvalidity is None
+        assert session().get(Mailbox, box).fetch_error is None
+    assert reconcile_of(app) == []
+
+
+def reconcile_of(app):
+    with work_context(app):
+        return list(reconcile._not_fetched())
+
+
+def test_mail_in_two_folders_is_not_taken_for_mail_numbered_anew(app, dovecot, fetcher, ledger_rows, box):
+    make_folder(dovecot, "Sales")
+    add_folders(app, box, "Sales")
+    dovecot.append(*some(2))
+    fetcher(poll_seconds=0.3)
+    wait_until(lambda: len(ledger_rows()) == 2)
+    dovecot.append(*some(2), folder="Sales")  # somebody has copied them
+    wait_until(lambda: len(ledger_rows()) == 4)
+    process_all(app)
+    assert sorted(row.fate for row in ledger_rows()) == ["created"] * 2 + ["duplicate"] * 2
+    assert reconcile_of(app) == []
+
+
+def test_a_further_folder_numbered_anew_doubles_nothing(app, dovecot, fetch, ledger_rows, box):
+    add_folders(app, box, "Sales")
+    with work_context(app):
+        owner = imap_rows.new_owner()
+        assert imap_rows.take_lease(box, owner)
+        for validity in (1, 2):
+            place = imap_rows.Place(box, "Sales", validity, is_further=True)
+            assert imap_rows.open_folder(place, owner, lambda since: 4) == (4 if validity == 1 else 0)
+        imap_rows.keep(place, owner, [], 9)
+        assert imap_rows.open_folder(place, owner) == 9
+        mailbox_folders.set_names(session().get(Mailbox, box), [], by=Actor.system("test"))
+        with pytest.raises(imap_rows.LeaseLost):
+            imap_rows.keep(place, owner, [], 10)
+        imap_rows.forget_owner(owner)
 
 
 def test_while_idle_a_new_message_arrives_at_once(app, dovecot, fetcher, ledger_rows):

@@ -8,7 +8,7 @@ from flask import Flask
 from sqlalchemy.orm import Session
 
 from inbox import secrets
-from inbox.core import agents, departments, mailboxes, saved_replies, settings, tags
+from inbox.core import agents, departments, mailbox_folders, mailboxes, saved_replies, settings, tags
 from inbox.core.events import Actor
 from inbox.core.models import Agent, Department, Event, Job, Mailbox, Tag
 from inbox.testing.factories import make_agent, make_department, make_mailbox, make_ticket
@@ -194,6 +194,21 @@ def test_a_mailbox_that_cannot_work_is_refused(
     answer = admin.post("/settings/mailboxes/new", mailbox_form(support, **change))
     assert answer.status_code == 422 and words in answer.text and "tops3cret" not in answer.text
     assert mailboxes.all_mailboxes() == []
+
+
+def test_further_folders_are_named_in_the_form_and_shown_on_the_health_page(
+        admin: Visitor, box: Mailbox, support: Department) -> None:
+    path = f"/settings/mailboxes/{box.id}"
+    admin.post(path, mailbox_form(support, more_folders="Sales\r\n\r\nJunk/Not junk\r\nSales"))
+    assert [each.name for each in mailbox_folders.of(box.id)] == ["Junk/Not junk", "Sales"]
+    assert "Junk/Not junk\nSales</textarea>" in admin.get(path).text
+    mailbox_folders.noted(box.id, "Sales", "There is no such folder.")
+    page = admin.get("/ledger").text
+    assert "Junk/Not junk" in page and "There is no such folder." in page
+    answer = admin.post(path, mailbox_form(support, more_folders="INBOX"))
+    assert answer.status_code == 422 and "fetched anyway" in answer.text
+    admin.post(path, mailbox_form(support, more_folders="Junk/Not junk"))
+    assert [each.name for each in mailbox_folders.of(box.id)] == ["Junk/Not junk"]
 
 
 def test_the_same_address_twice_is_refused(admin: Visitor, box: Mailbox, support: Department) -> None:

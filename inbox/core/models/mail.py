@@ -65,6 +65,20 @@ class Mailbox(Model):
     department: Mapped[Department] = relationship(foreign_keys=[department_id], lazy="joined", innerjoin=True)
 
 
+class MailboxFolder(Model):
+    """A further folder of an IMAP account, fetched beside the mailbox's own: how far it is, and what is wrong."""
+
+    __tablename__ = "mailbox_folder"
+
+    mailbox_id: Mapped[int] = mapped_column(sa.ForeignKey("mailbox.id", ondelete="CASCADE"), primary_key=True)
+    name: Mapped[str] = mapped_column(sa.Text, primary_key=True)
+    uidvalidity: Mapped[int | None] = mapped_column(sa.BigInteger)
+    last_uid: Mapped[int] = mapped_column(sa.BigInteger, default=0)
+    added_at: Mapped[dt.datetime] = mapped_column(UtcDateTime, default=utcnow)
+    fetched_at: Mapped[dt.datetime | None] = mapped_column(UtcDateTime)
+    error: Mapped[str | None] = mapped_column(sa.Text)
+
+
 class MailboxLogin(Model):
     """How a mailbox signs in with OAuth 2: the application at the provider, and what it has granted us.
 
