@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from inbox.core import events, messages, permissions, tickets
 from inbox.core.errors import Invalid, NotFound
 from inbox.core.events import Actor
-from inbox.core.models import CaughtMail, Customer, Department, Ledger, Message, Reference, Ticket
+from inbox.core.models import CaughtMail, Customer, Department, Ledger, Message, Reference, Ticket, TicketLink
 from inbox.db import session, transaction, utcnow
 
 ON_ITS_WAY = ("draft", "queued", "sending")
@@ -78,6 +78,7 @@ def _new_ticket(message: Message, source: Ticket, subject: str, by: Actor) -> Ti
     ticket = tickets.create(by=by, subject=subject.strip() or message.subject, department=department, customer=customer,
                             channel=source.channel, mailbox_id=source.mailbox_id)
     ticket.assignee_id, ticket.is_spam = source.assignee_id, source.is_spam
+    session().add(TicketLink(ticket_id=source.id, other_id=ticket.id))
     ticket.reshelve()
     return ticket
 

@@ -45,6 +45,8 @@ def get(number: int, agent: Agent) -> Ticket:
     follows = sa.exists().where(Follower.ticket_id == Ticket.id, Follower.agent_id == agent.id)
     query = (sa.select(Ticket).where(Ticket.number == number)
              .options(with_expression(Ticket.is_followed, follows),
+                      with_expression(Ticket.seen_at, sa.select(TicketSeen.seen_at).where(
+                          TicketSeen.ticket_id == Ticket.id, TicketSeen.agent_id == agent.id).scalar_subquery()),
                       with_expression(Ticket.is_linked, _is_linked),
                       with_expression(Ticket.has_fields, sa.exists(sa.select(TicketField.id))),
                       joinedload(Ticket.customer).joinedload(Customer.addresses), joinedload(Ticket.department),

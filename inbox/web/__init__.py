@@ -133,6 +133,7 @@ def _register_screens(app: Flask) -> None:
         theming,
         ticket_details,
         ticket_merge,
+        ticket_print,
         tickets,
         welcome,
         writing,
@@ -145,5 +146,5 @@ def _register_screens(app: Flask) -> None:
                    outbox, live, health, theming, marks, alarms, previews, welcome,
                    snooze, sending, replies, recipients, writing, macros,
                    presence, following, availability, colleague_drafts,
-                   ticket_merge, ticket_details):
+                   ticket_merge, ticket_details, ticket_print):
         app.register_blueprint(screen.blueprint)

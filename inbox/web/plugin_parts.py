@@ -156,7 +156,8 @@ def _show_ticket(number: int) -> Any:
     if htmx.wants_partial():
         agent = current_agent()
         assert agent is not None
-        return render_template("ticket/_fresh.html", place=place, **tickets.pane(core_tickets.get(number, agent)))
+        shown = tickets.pane(core_tickets.get(number, agent), is_fresh=True)
+        return render_template("ticket/_fresh.html", place=place, **shown)
     return htmx.go_to(place.ticket_url(number))
 
 

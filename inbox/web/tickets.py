@@ -29,7 +29,7 @@ from inbox.core.events import Actor
 from inbox.core.models import Agent, Department, Event, Message, Ticket
 from inbox.db import session
 from inbox.plugin_host import call
-from inbox.web import ticket_words, writing
+from inbox.web import thread_folds, ticket_words, writing
 from inbox.web.auth import actor, me
 from inbox.web.colleague_drafts import drafts_of_colleagues
 from inbox.web.desk import Place, list_of, sidebar
@@ -77,15 +77,17 @@ def show(number: int) -> Any:
     return render_template("ticket/page.html", **rail, **list_of(place, rail), **pane(ticket))
 
 
-def pane(ticket: Ticket) -> dict[str, Any]:
-    """What the ticket's pane shows."""
+def pane(ticket: Ticket, *, is_fresh: bool = False) -> dict[str, Any]:
+    """What the ticket's pane shows. `is_fresh`: the page shows it already, and gets what changed."""
     thread = messages.thread(ticket, with_drafts=True)
     said = [each for each in thread if each.state != "draft"]
     find_links(said)
     happened = events.of_ticket(ticket)
     written = writing.facts(ticket, thread)
+    lines = with_new(timeline(ticket, said, happened), written["drafts"].values(), happened)
+    unread = thread_folds.first_unread(lines, ticket.seen_at, me().id)
     return {"ticket": ticket, **written, "known": happened[-1].id if happened else 0,
-            "timeline": with_new(timeline(ticket, said, happened), written["drafts"].values(), happened),
+            "timeline": thread_folds.folded(lines, unread, is_fresh=is_fresh), "unread": unread,
             "of_colleagues": drafts_of_colleagues(thread, me()),
             "others": customers.tickets_of(ticket.customer, me(), limit=6),
             "can": {name: permissions.may(me(), name) for name in permissions.ABILITIES}}
@@ -210,7 +212,7 @@ def _status_words(who: str, data: dict[str, Any]) -> str:
 def conversation(number: int) -> Any:
     """The head and the thread alone, when something was said or done elsewhere."""
     ticket = load(number)
-    return render_template("ticket/_fresh.html", place=Place.from_request(), **pane(ticket))
+    return render_template("ticket/_fresh.html", place=Place.from_request(), **pane(ticket, is_fresh=True))
 
 
 @blueprint.post("/tickets/<int:number>/seen")
@@ -229,7 +231,8 @@ def answer(ticket: Ticket, *, composer: bool = False) -> Any:
     """After a change: the fresh parts for htmx (with `composer` that one, too), the ticket's page for a plain form."""
     if wants_partial():
         fresh = tickets.get(ticket.number, me())
-        return render_template("ticket/_fresh.html", place=Place.from_request(), with_composer=composer, **pane(fresh))
+        return render_template("ticket/_fresh.html", place=Place.from_request(), with_composer=composer,
+                               **pane(fresh, is_fresh=True))
     return go_to(Place.from_request().ticket_url(ticket.number))
 
 

@@ -70,6 +70,7 @@ class Ticket(Model):
     department: Mapped[Department] = relationship(lazy="select")
     assignee: Mapped[Agent | None] = relationship(lazy="select")
     is_followed: Mapped[bool | None] = query_expression()  # by the agent it was loaded for: `tickets.get`
+    seen_at: Mapped[dt.datetime | None] = query_expression()  # when that agent looked at it last
     is_linked: Mapped[bool | None] = query_expression()  # with any other; None: not asked
     has_fields: Mapped[bool | None] = query_expression()  # there are fields of tickets at this desk
     tags: Mapped[list[Tag]] = relationship(secondary="ticket_tag", order_by="Tag.name", lazy="selectin")

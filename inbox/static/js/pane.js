@@ -12,13 +12,31 @@ function opened() {
   pane.dataset.shown = "1";
   document.title = pane.dataset.title;
   const thread = document.getElementById("thread");
-  const last = thread?.querySelector(".message:last-of-type");
-  if (last && thread.scrollHeight > thread.clientHeight) last.scrollIntoView({ block: "nearest" });
+  start(thread);
   const row = document.querySelector(`#row-${CSS.escape(number)} a.unread`);
   post(`/tickets/${number}/seen`).then(() => row?.classList.remove("unread"));
 }
 
+// Where a thread begins: at the message an address names, else at the first that was not seen, else at the last.
+function start(thread) {
+  const named = /^#m\d+$/.test(location.hash) && document.getElementById(location.hash.slice(1));
+  if (!named && /^#m\d+$/.test(location.hash)) document.querySelector("[data-earlier]")?.click();
+  const unread = thread?.querySelector("[data-unread]");
+  const last = [...thread?.querySelectorAll(".message") ?? []].pop();
+  if (!last || thread.scrollHeight <= thread.clientHeight) return;
+  if (named || (unread && unread !== last)) (named || unread).scrollIntoView({ block: "start" });
+  else last.scrollIntoView({ block: "nearest" });
+}
+
+// What the thread is folded up to goes along with every request, so that the answer fits; asking for more unfolds it.
+function tell(event) {
+  const { request, sourceElement } = event.detail.ctx;
+  const upto = sourceElement?.closest?.("[data-earlier]") ? "" : document.getElementById("earlier")?.dataset.upto;
+  if (upto) request.headers["X-Earlier"] = upto;
+}
+
 export function startPane() {
+  document.addEventListener("htmx:config:request", tell);
   document.addEventListener("htmx:after:swap", (event) => {
     opened();
     if (document.activeElement?.closest("#rows") && innerWidth <= 860) document.getElementById("pane")?.focus();
