@@ -67,10 +67,14 @@ export function startDialogs() {
     field?.select?.();
   }, true);
   document.addEventListener("keydown", (event) => {
-    const edit = event.key === "Escape" && event.target.closest?.("details.edit[open]");
-    if (!edit) return;
+    if (event.key !== "Escape" || event.isComposing) return;
+    const edit = event.target.closest?.("details.edit[open]");
+    const dialog = event.target.closest?.("dialog.ask"); // a search field would only be emptied
+    if (!edit && !dialog) return;
+    event.preventDefault();
     event.stopPropagation();
-    leave(edit);
+    if (edit) leave(edit);
+    else dialog.close();
   }, true);
   document.addEventListener("close", (event) => {
     if (event.target.id !== "ticket-dialog") return;

@@ -8,6 +8,7 @@ function opened() {
     if (row.dataset.number === number) row.setAttribute("aria-current", "true");
     else row.removeAttribute("aria-current");
   }
+  if (pane?.dataset.unfolded) document.querySelector("[data-earlier]")?.click(); // an answer to what was asked before
   if (!number || pane.dataset.shown) return;
   pane.dataset.shown = "1";
   document.title = pane.dataset.title;
@@ -31,7 +32,9 @@ function start(thread) {
 // What the thread is folded up to goes along with every request, so that the answer fits; asking for more unfolds it.
 function tell(event) {
   const { request, sourceElement } = event.detail.ctx;
-  const upto = sourceElement?.closest?.("[data-earlier]") ? "" : document.getElementById("earlier")?.dataset.upto;
+  const unfolds = sourceElement?.closest?.("[data-earlier]");
+  if (unfolds) document.getElementById("pane").dataset.unfolded = "1";
+  const upto = unfolds ? "" : document.getElementById("earlier")?.dataset.upto;
   if (upto) request.headers["X-Earlier"] = upto;
 }
 
