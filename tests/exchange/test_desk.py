@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from inbox import prepare, secrets
 from inbox.app import create_app
 from inbox.config import Config
-from inbox.core import attachments, customers, fields, imports, merges, messages, search, tickets
+from inbox.core import attachments, customers, fields, imports, merges, messages, saved_replies, search, tickets
 from inbox.core.attachments import StoredFile
 from inbox.core.errors import Invalid, NotAllowed
 from inbox.core.events import Actor
@@ -21,12 +21,14 @@ from inbox.core.models import (
     Agent,
     Attachment,
     Customer,
+    Department,
     Event,
     Job,
     Ledger,
     Mailbox,
     Message,
     Reference,
+    SavedReply,
     Ticket,
 )
 from inbox.db import db, session, transaction, work_context
@@ -250,6 +252,23 @@ def test_only_an_owner_may_export(session) -> None:
         imports.begin(by=Actor.of(make_agent(role="admin")), kind="desk", source="x")
     with pytest.raises(Invalid):
         imports.begin(by=BY, kind="tar", source="x")
+
+
+def test_what_saved_replies_do_and_bring_comes_along(full, empty, tmp_path) -> None:
+    kari = session().scalars(sa.select(Agent).where(Agent.name == "Kari")).one()
+    file = StoredFile("terms.pdf", "application/pdf", 5, attachments.store(b"terms"))
+    acts = [f"assign:{kari.id}", f"department:{full.department_id}", "tag:refund"]
+    saved_replies.save(by=BY, name="Terms", text="Here", personal=False, actions=acts, files=[file])
+    path = tmp_path / "with-replies.zip"
+    path.write_bytes(b"".join(export.stream(BY)))
+    with work_context(empty):
+        assert bring(empty, path).state == "done"
+        [reply] = session().scalars(sa.select(SavedReply)).all()
+        made = session().scalars(sa.select(Agent).where(Agent.name == "Kari")).one()
+        here = session().scalars(sa.select(Department).where(Department.name == "Support")).one()
+        assert made.id != kari.id
+        assert reply.actions == [f"department:{here.id}", "tag:refund", f"assign:{made.id}"]
+        assert attachments.read(reply.files[0]["sha256"]) == b"terms"
 
 
 def test_every_table_is_exported_or_left_out_on_purpose() -> None:
