@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
-from flask_babel import gettext
+from flask_babel import gettext, lazy_gettext
 
 from inbox.core import departments, permissions, query, saved_views, views
 from inbox.core.errors import CoreError, Invalid
@@ -17,6 +17,12 @@ from inbox.web.htmx import go_to, wants_partial
 
 blueprint = Blueprint("own_views", __name__, url_prefix="/own-views")
 SHOWN = 5  # tickets of the preview
+ICONS = {"inbox": lazy_gettext("Tray"), "clock": lazy_gettext("Clock"), "tag": lazy_gettext("Tag"),
+         "user": lazy_gettext("Person"), "team": lazy_gettext("People"), "folder": lazy_gettext("Folder"),
+         "warn": lazy_gettext("Warning"), "zap": lazy_gettext("Lightning"), "bell": lazy_gettext("Bell"),
+         "building": lazy_gettext("Building"), "card": lazy_gettext("Card"), "truck": lazy_gettext("Truck"),
+         "globe": lazy_gettext("Globe"), "spam": lazy_gettext("Stop sign"), "check": lazy_gettext("Check mark"),
+         "eye": lazy_gettext("Eye")}
 
 
 @blueprint.get("")
@@ -82,7 +88,7 @@ def _page(stored: View | None, values: dict[str, Any], builder: view_builder.Bui
     found = {"view": stored, "preview": _preview(values["text"]), "values": values,
              "builder": builder, "known": known, "error": error,
              "operators": view_builder.OPERATORS, "units": view_builder.UNITS, "kind_of": view_builder.kind_of,
-             "bare": view_builder.BARE, "icons": saved_views.ICONS, "shared": shared}
+             "bare": view_builder.BARE, "icons": ICONS, "shared": shared}
     if wants_partial():
         return render_template("views/_builder.html", **found), status
     return render_template("views/edit.html", place=None, **found, **sidebar()), status

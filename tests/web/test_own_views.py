@@ -12,7 +12,7 @@ from inbox.core.events import Actor
 from inbox.core.models import Agent, Department, View
 from inbox.db import db
 from inbox.testing.factories import make_agent, make_customer, make_department, make_ticket
-from inbox.web import view_builder
+from inbox.web import own_views, view_builder
 from inbox.web.auth import SignedIn
 from inbox.web.desk import Place
 from tests.web.browse import Visitor
@@ -126,6 +126,10 @@ def test_fields_of_customers_and_agents_are_offered(desk: Visitor, kari: Agent) 
     fields.define(by=Actor.of(make_agent(role="owner")), title="Shop size", type="number")
     page = desk.get("/own-views/new?q=assignee:me").text
     assert 'value="customer.shop-size">Shop size' in page and f'value="{kari.email}">Kari' in page
+
+
+def test_every_icon_has_a_name() -> None:
+    assert set(own_views.ICONS) == set(saved_views.ICONS)
 
 
 def test_a_search_can_be_kept_as_a_view(desk: Visitor) -> None:
