@@ -58,7 +58,7 @@ def running(home: Path) -> Iterator[Running]:
     found = Running(process.pid, port, 0.0)
     try:
         while True:
-            if process.poll() is not None or time.perf_counter() - begun > 60:
+            if process.poll() is not None or time.perf_counter() - begun > 180:
                 raise RuntimeError(f"The program did not start: {(home / 'program.log').read_text()[-2000:]}")
             try:
                 if found.get("/sign-in")[0] == 200:

@@ -16,7 +16,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from inbox.core import events, permissions, queue, views
-from inbox.core.bulk_acts import ACTS, kept, put_back
+from inbox.core.bulk_acts import ACTS, Act, kept, put_back
 from inbox.core.errors import CoreError, Invalid, NotAllowed, NotFound
 from inbox.core.events import Actor
 from inbox.core.models import Agent, BulkAct, BulkTicket, Event, Ticket
@@ -158,31 +158,31 @@ def _finish(row: BulkAct) -> None:
 
 
 def _change(row: BulkAct, lines: Sequence[BulkTicket], found: dict[int, Ticket]) -> None:
-    act, by = ACTS[row.act], Actor("agent", row.agent_id, "web", row.agent, bulk=row.id)
-    for line in lines:
-        ticket = found.get(line.ticket_id)
-        line.state, line.why = "refused", str(NotFound())
-        if ticket is None:
-            row.refused += 1
-            continue
-        before, version = kept(ticket, act, row.args), ticket.version
-        try:
-            act.run(ticket, row.args, by)
-        except CoreError as error:
-            line.why = str(error)[:200]
-            row.refused += 1
-            continue
-        line.why = ""
-        if ticket.version == version:
-            line.state = "same"
-            row.same += 1
-        else:
-            line.state, line.before, line.version = "done", before, ticket.version
-            row.done += 1
-    session().flush()
+    act, args, by = ACTS[row.act], row.args, Actor("agent", row.agent_id, "web", row.agent, bulk=row.id)
+    results = [_change_one(act, args, found.get(line.ticket_id), by) for line in lines]
+    # Noted at the end: what is changed on a row is sent with the next event, ticket by ticket.
     last = session().scalar(sa.select(sa.func.max(Event.id)))
-    for line in lines:
+    for line, values in zip(lines, results, strict=True):
+        for name, value in values.items():
+            setattr(line, name, value)
         line.event_id = last
+    states = [values["state"] for values in results]
+    row.done, row.same = row.done + states.count("done"), row.same + states.count("same")
+    row.refused += states.count("refused")
+
+
+def _change_one(act: Act, args: dict[str, Any], ticket: Ticket | None, by: Actor) -> dict[str, Any]:
+    """Do it to one ticket; what is to be noted about it."""
+    if ticket is None:
+        return {"state": "refused", "why": str(NotFound())}
+    before, version = kept(ticket, act, args), ticket.version
+    try:
+        act.run(ticket, args, by)
+    except CoreError as error:
+        return {"state": "refused", "why": str(error)[:200]}
+    if ticket.version == version:
+        return {"state": "same"}
+    return {"state": "done", "before": before, "version": ticket.version}
 
 
 # --- stopping and going back ------------------------------------------------------------------------------------
@@ -227,20 +227,23 @@ def undo(row: BulkAct, *, by: Actor) -> None:
 def _return(row: BulkAct, lines: Sequence[BulkTicket], found: dict[int, Ticket]) -> None:
     # Whose act it was may have moved tickets out of the own reach; what they take back is their own, so that is no bar.
     act, by = ACTS[row.act], Actor("agent", row.agent_id, "web", bulk=row.id)
-    changed = _changed_meanwhile(row.id, lines, found)
-    for line in lines:
-        ticket = found.get(line.ticket_id)
-        line.state = "stayed"
-        if ticket is not None and ticket.id not in changed and line.before is not None:
-            try:
-                put_back(ticket, act, row.args, line.before, by)
-                line.state = "undone"
-            except CoreError as error:
-                line.why = str(error)[:200]
-        if line.state == "undone":
-            row.undone += 1
-        else:
-            row.stayed += 1
+    args, changed = row.args, _changed_meanwhile(row.id, lines, found)
+    whys = [_return_one(act, args, None if line.ticket_id in changed else found.get(line.ticket_id), line, by)
+            for line in lines]
+    for line, why in zip(lines, whys, strict=True):
+        line.state, line.why = ("undone", "") if why is None else ("stayed", why)
+    row.undone, row.stayed = row.undone + whys.count(None), row.stayed + len(whys) - whys.count(None)
+
+
+def _return_one(act: Act, args: dict[str, Any], ticket: Ticket | None, line: BulkTicket, by: Actor) -> str | None:
+    """Make one ticket what it was. None, or why it stays as it is (empty: it was changed, or is gone)."""
+    if ticket is None or line.before is None:
+        return ""
+    try:
+        put_back(ticket, act, args, line.before, by)
+    except CoreError as error:
+        return str(error)[:200]
+    return None
 
 
 def _changed_meanwhile(bulk_id: int, lines: Sequence[BulkTicket], found: dict[int, Ticket]) -> set[int]:
