@@ -110,6 +110,7 @@ def _posts(session: Session) -> dict[str, Callable[[], tuple[str, dict]]]:
         "field": lambda: (f"fields/{field.id}", {"title": "Town", "type": "text"}),
         "move_field_up": lambda: (f"fields/{field.id + 1}/up", {}),
         "delete_field": lambda: (f"fields/{field.id}/delete", {}),
+        "save_ticket_types": lambda: ("ticket-fields/types", {"types": "Question\nFault"}),
         "new_saved_reply": lambda: ("saved-replies/new", {"name": "Bye", "text": "Bye!", "whose": "desk"}),
         "saved_reply": lambda: (f"saved-replies/{reply.id}", {"name": "Hei", "text": "Hello", "whose": "desk"}),
         "delete_saved_reply": lambda: (f"saved-replies/{reply.id}/delete", {}),
