@@ -43,7 +43,7 @@ def chosen(ticket: Ticket, about: str) -> list[Message]:
 
 def files(passed: Iterable[Message]) -> list[StoredFile]:
     """The files of what is passed on, each content once."""
-    found = {}
+    found: dict[tuple[str, str | None], StoredFile] = {}
     for message in passed:
         for each in message.attachments:
             found.setdefault((each.sha256, each.content_id), StoredFile(
