@@ -98,8 +98,8 @@ def notify(event: Event, kind: str, *, letters: Iterable[Letter], ticket: Ticket
     said = {number: _answer_words(each.agent, answered[number]) for number, each, _ways in wanted}
     waits = {number: quiet.ends(each.agent, utcnow()) for number, each, _ways in wanted}
     with transaction() as current:
-        told = set(current.execute(sa.select(Notification.agent_id, Notification.way).where(
-            Notification.event_id == event_id)).tuples())
+        told = {(row.agent_id, row.way) for row in current.execute(
+            sa.select(Notification.agent_id, Notification.way).where(Notification.event_id == event_id))}
         ours = mailboxes.own_addresses()  # mail to ourselves would open a ticket
         for number, each, ways in wanted:
             mail = mails[number]
