@@ -108,7 +108,9 @@ def test_translations_are_in_the_script_of_the_language(locale):
     script = {"th": "[\u0e00-\u0e7f]", "ja": "[\u3040-\u30ff\u4e00-\u9fff]", "zh_Hant": "[\u4e00-\u9fff]"}[locale]
     same = {"TLS", "STARTTLS", "Pluginbox", "Cc", "Bcc", "Cc %(names)s", "Bcc %(names)s",
                 "REST API", "the API", "Webhook", "Webhooks"}
-    assert [text for text, said in messages(locale) if not re.search(script, said) and text not in same] == []
+    written = {text: re.sub(r"%\(\w+\)s|\{\w+\}", "", said) for text, said in messages(locale)}  # without placeholders
+    assert [text for text, said in written.items()
+            if re.search(r"\w", said) and not re.search(script, said) and text not in same] == []
 
 
 @pytest.mark.parametrize("locale", LOCALES)
