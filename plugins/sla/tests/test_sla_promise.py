@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from typing import Any
 
 import pytest
@@ -31,7 +32,12 @@ def saved_reply(client: Any) -> Any:
     """What a saved reply with the placeholder gives for a ticket."""
     client.post("/settings/saved-replies/new", {"name": "Thanks", "text": f"Thank you. {SAID} Bye.", "whose": "me"},
                 page="/settings/saved-replies/new")
-    return lambda ticket: client.get(f"/tickets/{ticket.number}/saved-replies").text
+
+    def given(ticket: Ticket) -> str:
+        menu = client.get(f"/tickets/{ticket.number}/saved-replies").text
+        return str(client.post(re.search(r'data-use="([^"]+)"', menu)[1]).json["text"])
+
+    return given
 
 
 def test_register_placeholders_a_promise_that_ends_after_the_weekend_says_when(sla, receive_email, deliver_events,
