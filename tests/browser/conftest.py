@@ -46,7 +46,7 @@ def desk(program: Program, browser: Browser, state: Path) -> Iterator[Page]:
     """A signed-in page; it fails the test when a script breaks or the policy of the page is violated."""
     with view(browser, 1440, "light", state) as page:
         said: list[str] = []
-        page.on("pageerror", lambda error: said.append(str(error)))
+        page.on("pageerror", lambda error: said.append(f"{page.url}: {error.stack or error}"))
         page.on("console", lambda message: said.append(message.text) if "Content Security" in message.text else None)
         page.goto(f"{program.url}/views/unassigned")
         yield page

@@ -59,6 +59,9 @@ def test_kb_from_activation_to_an_answer_with_an_article(program: Program, desk:
     panel.get_by_role("button", name="Insert link").first.click()
     expect(desk.locator(".editor a")).to_have_attribute("href", re.compile("/help/en/how-long-is-a-skein"))
 
+    desk.locator("mail-composer [data-discard]").first.click()
+    expect(desk.locator("mail-composer .editor")).to_have_text("")
+
     # Not by a click: the menu closes when the page hears of something new.
     way = desk.locator("article.ours a", has_text="Make an article of this").first.get_attribute("href")
     desk.goto(f"{program.url}{way}")

@@ -76,7 +76,7 @@ def test_sla_from_activation_to_a_promise_kept(program: Program, desk: Page) -> 
     # What customers may be told.
     desk.goto(f"{program.url}/settings/saved-replies/new")
     desk.get_by_label("Name").fill("We have it")
-    desk.locator("#text").fill("Thank you. {sla.answer_within}")
+    desk.locator("rich-text .editor").fill("Thank you. {sla.answer_within}")
     desk.get_by_role("button", name="Save").click()
 
     # Somebody writes: the clock is seen in the list and beside the ticket, told in the reply, and stopped by it.
@@ -87,7 +87,7 @@ def test_sla_from_activation_to_a_promise_kept(program: Program, desk: Page) -> 
     expect(row).to_contain_text(re.compile("due in (3 h|2 h 5. min)"))
     row.locator("a").first.click()
     expect(desk.locator("#side .panel", has_text="Service levels")).to_contain_text("due in")
-    desk.locator("#composer [title='Saved replies']").click()
+    desk.locator("#composer [title^='Saved replies']").click()
     desk.get_by_role("button", name="We have it").click()
     editor = desk.locator("#composer [contenteditable=true]")
     expect(editor).to_contain_text("Thank you. We answer within 3 hours.")

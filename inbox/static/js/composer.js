@@ -25,6 +25,8 @@ class MailComposer extends HTMLElement {
     }
     this.form.elements.exact.value = "1"; // what stands in the fields is meant, nothing beside it
     const { text } = this.form.elements;
+    const early = text.value !== text.defaultValue ? text.value : ""; // typed before this was loaded
+    const wasThere = document.activeElement === text;
     this.uploads = new Uploads(this);
     this.editor = new Editor(text, this.querySelector("[role=toolbar]"), {
       label: this.querySelector(`label[for=${text.id}]`).textContent, changed: () => { if (this.isStopped) this.edit(); this.changed(); },
@@ -36,7 +38,8 @@ class MailComposer extends HTMLElement {
     this.show(this.kind);
     this.listen();
     this.recover();
-    if ("focus" in this.dataset && !this.isStopped) this.editor.focus();
+    if (early) { this.editor.putText(early); this.changed(); }
+    if (wasThere || ("focus" in this.dataset && !this.isStopped)) this.editor.focus();
   }
 
   listen() {

@@ -46,6 +46,7 @@ async function refresh(isOwn = false) {
     mark(pane);
   }
   const place = list?.dataset.place ? JSON.parse(list.dataset.place) : { at: location.pathname };
+  if (!document.getElementById("rail")) return; // the page goes away
   await htmx.ajax("GET", "/rail?" + new URLSearchParams(place), { target: "#rail", swap: "outerMorph" });
   const number = pane?.dataset.number;
   if (!number || !(hints.all || hints.tickets.has(number))) return;
