@@ -38,7 +38,9 @@ LONG = ("cli/test_run.py", "browser/test_accessibility.py", "browser/", "mail/te
 FEW_QUERIES = (
     "tests/web/", "tests/cli/", "tests/testing/", "tests/demo/", "tests/mail/test_kill.py",
     "tests/mail/test_imap.py", "tests/mail/test_smtp.py", "tests/mail/test_watch.py", "tests/mail/test_oauth.py",
-    "tests/mail/test_dkim.py", "tests/core/test_permissions.py",
+    "tests/mail/test_dkim.py", "tests/core/test_permissions.py", "tests/builtin/",
+    "plugins/crm/tests/test_crm_people.py", "plugins/crm/tests/test_crm_files.py",
+    "plugins/sla/tests/test_sla_promise.py", "plugins/kb/tests/test_kb_desk.py", "plugins/kb/tests/test_kb_beside.py",
     "tests/plugin_host/test_misbehaving.py", "tests/plugin_host/test_bring.py", "plugins/kb/tests/test_kb_rich.py",
     "plugins/kb/tests/test_kb_help.py", "plugins/woocommerce/tests/test_woocommerce_orders.py",
     "plugins/woocommerce/tests/test_woocommerce_shops.py")

@@ -22,8 +22,6 @@ from inbox.db import db, transaction, utcnow
 from inbox.mail import ledger
 from inbox.testing.factories import make_agent, make_customer, make_department, make_mailbox, make_message, make_ticket
 
-pytestmark = pytest.mark.each_database
-
 V1 = "/api/v1"
 
 

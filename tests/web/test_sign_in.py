@@ -15,8 +15,6 @@ from inbox.testing.factories import make_agent, make_department
 from inbox.web.auth import safe_next
 from tests.web.browse import Visitor
 
-pytestmark = pytest.mark.each_database
-
 PASSWORD = "warm wool from bergen"
 SYSTEM = Actor.system("test")
 
