@@ -49,7 +49,18 @@ from inbox.core import (
 )
 from inbox.core.events import Actor
 from inbox.core.messages import Address, Body
-from inbox.core.models import Agent, Customer, Department, Event, Mailbox, Message, Notification, Ticket
+from inbox.core.models import (
+    Agent,
+    Customer,
+    Department,
+    Event,
+    Follower,
+    Mailbox,
+    Mention,
+    Message,
+    Notification,
+    Ticket,
+)
 from inbox.db import Base, UtcDateTime, db, session, utcnow, work_context
 from inbox.jobs import deliveries, engine, schedule, worker
 from inbox.mail import catcher, deliver, ledger, receive, renew, thread
@@ -66,7 +77,13 @@ FEW = 12  # statements of a page
 MANY = 75  # thousand steps of SQLite; to read and sort all tickets takes more
 
 # Seen, weighed and accepted: (what asks, beginning of the step). Each says why.
-ACCEPTED: dict[tuple[str, str], str] = {}
+OR_OF_TAGS = "`any:` of two tags: PostgreSQL answers no OR of subqueries by an index; a UNION of them would be"
+ACCEPTED: dict[tuple[str, str], str] = {} if TEST_DB == "sqlite" else {
+    ("counts", "Bitmap Heap Scan on ticket along all of an index"): OR_OF_TAGS,
+    ("filters", "Bitmap Heap Scan on ticket along all of an index"): OR_OF_TAGS,
+    ("counts", "Index Only Scan on ticket along all of pk_ticket"):
+        "what a view does not want, within 2,000 tickets at most: PostgreSQL walks along the ids beside them",
+}
 COSTLY = {"lower(ledger.subject) LIKE": "words are looked for in the newest 20,000 rows of the ledger, not in all"}
 
 
@@ -100,13 +117,20 @@ def _fill(url: str) -> None:
 
 
 def _tell(connection: sa.Connection) -> None:
-    """Notifications of every event for one of the agents, a tenth of them unread; a webhook that was told of all."""
+    """What agents and plugins were told: notifications of every event for one of the agents, a tenth of them unread;
+    a webhook that was told of all. What agents follow and were called in to."""
     event, at = Event.__table__, sa.literal(NOW, UtcDateTime)
     connection.execute(sa.insert(Notification).from_select(
         ["event_id", "agent_id", "way", "kind", "ticket_id", "title", "path", "at", "read_at"],
         sa.select(event.c.id, event.c.id % 20 + 1, sa.literal("app"), sa.literal("notifications.answer"),
                   event.c.ticket_id, sa.literal("Answer"), sa.literal(""), event.c.at,
                   sa.case((event.c.id % 10 > 0, at))).where(event.c.ticket_id.is_not(None))))
+    ticket, message = Ticket.__table__, Message.__table__
+    connection.execute(sa.insert(Follower).from_select(
+        ["agent_id", "ticket_id", "at"],
+        sa.select(ticket.c.id % 20 + 1, ticket.c.id, ticket.c.updated_at).where(ticket.c.id % 7 == 0)))
+    connection.execute(sa.insert(Mention).from_select(
+        ["agent_id", "message_pk"], sa.select(message.c.id % 20 + 1, message.c.id).where(message.c.kind == "note")))
     connection.execute(sa.insert(Webhook).values(id=1, title="Shop", url="https://shop.example", events=["*"], key="k"))
     is_due = event.c.id % 100 == 0
     connection.execute(sa.insert(WebhookDelivery).from_select(

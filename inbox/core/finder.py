@@ -111,9 +111,10 @@ def _is_named(customer: FoundCustomer, wanted: list[str]) -> bool:
 
 def recent(agent: Agent, limit: int = RECENT) -> list[FoundTicket]:
     """The tickets an agent looked at last, newest first. What is out of reach by now is left out."""
-    query = _LINE.join(TicketSeen, TicketSeen.ticket_id == Ticket.id).where(
-        TicketSeen.agent_id == agent.id, Ticket.shelf.not_in(("merged",))).order_by(
-        TicketSeen.seen_at.desc(), Ticket.id.desc()).limit(limit)
+    latest = sa.select(TicketSeen.ticket_id, TicketSeen.seen_at).where(TicketSeen.agent_id == agent.id).order_by(
+        TicketSeen.seen_at.desc()).limit(limit * 3).subquery("latest")  # a few more, since some may be left out
+    query = _LINE.join(latest, latest.c.ticket_id == Ticket.id).where(Ticket.shelf.not_in(("merged",))).order_by(
+        latest.c.seen_at.desc(), Ticket.id.desc()).limit(limit)
     return [FoundTicket(*row) for row in session().execute(_within(query, agent))]
 
 

@@ -54,7 +54,7 @@ class Walk:
     sql: str
 
     def __str__(self) -> str:
-        return f"{self.label}: {self.step}\n    {' '.join(self.sql.split())[:600]}"
+        return f"{self.label}: {self.step}\n    {' '.join(self.sql.split())[-500:]}"
 
 
 class Recorder:
