@@ -72,7 +72,7 @@ def test_undone_after_seventeen_seconds_it_is_in_the_composer_again(writer: Visi
     frozen_time.move(seconds=17)
     assert undo(writer, last(ticket)).location == f"/tickets/{ticket.number}?in=all"
     page = writer.get(f"/tickets/{ticket.number}").text
-    assert 'dir="auto" placeholder="Write an answer …">On their way.</textarea>' in page
+    assert 'dir="auto" autocomplete="off" placeholder="Write an answer …">On their way.</textarea>' in page
     assert 'name="cc" value="siv@example.no"' in page and "took a reply back" in page
     assert ticket.status == "open" and toasts(page) == []
 
