@@ -77,13 +77,7 @@ FEW = 12  # statements of a page
 MANY = 75  # thousand steps of SQLite; to read and sort all tickets takes more
 
 # Seen, weighed and accepted: (what asks, beginning of the step). Each says why.
-OR_OF_TAGS = "`any:` of two tags: PostgreSQL answers no OR of subqueries by an index; a UNION of them would be"
-ACCEPTED: dict[tuple[str, str], str] = {} if TEST_DB == "sqlite" else {
-    ("counts", "Bitmap Heap Scan on ticket along all of an index"): OR_OF_TAGS,
-    ("filters", "Bitmap Heap Scan on ticket along all of an index"): OR_OF_TAGS,
-    ("counts", "Index Only Scan on ticket along all of pk_ticket"):
-        "what a view does not want, within 2,000 tickets at most: PostgreSQL walks along the ids beside them",
-}
+ACCEPTED: dict[tuple[str, str], str] = {}
 COSTLY = {"lower(ledger.subject) LIKE": "words are looked for in the newest 20,000 rows of the ledger, not in all"}
 
 

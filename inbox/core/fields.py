@@ -342,40 +342,56 @@ def _money(field: Any, text: str) -> dict[str, Any]:
 _PARSERS = {"text": _text, "number": _number, "date": _date, "choice": _choice, "money": _money, "link": _link}
 
 
-# --- customers ----------------------------------------------------------------------------------------------------
+# --- what the desk itself defines ----------------------------------------------------------------------------------
 
-of_customers: Fields[CustomerField] = Fields(CustomerField, CustomerFieldValue, "customer_id")
+
+class DeskFields(Fields[F]):
+    """Fields that who manages settings defines, for customers or tickets. `called`: what the audit log calls one."""
+
+    def __init__(self, fields: type[F], values: type[Any], owner: str, *, called: str) -> None:
+        super().__init__(fields, values, owner)
+        self._called = called
+
+    def define(self, field: F | None = None, *, by: Actor, title: str, type: str = "text",
+               options: Sequence[str] = ()) -> F:
+        """Make or change a field. Raises NotAllowed, Invalid."""
+        permissions.require(by, "manage_settings")
+        with transaction():
+            before = {} if field is None else self._facts(field)
+            row = self.save(field, title=title, type=type, options=options)
+            after = self._facts(row)
+            audit.note("settings_changed", by=by, subject=f"{self._called}:{after['title']}",
+                       changes=audit.diff(before, after))
+            return row
+
+    def raise_up(self, field: F, *, by: Actor) -> None:
+        """Show a field before the one above it. Raises NotAllowed."""
+        permissions.require(by, "manage_settings")
+        with transaction():
+            before = self._titles()
+            self.move_up(field)
+            audit.note("settings_changed", by=by, subject=f"{self._called}s",
+                       changes=audit.diff({"order": before}, {"order": self._titles()}))
+
+    def remove(self, field: F, *, by: Actor) -> None:
+        """Throw a field away, with what everybody has in it. Raises NotAllowed."""
+        permissions.require(by, "manage_settings")
+        with transaction():
+            title = self._facts(field)["title"]
+            audit.note("settings_changed", by=by, subject=f"{self._called}:{title}", changes={"title": (title, None)})
+            self.delete(field)
+
+    @staticmethod
+    def _facts(field: Any) -> dict[str, Any]:
+        return {"title": field.title, "options": field.options}
+
+    def _titles(self) -> list[str]:
+        rows: list[Any] = self.all()
+        return [each.title for each in rows]
+
+
+of_customers: DeskFields[CustomerField] = DeskFields(CustomerField, CustomerFieldValue, "customer_id", called="field")
 """The fields that every customer of this desk can have."""
-
-
-def define(field: CustomerField | None = None, *, by: Actor, title: str, type: str = "text",
-           options: Sequence[str] = ()) -> CustomerField:
-    """Make or change a field of customers. Raises NotAllowed, Invalid."""
-    permissions.require(by, "manage_settings")
-    with transaction():
-        before = {} if field is None else {"title": field.title, "options": field.options}
-        row = of_customers.save(field, title=title, type=type, options=options)
-        audit.note("settings_changed", by=by, subject=f"field:{row.title}",
-                   changes=audit.diff(before, {"title": row.title, "options": row.options}))
-        return row
-
-
-def move_up(field: CustomerField, *, by: Actor) -> None:
-    """Show a field of customers before the one above it."""
-    permissions.require(by, "manage_settings")
-    with transaction():
-        before = [each.title for each in of_customers.all()]
-        of_customers.move_up(field)
-        audit.note("settings_changed", by=by, subject="fields", changes=audit.diff(
-            {"order": before}, {"order": [each.title for each in of_customers.all()]}))
-
-
-def remove(field: CustomerField, *, by: Actor) -> None:
-    """Throw a field of customers away, with what everybody has in it."""
-    permissions.require(by, "manage_settings")
-    with transaction():
-        audit.note("settings_changed", by=by, subject=f"field:{field.title}", changes={"title": (field.title, None)})
-        of_customers.delete(field)
 
 
 def set_values(customer: Customer, typed: Mapping[int, Typed], *, by: Actor) -> list[int]:

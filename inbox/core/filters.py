@@ -79,9 +79,7 @@ def of_query(agent: Agent, wanted: Query, names: Names | None = None) -> Scope:
     for one in wanted.filters:
         found = found.within(_one(asker, one))
     for group in wanted.any:
-        choices = [_one(asker, one) for one in group]
-        either = sa.or_(*(sa.and_(sa.true(), *each.conditions()) for each in choices))
-        found = found.within(Scope(where=(either,), is_narrow=all(each.is_narrow for each in choices)))
+        found = found.within(Scope.either([_one(asker, one) for one in group]))
     return found
 
 

@@ -9,6 +9,7 @@ few tickets by an index of its own (a tag, a customer), the list begins there in
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,18 +43,31 @@ class Scope:
     where: tuple[Condition, ...] = ()
     is_narrow: bool = False
 
+    @staticmethod
+    def either(choices: Sequence[Scope]) -> Scope:
+        """Tickets that are in one or more of them.
+
+        Few tickets are found one choice after the other: no database looks an OR of subqueries up in an index.
+        """
+        if all(each.is_narrow for each in choices):
+            ids = sa.union(*(sa.select(Ticket.id).where(*each.conditions()).correlate(None) for each in choices))
+            return Scope(where=(Ticket.id.in_(ids),), is_narrow=True)
+        return Scope(where=(sa.or_(*(sa.and_(sa.true(), *each.conditions()) for each in choices)),))
+
     def within(self, other: Scope) -> Scope:
         """Tickets that are in both."""
         return Scope(_both(self.shelves, other.shelves), _both(self.departments, other.departments),
                      _both(self.assignees, other.assignees), self.where + other.where,
                      self.is_narrow or other.is_narrow)
 
-    def some(self, most: int) -> list[Condition]:
-        """The same as `conditions`, but at most so many tickets are looked at: what an index finds, then `where`."""
+    def some(self, most: int) -> sa.Select[int]:
+        """A row for each ticket in it, of which at most `most` are looked at: what an index finds, then `where`."""
+        rows = sa.select(sa.literal(1)).select_from(Ticket)
         if self.is_narrow or not self.where:
-            return self.conditions()
+            return rows.where(*self.conditions())
         found = sa.select(Ticket.id).where(*(_in(column, values) for column, values in self._dimensions())).limit(most)
-        return [Ticket.id.in_(sa.select(found.subquery().c.id)), *self.where]
+        looked_at = found.subquery("looked_at")
+        return rows.join(looked_at, looked_at.c.id == Ticket.id).where(*self.where)
 
     def conditions(self) -> list[Condition]:
         """The same as conditions on Ticket, for queries that want no order."""

@@ -2,54 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 
-from inbox.core import audit, customers, events, permissions, settings, tickets
+from inbox.core import customers, events, permissions, settings, tickets
 from inbox.core.errors import Invalid
 from inbox.core.events import Actor
-from inbox.core.fields import Fields, Typed
+from inbox.core.fields import DeskFields, Typed
 from inbox.core.models import Customer, Message, Ticket, TicketField, TicketFieldValue
 from inbox.db import transaction
 
 MAX_TYPE = 40
 
-of_tickets: Fields[TicketField] = Fields(TicketField, TicketFieldValue, "ticket_id")
+of_tickets: DeskFields[TicketField] = DeskFields(TicketField, TicketFieldValue, "ticket_id", called="ticket field")
 """The fields that every ticket of this desk can have."""
-
-
-def define(field: TicketField | None = None, *, by: Actor, title: str, type: str = "text",
-           options: Sequence[str] = ()) -> TicketField:
-    """Make or change a field of tickets. Raises NotAllowed, Invalid."""
-    permissions.require(by, "manage_settings")
-    with transaction():
-        before = {} if field is None else {"title": field.title, "options": field.options}
-        row = of_tickets.save(field, title=title, type=type, options=options)
-        audit.note("settings_changed", by=by, subject=f"ticket field:{row.title}",
-                   changes=audit.diff(before, {"title": row.title, "options": row.options}))
-        return row
-
-
-def move_up(field: TicketField, *, by: Actor) -> None:
-    """Show a field of tickets before the one above it."""
-    permissions.require(by, "manage_settings")
-    with transaction():
-        before = [each.title for each in of_tickets.all()]
-        of_tickets.move_up(field)
-        audit.note("settings_changed", by=by, subject="ticket fields", changes=audit.diff(
-            {"order": before}, {"order": [each.title for each in of_tickets.all()]}))
-
-
-def remove(field: TicketField, *, by: Actor) -> None:
-    """Throw a field of tickets away, with what every ticket has in it."""
-    permissions.require(by, "manage_settings")
-    with transaction():
-        audit.note("settings_changed", by=by, subject=f"ticket field:{field.title}",
-                   changes={"title": (field.title, None)})
-        of_tickets.delete(field)
 
 
 def set_values(ticket: Ticket, typed: Mapping[int, Typed], *, by: Actor) -> list[int]:

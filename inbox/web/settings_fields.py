@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -22,21 +21,7 @@ TITLES = {"text": lazy_gettext("Text"), "number": lazy_gettext("Number"), "date"
           "money": lazy_gettext("Money"), "link": lazy_gettext("Link")}
 
 
-@dataclass(frozen=True)
-class Owner:
-    """Who has the fields: `customers` or `tickets`."""
-
-    name: str
-    fields: fields.Fields[Any]
-    define: Callable[..., Any]
-    move_up: Callable[..., None]
-    remove: Callable[..., None]
-
-
-OWNERS = {each.name: each for each in (
-    Owner("customers", fields.of_customers, fields.define, fields.move_up, fields.remove),
-    Owner("tickets", ticket_fields.of_tickets, ticket_fields.define, ticket_fields.move_up,
-          ticket_fields.remove))}
+OWNERS: dict[str, fields.DeskFields[Any]] = {"customers": fields.of_customers, "tickets": ticket_fields.of_tickets}
 PLACES = (("/fields", "customers"), ("/ticket-fields", "tickets"))
 
 
@@ -53,7 +38,7 @@ def _at(rest: str, **options: Any) -> Callable[[Any], Any]:
 def field_list(owner: str) -> Any:
     """Every field, in the order they are shown."""
     require("manage_settings")
-    return page("fields", fields=OWNERS[owner].fields.all(), types=TITLES, owner=owner,
+    return page("fields", fields=OWNERS[owner].all(), types=TITLES, owner=owner,
                 ticket_types=settings.get("desk.ticket_types"))
 
 
@@ -72,17 +57,17 @@ def save_ticket_types() -> Any:
 @_at("/new", methods=["GET", "POST"])
 def new_field(owner: str) -> Any:
     """Another field."""
-    return _edit(OWNERS[owner], None)
+    return _edit(owner, None)
 
 
 @_at("/<int:field_id>", methods=["GET", "POST"])
 def field(owner: str, field_id: int) -> Any:
     """One field."""
     require("manage_settings")
-    return _edit(OWNERS[owner], OWNERS[owner].fields.get(field_id))
+    return _edit(owner, OWNERS[owner].get(field_id))
 
 
-def _edit(owner: Owner, stored: CustomerField | TicketField | None) -> Any:
+def _edit(owner: str, stored: CustomerField | TicketField | None) -> Any:
     require("manage_settings")
     if request.method == "GET":
         values = {"title": stored.title, "type": stored.type,
@@ -90,23 +75,23 @@ def _edit(owner: Owner, stored: CustomerField | TicketField | None) -> Any:
         return _page(owner, stored, values)
     form = request.form
     try:
-        owner.define(stored, by=actor(), title=form.get("title", ""), type=form.get("type", ""),
+        OWNERS[owner].define(stored, by=actor(), title=form.get("title", ""), type=form.get("type", ""),
                      options=form.get("options", "").splitlines())
     except Invalid as problem:
         return _page(owner, stored, form, problem, 422)
-    return saved("settings.field_list", gettext("The field is saved."), owner=owner.name)
+    return saved("settings.field_list", gettext("The field is saved."), owner=owner)
 
 
-def _page(owner: Owner, stored: CustomerField | TicketField | None, values: Any, error: Invalid | None = None,
+def _page(owner: str, stored: CustomerField | TicketField | None, values: Any, error: Invalid | None = None,
           status: int = 200) -> Any:
-    return page("field", status, field=stored, values=values, error=error, types=TITLES, owner=owner.name)
+    return page("field", status, field=stored, values=values, error=error, types=TITLES, owner=owner)
 
 
 @_at("/<int:field_id>/up", methods=["POST"])
 def move_field_up(owner: str, field_id: int) -> Any:
     """Show a field before the one above it."""
     require("manage_settings")
-    OWNERS[owner].move_up(OWNERS[owner].fields.get(field_id), by=actor())
+    OWNERS[owner].raise_up(OWNERS[owner].get(field_id), by=actor())
     return saved("settings.field_list", gettext("The order is saved."), owner=owner)
 
 
@@ -114,5 +99,5 @@ def move_field_up(owner: str, field_id: int) -> Any:
 def delete_field(owner: str, field_id: int) -> Any:
     """Throw a field away, with what everybody has in it."""
     require("manage_settings")
-    OWNERS[owner].remove(OWNERS[owner].fields.get(field_id), by=actor())
+    OWNERS[owner].remove(OWNERS[owner].get(field_id), by=actor())
     return saved("settings.field_list", gettext("The field is gone, with what was in it."), owner=owner)

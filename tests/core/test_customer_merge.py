@@ -21,7 +21,7 @@ BY = Actor.system("test")
 def test_everything_of_one_belongs_to_the_other(session: Session) -> None:
     kari, other = make_customer("Kari", "kari@a.example"), make_customer("K.", "kari@b.example")
     ticket = make_ticket("Hello", customer=other)
-    points, level = (fields.define(by=BY, title=title) for title in ("Points", "Level"))
+    points, level = (fields.of_customers.define(by=BY, title=title) for title in ("Points", "Level"))
     fields.set_values(kari, {points.id: "1"}, by=BY)
     fields.set_values(other, {points.id: "2", level.id: "Gold"}, by=BY)
     merges.merge(other, kari, by=BY)
@@ -48,7 +48,7 @@ def test_nobody_is_merged_twice_or_with_oneself(session: Session) -> None:
 
 def test_a_merge_is_undone_with_what_came_in_since(session: Session) -> None:
     kari, other = customers.find_or_create("kari@a.example", by=BY), make_customer("K.", "k@b.example")
-    points, level = (fields.define(by=BY, title=title) for title in ("Points", "Level"))
+    points, level = (fields.of_customers.define(by=BY, title=title) for title in ("Points", "Level"))
     fields.set_values(kari, {points.id: "1"}, by=BY)
     fields.set_values(other, {points.id: "2", level.id: "Gold"}, by=BY)
     mine, theirs = make_ticket("Mine", customer=kari), make_ticket("Theirs", customer=other)
@@ -76,7 +76,7 @@ def _mail(sender: str) -> Ticket:
 
 def test_what_was_changed_since_the_merge_stays(session: Session) -> None:
     kari, other = customers.find_or_create("kari@a.example", by=BY), make_customer("K.", "k@b.example")
-    level = fields.define(by=BY, title="Level")
+    level = fields.of_customers.define(by=BY, title="Level")
     fields.set_values(other, {level.id: "Gold"}, by=BY)
     merges.merge(other, kari, by=BY)
     customers.rename(kari, "Kari", by=BY)
@@ -103,7 +103,7 @@ def test_merges_are_undone_once_and_the_last_one_first(session: Session) -> None
 
 def test_who_was_erased_does_not_come_back(session: Session) -> None:
     one, two, three = (make_customer(name, f"{name}@a.example") for name in ("one", "two", "three"))
-    note = fields.define(by=BY, title="Note")
+    note = fields.of_customers.define(by=BY, title="Note")
     fields.set_values(three, {note.id: "secret"}, by=BY)
     merges.merge(three, two, by=BY)
     merges.merge(two, one, by=BY)

@@ -20,7 +20,7 @@ BY = Actor.system("test")
 def make_field(type: str = "text", title: str | None = None, options: tuple[str, ...] = ()):
     usual = {"choice": ("Gold", "Silver"), "multi": ("Wool", "Cotton", "Silk"), "money": ("NOK", "EUR")}
     options = options or usual.get(type, ())
-    return fields.define(by=BY, title=title or f"A {type}", type=type, options=options)
+    return fields.of_customers.define(by=BY, title=title or f"A {type}", type=type, options=options)
 
 
 @pytest.mark.parametrize(("type", "typed", "value"), [
@@ -73,7 +73,7 @@ def test_only_those_who_may_define_and_fill_in(session: Session) -> None:
     light = Actor.of(make_agent(role="light"))
     field, kari = make_field(), make_customer()
     with pytest.raises(NotAllowed):
-        fields.define(by=light, title="Mine")
+        fields.of_customers.define(by=light, title="Mine")
     with pytest.raises(NotAllowed):
         fields.set_values(kari, {field.id: "x"}, by=light)
 
@@ -83,14 +83,14 @@ def test_definitions_are_checked(session: Session) -> None:
     for title, type, options in (("", "text", ()), ("number", "text", ()), ("A", "colour", ()), ("A", "choice", ()),
                                  ("A", "money", ("kroner",))):
         with pytest.raises(Invalid):
-            fields.define(by=BY, title=title, type=type, options=options)
+            fields.of_customers.define(by=BY, title=title, type=type, options=options)
 
 
 def test_a_field_keeps_its_type_and_takes_its_values_along(session: Session) -> None:
     field, kari = make_field("number"), make_customer()
     fields.set_values(kari, {field.id: "5"}, by=BY)
-    assert fields.define(field, by=BY, title="Points", type="date").type == "number"
-    fields.remove(field, by=BY)
+    assert fields.of_customers.define(field, by=BY, title="Points", type="date").type == "number"
+    fields.of_customers.remove(field, by=BY)
     assert session.scalar(sa.select(sa.func.count()).select_from(CustomerFieldValue)) == 0
 
 

@@ -29,7 +29,7 @@ def test_register_personal_data_is_told_and_erased_with_ours(app: Flask, session
         (customer_id, addresses)))
     kari, per = make_customer("Kari Nordmann", "kari@a.example"), make_customer("Per", "per@a.example")
     ticket, other = make_ticket("My knee", customer=kari, text="It hurts."), make_ticket("Other", customer=per)
-    field = fields.define(by=BY, title="Level")
+    field = fields.of_customers.define(by=BY, title="Level")
     fields.set_values(kari, {field.id: "Gold"}, by=BY)
     found = personal_data.export(kari, by=BY)
     assert found["name"] == "Kari Nordmann" and found["fields"] == {"Level": "Gold"}

@@ -122,22 +122,22 @@ def test_a_ticket_has_a_type_of_the_desks_list(ticket, ada) -> None:
 
 
 def test_fields_of_tickets_are_defined_filled_and_recorded(ticket, ada) -> None:
-    order = ticket_fields.define(by=SYSTEM, title="Order", type="number")
-    level = ticket_fields.define(by=SYSTEM, title="Level", type="choice", options=["Gold", "Silver"])
+    order = ticket_fields.of_tickets.define(by=SYSTEM, title="Order", type="number")
+    level = ticket_fields.of_tickets.define(by=SYSTEM, title="Level", type="choice", options=["Gold", "Silver"])
     with pytest.raises(NotAllowed):
-        ticket_fields.define(by=ada, title="Mine")
+        ticket_fields.of_tickets.define(by=ada, title="Mine")
     assert ticket_fields.set_values(ticket, {order.id: "42", level.id: "gold"}, by=ada) == [order.id, level.id]
     assert ticket_fields.set_values(ticket, {level.id: "Gold"}, by=ada) == []
     assert [(each.field.title, str(each.value)) for each in ticket_fields.of(ticket)] == [
         ("Order", "42"), ("Level", "Gold")]
     assert tickets.get(ticket.number, ada.agent).has_fields
     assert told("ticket_fields_changed") == [{"fields": [order.id, level.id]}]
-    ticket_fields.remove(order, by=SYSTEM)
+    ticket_fields.of_tickets.remove(order, by=SYSTEM)
     assert [each.field.title for each in ticket_fields.of(ticket)] == ["Level"]
 
 
 def test_a_merge_lends_fields_and_checklist_and_gives_them_back(ticket, department, ada) -> None:
-    one, two = (ticket_fields.define(by=SYSTEM, title=title) for title in ("One", "Two"))
+    one, two = (ticket_fields.of_tickets.define(by=SYSTEM, title=title) for title in ("One", "Two"))
     other = make_ticket("Again", department=department)
     ticket_fields.set_values(ticket, {one.id: "mine"}, by=ada)
     ticket_fields.set_values(other, {one.id: "theirs", two.id: "2"}, by=ada)

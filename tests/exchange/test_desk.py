@@ -143,14 +143,14 @@ def test_the_same_tickets_threads_and_files_come_out_again(full, empty, exported
 
 def test_a_merge_can_be_undone_in_the_other_desk_too(full, empty, tmp_path) -> None:
     kari, lost = make_customer("Kari", "kari@home.example"), make_customer("K.", "k@work.example")
-    level = fields.define(by=BY, title="Level")
+    level = fields.of_customers.define(by=BY, title="Level")
     fields.set_values(lost, {level.id: "Gold"}, by=BY)
     merges.merge(lost, kari, by=BY)
     lost_id, kari_id, path = lost.id, kari.id, tmp_path / "merged.zip"
     path.write_bytes(b"".join(export.stream(BY)))
     with work_context(empty):
         for title in ("Other", "Level"):
-            fields.define(by=BY, title=title)
+            fields.of_customers.define(by=BY, title=title)
         assert bring(empty, path).state == "done"
         merges.undo(lost_id, by=BY)
         mine = next(each.id for each in fields.of_customers.all() if each.title == "Level")

@@ -2,4 +2,7 @@
 
 from inbox.testing.visitor import Visitor
 
-__all__ = ["Visitor"]
+HTMX = {"HX-Request": "true", "HX-Request-Type": "partial"}
+"""The headers of a request that htmx makes for a part of a page."""
+
+__all__ = ["HTMX", "Visitor"]

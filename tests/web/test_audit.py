@@ -66,8 +66,8 @@ def _posts(session: Session) -> dict[str, Callable[[], tuple[str, dict]]]:
     box = make_mailbox("box@desk.example", department=support)
     make_ticket(department=support, tags=["order", "late"])
     kari = make_agent("Kari", departments=[support])
-    field = fields.define(by=CLI, title="City")
-    fields.define(by=CLI, title="Street")
+    field = fields.of_customers.define(by=CLI, title="City")
+    fields.of_customers.define(by=CLI, title="Street")
     reply = saved_replies.save(by=CLI, name="Hi", text="Hello", personal=False)
     invited = [invitations.invite(f"n{number}@x.example", "https://d/{token}", by=CLI) for number in range(2)]
     rule = senders.decide("spam@x.example", "block", by=CLI)

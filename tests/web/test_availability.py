@@ -1,24 +1,12 @@
 """Saying that one is away, in the profile and for colleagues; the word where colleagues are chosen."""
 
-import pytest
 from flask import Flask
-from sqlalchemy.orm import Session
 
 from inbox.core import availability, handover
 from inbox.core.events import Actor
-from inbox.core.models import Agent, Department
-from inbox.testing.factories import make_agent, make_department, make_ticket
+from inbox.core.models import Agent
+from inbox.testing.factories import make_agent, make_ticket
 from tests.web.browse import Visitor
-
-
-@pytest.fixture
-def support(session: Session) -> Department:
-    return make_department("Support")
-
-
-@pytest.fixture
-def kari(support: Department) -> Agent:
-    return make_agent("Kari", departments=[support])
 
 
 def test_one_says_so_in_the_profile_and_is_back_by_a_button(app: Flask, session, support, kari) -> None:

@@ -9,24 +9,17 @@ from inbox.core import bulk
 from inbox.core.models import Agent, BulkAct, Department, Notification, Ticket
 from inbox.jobs.worker import run_everything
 from inbox.testing.factories import make_agent, make_department, make_ticket
-from tests.web.browse import Visitor
-
-HTMX = {"HX-Request": "true", "HX-Request-Type": "partial"}
-
-
-@pytest.fixture
-def support(session: Session) -> Department:
-    return make_department("Support")
-
-
-@pytest.fixture
-def kari(support: Department) -> Agent:
-    return make_agent("Kari", departments=[support], locale="en")
+from tests.web.browse import HTMX, Visitor
 
 
 @pytest.fixture
 def desk(app: Flask, kari: Agent) -> Visitor:
     return Visitor(app).sign_in(kari)
+
+
+@pytest.fixture
+def kari(support: Department) -> Agent:
+    return make_agent("Kari", departments=[support], locale="en")
 
 
 @pytest.fixture

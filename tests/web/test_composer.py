@@ -24,10 +24,9 @@ from inbox.testing.factories import (
     make_message,
     make_ticket,
 )
-from tests.web.browse import Visitor
+from tests.web.browse import HTMX, Visitor
 
 PNG = bytes.fromhex("89504e470d0a1a0a0000000d49484452000000010000000108060000001f15c489")
-HTMX = {"HX-Request": "true", "HX-Request-Type": "partial"}
 
 
 @pytest.fixture

@@ -19,25 +19,13 @@ from inbox.testing.factories import (
     make_customer,
     make_department,
     make_file,
-    make_mailbox,
     make_message,
     make_ticket,
 )
-from tests.web.browse import Visitor
+from tests.web.browse import HTMX, Visitor
 
 pytestmark = pytest.mark.each_database
 
-HTMX = {"HX-Request": "true", "HX-Request-Type": "partial"}
-
-
-@pytest.fixture
-def support(session: Session) -> Department:
-    return make_mailbox("help@desk.example", department=make_department("Support")).department
-
-
-@pytest.fixture
-def kari(support: Department) -> Agent:
-    return make_agent("Kari", departments=[support])
 
 
 @pytest.fixture

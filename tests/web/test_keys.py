@@ -4,24 +4,11 @@ import re
 
 import pytest
 from flask import Flask
-from sqlalchemy.orm import Session
 
 from inbox.core.models import Agent, Department, Ticket
-from inbox.testing.factories import make_agent, make_customer, make_department, make_ticket
+from inbox.testing.factories import make_customer, make_department, make_ticket
 from inbox.web import keys
-from tests.web.browse import Visitor
-
-HTMX = {"HX-Request": "true", "HX-Request-Type": "partial"}
-
-
-@pytest.fixture
-def support(session: Session) -> Department:
-    return make_department("Support")
-
-
-@pytest.fixture
-def kari(support: Department) -> Agent:
-    return make_agent("Kari", departments=[support])
+from tests.web.browse import HTMX, Visitor
 
 
 @pytest.fixture

@@ -23,16 +23,6 @@ pytestmark = pytest.mark.each_database
 
 
 @pytest.fixture
-def support(session: Session) -> Department:
-    return make_department("Support")
-
-
-@pytest.fixture
-def kari(support: Department) -> Agent:
-    return make_agent("Kari", departments=[support])
-
-
-@pytest.fixture
 def hub(app: Flask, session: Session) -> Iterator[live.Hub]:
     found: live.Hub = app.extensions[live.EXTENSION]
     yield found

@@ -5,7 +5,6 @@ import re
 import pytest
 from flask import Flask
 from flask_login import login_user
-from sqlalchemy.orm import Session
 
 from inbox.core import fields, saved_views
 from inbox.core.events import Actor
@@ -15,19 +14,7 @@ from inbox.testing.factories import make_agent, make_customer, make_department, 
 from inbox.web import own_views, view_builder
 from inbox.web.auth import SignedIn
 from inbox.web.desk import Place
-from tests.web.browse import Visitor
-
-HTMX = {"HX-Request": "true", "HX-Request-Type": "partial"}
-
-
-@pytest.fixture
-def support(session: Session) -> Department:
-    return make_department("Support")
-
-
-@pytest.fixture
-def kari(support: Department) -> Agent:
-    return make_agent("Kari", departments=[support])
+from tests.web.browse import HTMX, Visitor
 
 
 @pytest.fixture
@@ -123,7 +110,7 @@ def test_what_is_wrong_is_said_beside_its_field(desk: Visitor) -> None:
 
 
 def test_fields_of_customers_and_agents_are_offered(desk: Visitor, kari: Agent) -> None:
-    fields.define(by=Actor.of(make_agent(role="owner")), title="Shop size", type="number")
+    fields.of_customers.define(by=Actor.of(make_agent(role="owner")), title="Shop size", type="number")
     page = desk.get("/own-views/new?q=assignee:me").text
     assert 'value="customer.shop-size">Shop size' in page and f'value="{kari.email}">Kari' in page
 

@@ -15,16 +15,6 @@ from tests.web.browse import Visitor
 
 
 @pytest.fixture
-def support(session: Session) -> Department:
-    return make_department("Support")
-
-
-@pytest.fixture
-def kari(support: Department) -> Agent:
-    return make_agent("Kari", departments=[support])
-
-
-@pytest.fixture
 def desk(app: Flask, kari: Agent) -> Visitor:
     return Visitor(app).sign_in(kari)
 

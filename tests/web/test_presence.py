@@ -19,11 +19,6 @@ pytestmark = pytest.mark.each_database
 
 
 @pytest.fixture
-def support(session: Session) -> Department:
-    return make_department("Support")
-
-
-@pytest.fixture
 def kari(support: Department) -> Agent:
     return make_agent("Kari Nordmo", departments=[support])
 

@@ -14,9 +14,7 @@ from inbox.core.messages import Body
 from inbox.core.models import Agent, Message, Ticket
 from inbox.db import utcnow
 from inbox.testing.factories import make_agent, make_customer, make_department, make_mailbox, make_message, make_ticket
-from tests.web.browse import Visitor
-
-HTMX = {"HX-Request": "true", "HX-Request-Type": "partial"}
+from tests.web.browse import HTMX, Visitor
 
 
 @pytest.fixture

@@ -11,9 +11,8 @@ from sqlalchemy.orm import Session
 from inbox.core.models import Ticket
 from inbox.db import at_time
 from inbox.testing.factories import make_agent, make_department, make_ticket
-from tests.web.browse import Visitor
+from tests.web.browse import HTMX, Visitor
 
-HTMX = {"HX-Request": "true", "HX-Request-Type": "partial"}
 WEDNESDAY = dt.datetime(2026, 11, 25, 10, 20, tzinfo=dt.UTC)
 
 

@@ -5,26 +5,13 @@ import re
 
 import pytest
 from flask import Flask
-from sqlalchemy.orm import Session
 
 from inbox.core import tickets
 from inbox.core.events import Actor
 from inbox.core.models import Agent, Department, Ticket
 from inbox.db import utcnow
-from inbox.testing.factories import make_agent, make_department, make_mailbox, make_message, make_ticket
-from tests.web.browse import Visitor
-
-HTMX = {"HX-Request": "true", "HX-Request-Type": "partial"}
-
-
-@pytest.fixture
-def support(session: Session) -> Department:
-    return make_mailbox("help@desk.example", department=make_department("Support")).department
-
-
-@pytest.fixture
-def kari(support: Department) -> Agent:
-    return make_agent("Kari", departments=[support])
+from inbox.testing.factories import make_agent, make_department, make_message, make_ticket
+from tests.web.browse import HTMX, Visitor
 
 
 @pytest.fixture

@@ -10,21 +10,10 @@ from inbox.core import settings, ticket_fields
 from inbox.core.events import Actor
 from inbox.core.models import Agent, Department, Ticket
 from inbox.db import session as current
-from inbox.testing.factories import make_agent, make_customer, make_department, make_mailbox, make_ticket
-from tests.web.browse import Visitor
+from inbox.testing.factories import make_agent, make_customer, make_ticket
+from tests.web.browse import HTMX, Visitor
 
-HTMX = {"HX-Request": "true", "HX-Request-Type": "partial"}
 SYSTEM = Actor.system("test")
-
-
-@pytest.fixture
-def support(session: Session) -> Department:
-    return make_mailbox("help@desk.example", department=make_department("Support")).department
-
-
-@pytest.fixture
-def kari(support: Department) -> Agent:
-    return make_agent("Kari", departments=[support])
 
 
 @pytest.fixture
@@ -44,7 +33,7 @@ def at(ticket: Ticket) -> str:
 
 def test_the_type_and_fields_of_the_desk_are_filled_in_beside_the_ticket(desk: Visitor, ticket: Ticket, at: str):
     settings.put("desk.ticket_types", "Question\nProblem", by=SYSTEM)
-    field = ticket_fields.define(by=SYSTEM, title="Order number", type="number")
+    field = ticket_fields.of_tickets.define(by=SYSTEM, title="Order number", type="number")
     desk.get("/settings/desk")  # another process would read it within two seconds
     assert "Order number" in desk.get(at).text
     desk.post(f"{at}/details", {"type": "Problem"}, page=at)
