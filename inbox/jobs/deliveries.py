@@ -17,7 +17,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from flask import Flask
-from sqlalchemy.orm import aliased
+from sqlalchemy.orm import aliased, lazyload
 
 from inbox.core.events import MAX_DEPTH
 from inbox.core.models import Agent, Customer, Delivery, Event, Mailbox, Message, Ticket
@@ -31,6 +31,7 @@ DELAYS = (5, 30, 120, 600, 3600, 4 * 3600)  # seconds before each retry; then it
 BUSY_DELAY = dt.timedelta(seconds=30)
 PG_LOCK = 72_812  # one process claims at a time, or events of one ticket could be claimed out of order
 OUTSTANDING = ("failed", "waiting")
+BARE = (lazyload("*"),)  # most answers look at neither tags nor files nor recipients: they come when asked for
 EVERY = "event_recorded"  # the hook of those who are told of everything
 
 
@@ -232,21 +233,25 @@ def deliver(app: Flask, plugin: str, task: Task) -> str | None:
     """Tell one plugin of one event, in a work context of its own. A failure becomes a row and is returned."""
     with work_context(app):
         event = session().get(Event, task.event_id)
-        row = session().get(Delivery, (task.event_id, plugin))
-        if event is None or (row is not None) != task.is_retry:
-            return None  # purged meanwhile, or somebody else sees to it
-        state = call.state_of(plugin)
-        if state in ("paused", "unloaded"):
+        if event is None:
+            return None  # purged meanwhile
+        has_row, comes_later = _standing(plugin, event)
+        if has_row != task.is_retry:
+            return None  # somebody else sees to it
+        if call.state_of(plugin) in ("paused", "unloaded"):
+            row = session().get(Delivery, (event.id, plugin))
             _note(plugin, event.id, "waiting", row.attempts if row else 0, "")
             return None
-        if not task.is_retry and _earlier_waits(plugin, event):
+        if not task.is_retry and comes_later:
             _note(plugin, event.id, "failed", 0, "An earlier event of the ticket comes first.", utcnow())
             return None
         problem = _tell(plugin, event)
-    with work_context(app):
+    if problem is None and not task.is_retry:
+        return None
+    with work_context(app):  # a clean one: the plugin's failure may have left its session unusable
         if problem is not None:
             _note_failure(plugin, task.event_id, problem)
-        elif task.is_retry:
+        else:
             with transaction() as current:
                 current.execute(sa.delete(Delivery).where(
                     Delivery.event_id == task.event_id, Delivery.plugin == plugin))
@@ -274,7 +279,7 @@ def facts_of(event: Event) -> dict[str, Any] | None:
         if name == "event":
             facts[name] = event
         elif name == "ticket":
-            facts[name] = session().get(Ticket, event.ticket_id) if event.ticket_id else None
+            facts[name] = session().get(Ticket, event.ticket_id, options=BARE) if event.ticket_id else None
         elif name in ("message", "note"):
             facts[name] = _message_of(event)
         elif name in ("agent", "previous_agent"):
@@ -298,18 +303,19 @@ def facts_of(event: Event) -> dict[str, Any] | None:
 def _message_of(event: Event) -> Message | None:
     """The event's message; of an event about the whole ticket, the ticket's first."""
     if event.message_pk is not None:
-        return session().get(Message, event.message_pk)
+        return session().get(Message, event.message_pk, options=BARE)
     return session().scalar(sa.select(Message).where(Message.ticket_id == event.ticket_id, Message.state != "draft")
-                            .order_by(Message.at, Message.id).limit(1))
+                            .order_by(Message.at, Message.id).limit(1).options(*BARE))
 
 
-def _earlier_waits(plugin: str, event: Event) -> bool:
-    if event.ticket_id is None:
-        return False
-    query = sa.select(Delivery.event_id).join(Event, Event.id == Delivery.event_id).where(
-        Event.ticket_id == event.ticket_id, Event.id < event.id, Delivery.plugin == plugin,
-        Delivery.state.in_(OUTSTANDING)).limit(1)
-    return session().scalar(query) is not None
+def _standing(plugin: str, event: Event) -> tuple[bool, bool]:
+    """Whether a plugin has a row for an event, and whether an earlier event of the ticket still waits for it."""
+    row = sa.exists().where(Delivery.event_id == event.id, Delivery.plugin == plugin)
+    earlier = sa.exists().where(Event.ticket_id == event.ticket_id, Event.id < event.id,
+                                Delivery.event_id == Event.id, Delivery.plugin == plugin,
+                                Delivery.state.in_(OUTSTANDING))
+    found = session().execute(sa.select(row, earlier)).one()
+    return bool(found[0]), bool(found[1])
 
 
 def _note_failure(plugin: str, event_id: int, problem: str) -> None:

@@ -25,7 +25,7 @@ from inbox.plugin_host.registry import EXTENSION
 
 log = logging.getLogger(__name__)
 LOOK_SECONDS = 5.0  # at the latest, without any wake-up
-GATHER_SECONDS = 0.01  # a burst of commits becomes one look
+GATHER_SECONDS = 0.03  # a burst of commits becomes one look, and one note of what was told
 RENEW_SECONDS = 15.0
 SETTLE_SECONDS = 30.0
 LONGEST_LINE = 100  # events waiting in one plugin's lane
@@ -195,7 +195,7 @@ class Dispatcher:
                     self._done += done
                 self._stopping.wait(1.0)
                 continue
-            if not work and self._wake.wait(LOOK_SECONDS):
+            if self._wake.wait(0 if work else LOOK_SECONDS):
                 self._stopping.wait(GATHER_SECONDS)
 
     def _busy(self) -> set[str]:

@@ -34,7 +34,7 @@ LEASE = dt.timedelta(seconds=30)  # how long a job of a process that was killed 
 RENEW_SECONDS = 10.0
 LOOK_SECONDS = 5.0  # at the latest, without any wake-up
 FIRST_DELAY, LONGEST_DELAY = 5, 3600  # seconds before a retry; four times as long after each
-GATHER_SECONDS = 0.01  # a burst of commits becomes one look
+GATHER_SECONDS = 0.02  # a burst of commits becomes one look
 LANES = {"intake": 1, "sending": 2, "imports": 1, "bulk": 1}  # threads; every other lane has config.worker_threads
 
 
@@ -106,6 +106,14 @@ def next_due(kinds: Iterable[str]) -> dt.datetime | None:
     """When the next job of these kinds is to run; None when none waits. Only reads."""
     return session().scalar(sa.select(Job.run_at).where(Job.kind.in_(tuple(kinds)), Job.state == "queued")
                             .order_by(Job.run_at).limit(1))
+
+
+def next_due_of(lanes: Iterable[str]) -> dict[str, dt.datetime]:
+    """When the next job of each lane is to run, of those in which one waits. One statement, which only reads."""
+    firsts = {lane: sa.select(Job.run_at).where(Job.kind.in_(kinds_of(lane)), Job.state == "queued")
+              .order_by(Job.run_at).limit(1).scalar_subquery().label(lane) for lane in lanes}
+    row = session().execute(sa.select(*firsts.values())).one()
+    return {lane: due for lane, due in zip(firsts, row, strict=True) if due is not None}
 
 
 def turn(outcome: Outcome | None, kinds: Iterable[str], now: dt.datetime | None = None) -> Claimed | None:
@@ -232,11 +240,12 @@ class _Slot:
 
 
 class Engine:
-    """The threads that run jobs in one process."""
+    """The threads that run jobs in one process. One of them looks what is due, and wakes those whose turn it is."""
 
     def __init__(self, app: Flask) -> None:
         self._app = app
         self._stopping = threading.Event()
+        self._look = threading.Event()
         self._slots: list[_Slot] = []
         self._in_hand: dict[int, Claimed] = {}
         self._threads: list[threading.Thread] = []
@@ -252,21 +261,19 @@ class Engine:
                 self._threads.append(threading.Thread(
                     target=self._run_slot, args=(kinds_of(lane), self._slots[-1]), name=f"jobs-{lane}-{number}",
                     daemon=True))
-        self._threads.append(threading.Thread(target=self._keep_leases, name="jobs-leases", daemon=True))
+        self._threads += [threading.Thread(target=self._keep_looking, name="jobs-look", daemon=True),
+                          threading.Thread(target=self._keep_leases, name="jobs-leases", daemon=True)]
         for thread in self._threads:
             thread.start()
 
     def wake(self) -> None:
-        """Something was committed: one idle thread of each lane looks whether a job is due."""
-        woken: set[str] = set()
-        for slot in self._slots:
-            if not slot.is_busy and slot.lane not in woken:
-                woken.add(slot.lane)
-                slot.wake.set()
+        """Something was committed: look whether a job is due."""
+        self._look.set()
 
     def stop(self, timeout: float = 10.0) -> bool:
         """Take no new job, let those in hand end. True when all ended within `timeout` seconds."""
         self._stopping.set()
+        self._look.set()
         for slot in self._slots:
             slot.wake.set()
         until = utcnow() + dt.timedelta(seconds=timeout)
@@ -274,16 +281,36 @@ class Engine:
             thread.join(max(0.0, (until - utcnow()).total_seconds()))
         return not any(thread.is_alive() for thread in self._threads)
 
+    def _keep_looking(self) -> None:
+        """Wake an idle thread of each lane in which a job is due; sleep until the next one is, or until a commit."""
+        lanes = sorted({slot.lane for slot in self._slots})
+        while not self._stopping.is_set():
+            self._look.clear()
+            try:
+                with work_context(self._app):
+                    due, now = next_due_of(lanes), utcnow()
+            except SQLAlchemyError as error:
+                log.warning("The job queue cannot be reached (%s); trying again.", error)
+                self._stopping.wait(1.0)
+                continue
+            later = [(at - now).total_seconds() for lane, at in due.items() if at > now or not self._wake_one(lane)]
+            if self._look.wait(min([LOOK_SECONDS, *(each for each in later if each > 0)])):
+                self._stopping.wait(GATHER_SECONDS)
+
+    def _wake_one(self, lane: str) -> bool:
+        """Wake an idle thread of a lane. False when all have a job in hand: each looks for the next one itself."""
+        slot = next((each for each in self._slots if each.lane == lane and not each.is_busy), None)
+        if slot is not None:
+            slot.wake.set()
+        return slot is not None
+
     def _run_slot(self, kinds: tuple[str, ...], slot: _Slot) -> None:
         outcome: Outcome | None = None
         while not self._stopping.is_set() or outcome is not None:
             slot.wake.clear()
-            pause = 0.0
             try:
                 with work_context(self._app):
-                    if outcome is None:
-                        pause = self._until_due(kinds)
-                    job = None if pause else turn(outcome, () if self._stopping.is_set() else kinds)
+                    job = turn(outcome, () if self._stopping.is_set() else kinds)
             except SQLAlchemyError as error:
                 log.warning("The job queue cannot be reached (%s); trying again.", error)
                 if self._stopping.wait(1.0):
@@ -294,8 +321,8 @@ class Engine:
                 outcome = None
             if job is not None:
                 outcome = self._perform(job, slot)
-            elif pause and slot.wake.wait(pause):
-                self._stopping.wait(GATHER_SECONDS)
+            elif not self._stopping.is_set():
+                slot.wake.wait(LOOK_SECONDS)
 
     def _perform(self, job: Claimed, slot: _Slot) -> Outcome:
         self._in_hand[job.id], slot.is_busy = job, True
@@ -304,11 +331,6 @@ class Engine:
             return perform(self._app, job)
         finally:
             slot.is_busy = False
-
-    def _until_due(self, kinds: tuple[str, ...]) -> float:
-        """Seconds until the next job of the lane is due; 0 when one is."""
-        due = next_due(kinds)
-        return LOOK_SECONDS if due is None else min(max((due - utcnow()).total_seconds(), 0.0), LOOK_SECONDS)
 
     def _keep_leases(self) -> None:
         while not self._stopping.is_set():

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from inbox.demo import PASSWORD
-from tests.browser.screens import ticket_path, view
+from tests.browser.screens import view
 from tests.support.program import Program
 
 pytestmark = pytest.mark.once
@@ -28,7 +28,7 @@ def colleague(program: Program, browser: Browser, tmp_path_factory: pytest.TempP
 
 def test_who_reads_and_who_writes_is_seen_and_the_draft_can_be_taken_over(
         desk: Page, program: Program, browser: Browser, colleague: Path) -> None:
-    ticket = ticket_path(desk, program)
+    ticket = str(desk.locator("#rows a").first.get_attribute("href"))  # any: the others' tests write further ones
     number = ticket.split("/")[2].split("?")[0]
     with view(browser, 1440, "light", colleague) as other:
         other.goto(program.url + ticket)

@@ -9,7 +9,7 @@ from tests.chaos.run import NOT_ACTIVE, SAMPLES, Outcome, run
 from tests.support.program import inbox
 
 pytestmark = [pytest.mark.once, pytest.mark.timeout(600)]
-TOO_LONG = {"diesatwork", "slowimport"}  # wait for leases and imports
+TOO_LONG = {"diesatwork", "slowimport", "looper"}  # wait for leases, imports, and the last of a long chain of answers
 BLAMED_LATER = {"holder"}  # it has sinned enough after half a minute
 
 
@@ -56,11 +56,11 @@ def test_each_is_blamed_for_what_it_did_and_over_which_ticket(outcome: Outcome) 
     deeds = {"raises": "ValueError", "exits": "SystemExit", "dies": "process ended", "sleeper": "running for more than",
              "wrongtypes": "returned", "badquery": "badquery_nowhere", "leaker": "left a",
              "holder": "kept a write transaction open", "hungry": "is its limit", "brokentemplate": "undefined",
-             "hugepanel": "at most 50 facts", "looper": "have answered", "patcher": "replaced",
+             "hugepanel": "at most 50 facts", "patcher": "replaced",
              "latepatcher": "replaced", "brokenimport": "AttributeError"}
     for name, words in deeds.items():
         assert any(words in summary for _, _, summary in outcome.blamed[name]), (name, outcome.blamed[name])
-    for name in ("wrongtypes", "badquery", "dies", "sleeper", "brokentemplate", "hugepanel", "looper", "holder"):
+    for name in ("wrongtypes", "badquery", "dies", "sleeper", "brokentemplate", "hugepanel", "holder"):
         hook, ticket, _ = outcome.blamed[name][-1]
         assert ticket is not None or hook == "prepare_ticket", (name, hook)
 

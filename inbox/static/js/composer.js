@@ -325,11 +325,12 @@ class MailComposer extends HTMLElement {
   }
 
   async discard(button) {
-    const answer = await post(button.dataset.discard, { kind: this.kind });
-    if (!answer.ok) return;
     clearTimeout(this.timer);
     this.timer = null;
     this.isDirty = false;
+    await this.saving; // or it would be stored again by what is on its way
+    const answer = await post(button.dataset.discard, { kind: this.kind });
+    if (!answer.ok) { this.changed(); return; }
     delete this.stored[this.kind];
     this.forget();
     this.put();
