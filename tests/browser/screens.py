@@ -30,6 +30,8 @@ class Screen:
     wide_list: bool = False
     signed_in: bool = True
     pictured: bool = True
+    press: str = ""  # the key that opens it
+    opened: str = ""  # what is there then
 
 
 KNOWLEDGE_BASE = (
@@ -49,6 +51,12 @@ def screens(ticket: str) -> list[Screen]:
         Screen("ticket", ticket),
         Screen("new-ticket", "/tickets/new", pictured=False),
         Screen("search", "/search?q=size", pictured=False),
+        Screen("palette", "/views/unassigned", press="Control+k", opened=".finder-box [role=option]"),
+        Screen("keys", "/views/unassigned", press="?", opened="dialog[open] kbd", pictured=False),
+        Screen("view-builder", "/own-views/new"),
+        Screen("snooze", ticket, press="z", opened="#ticket-head details[open] .popover", pictured=False),
+        Screen("merge", ticket, press="m", opened="dialog[open]", pictured=False),
+        Screen("many", "/bulk/", pictured=False),
         Screen("quarantine", "/ledger?fate=quarantined"),
         Screen("outbox", "/outbox"),
         Screen("profile", "/profile", pictured=False),
@@ -56,6 +64,10 @@ def screens(ticket: str) -> list[Screen]:
         Screen("add-plugins", "/settings/plugins-add", pictured=False),
         Screen("plugin-settings", "/settings/plugins/auto_reply"),
         Screen("themes", "/settings/themes"),
+        Screen("go-live", "/settings/start"),
+        Screen("audit", "/settings/audit", pictured=False),
+        Screen("invite", "/settings/agents/invite", pictured=False),
+        Screen("ticket-fields", "/settings/ticket-fields", pictured=False),
         *(KNOWLEDGE_BASE if (PLUGINS / "kb").is_dir() else ()),
     ]
 
@@ -85,6 +97,15 @@ def ticket_path(page: Page, program: Program) -> str:
     number = re.search(r"/tickets/(\d+)", found)
     assert number is not None
     return f"/tickets/{number[1]}?in=open"
+
+
+def show(page: Page, program: Program, screen: Screen) -> None:
+    """Open a screen, with its key where it has one."""
+    page.goto(program.url + screen.path)
+    if screen.press:
+        settled(page)
+        page.keyboard.press(screen.press)
+        page.locator(screen.opened).first.wait_for()
 
 
 def switch_off_and_on(page: Page, program: Program, title: str, path: str) -> None:

@@ -20,6 +20,7 @@ from tests.browser.screens import (
     screens,
     settled,
     setup_address,
+    show,
     sign_in,
     ticket_path,
     view,
@@ -56,7 +57,7 @@ def demo_desk(browser: Browser, program: Program, folder: Path, scratch: Path) -
                 for width in SIZES:
                     for scheme in SCHEMES:
                         with view(browser, width, scheme, state if screen.signed_in else None) as shown:
-                            shown.goto(program.url + screen.path)
+                            show(shown, program, screen)
                             take(shown, screen.name, scheme, width, folder)
 
 

@@ -15,6 +15,7 @@ from tests.browser.screens import (
     choose_list,
     complaints,
     screens,
+    show,
     ticket_path,
     view,
 )
@@ -49,7 +50,7 @@ def check(browser: Browser, program: Program, screen: Screen, state: Path) -> li
     """All complaints about one screen, in every size and scheme."""
     found = []
     with view(browser, 1440, "light", state if screen.signed_in else None) as page:
-        page.goto(program.url + screen.path)
+        show(page, program, screen)
         for width, scheme, rules in SIGHTS:
             page.set_viewport_size({"width": width, "height": SIZES.get(width, 800)})
             page.emulate_media(color_scheme=scheme)

@@ -80,7 +80,7 @@ def test_killed_five_times_while_it_fetches_a_full_mailbox(desk, config, dovecot
     assert in_tickets(desk) == Counter(names)
 
 
-def test_killed_five_times_while_it_listens_every_acknowledged_message_is_there(desk, config, program):
+def test_killed_three_times_while_it_listens_every_acknowledged_message_is_there(desk, config, program):
     acknowledged, done = [], threading.Event()
     port = free_port()
     processes = [program("smtp", "--smtp-port", str(port)), program("worker")]
@@ -103,7 +103,7 @@ def test_killed_five_times_while_it_listens_every_acknowledged_message_is_there(
     sender = threading.Thread(target=send)
     sender.start()
     try:
-        for _ in range(5):
+        for _ in range(3):
             before = len(acknowledged)
             wait_for(lambda before=before: len(acknowledged) >= before + 15, 120)
             for each in processes:
