@@ -11,6 +11,7 @@ let waiting = null;
 let pending = { all: false, tickets: new Set() };
 let lastFetch = 0;
 let leading = false;
+let isPutOff = false; // what is new in the ticket is shown a little later
 let ownList = false; // the list is asked for because of what was done here
 
 let here = {}; // who is at which ticket, by number
@@ -50,13 +51,14 @@ async function refresh(isOwn = false) {
   await htmx.ajax("GET", "/rail?" + new URLSearchParams(place), { target: "#rail", swap: "outerMorph" });
   const number = pane?.dataset.number;
   if (!number || !(hints.all || hints.tickets.has(number))) return;
-  if (pane.querySelector(".tools details[open], details.edit[open], dialog[open]") || pane.querySelector(".checklist")?.contains(document.activeElement)) { // the head would be swapped under the open menu: a little later
-    setTimeout(() => heard({ tickets: [number] }), PAUSE);
-    return;
-  }
-  await htmx.ajax("GET", pane.dataset.fresh, { target: "#pane", swap: "none" });
+  isPutOff = isInUse(pane);
+  if (!isPutOff) await htmx.ajax("GET", pane.dataset.fresh, { target: "#pane", swap: "none" });
+  if (isPutOff) { setTimeout(() => heard({ tickets: [number] }), PAUSE); return; }
   if (document.getElementById("pane") === pane && !hints.all) post(`/tickets/${number}/seen`);
 }
+
+// The head would be swapped under an open menu.
+const isInUse = (pane) => pane.querySelector(".tools details[open], details.edit[open], dialog[open]") || pane.querySelector(".checklist")?.contains(document.activeElement);
 
 function mark(pane) {
   for (const row of document.querySelectorAll("#rows .tickets a")) {
@@ -86,6 +88,8 @@ export function startLive() {
     const ctx = event.detail.ctx;
     const list = document.getElementById("list");
     if (list && ctx.request?.action === list.dataset.url && ctx.response?.status === 200) ctx.text = shown(ctx.text, ownList);
+    const pane = document.getElementById("pane");
+    if (pane && ctx.request?.action === pane.dataset.fresh && isInUse(pane)) { isPutOff = true; ctx.text = ""; } // opened meanwhile
   });
   channel?.addEventListener("message", (event) => {
     if (!event.data.who) return heard(event.data);
