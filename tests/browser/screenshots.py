@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import tempfile
+import time
 from pathlib import Path
 
 from playwright.sync_api import Browser, Page
@@ -39,7 +40,9 @@ OF_PLUGINS = (("reports", "overview", "/x/reports/"), ("reports", "cards", "/vie
 def take(page: Page, name: str, scheme: str, width: int, folder: Path) -> None:
     """One picture, called `ticket.png`, `ticket-dark.png`, `ticket-390.png` or `ticket-390-dark.png`."""
     settled(page)
-    page.wait_for_function(LOADED)
+    end = time.monotonic() + 20
+    while not page.evaluate(LOADED) and time.monotonic() < end:  # waiting inside of the page is what its policy forbids
+        page.wait_for_timeout(100)
     parts = [name, "390" if width == 390 else "", "dark" if scheme == "dark" else ""]
     page.screenshot(path=folder / ("-".join(filter(None, parts)) + ".png"))
 
