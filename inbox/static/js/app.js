@@ -37,9 +37,9 @@ document.addEventListener("keydown", (event) => {
     menu.querySelector("summary").focus();
   }
 });
-document.addEventListener("htmx:after:request", () => {
+document.addEventListener("htmx:after:request", (event) => {
   for (const menu of document.querySelectorAll(".tools details.menu[open]")) {
-    if (menu.contains(document.activeElement) && document.activeElement.matches("form .bare, form .btn")) menu.open = false;
+    if (menu !== event.target && menu.contains(event.target) && menu.contains(document.activeElement) && document.activeElement.matches("form .bare, form .btn")) menu.open = false;
   }
 });
 
