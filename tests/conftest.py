@@ -46,8 +46,8 @@ FEW_QUERIES = (
     "plugins/kb/tests/test_kb_help.py", "plugins/woocommerce/tests/test_woocommerce_orders.py",
     "plugins/woocommerce/tests/test_woocommerce_shops.py", "plugins/woocommerce/tests/test_woocommerce_refunds.py",
     "plugins/reports/tests/test_reports.py", "plugins/crm/tests/test_crm_organisations.py",
-    "plugins/kb/tests/test_kb_articles.py", "plugins/sla/tests/test_sla.py", "tests/mail/test_watch.py",
-    "tests/mail/test_pop3.py", "tests/exchange/test_old_mail.py", "tests/core/test_fields.py",
+    "plugins/kb/tests/test_kb_articles.py", "plugins/sla/tests/test_sla.py", "tests/mail/test_pop3.py",
+    "tests/exchange/test_old_mail.py", "tests/core/test_fields.py",
     "tests/core/test_agents.py", "tests/core/test_plugin_settings.py", "tests/core/test_settings.py",
     "tests/plugin_host/test_call.py", "tests/plugin_host/test_own_hooks.py")
 """What is about screens, commands, processes and other servers, with queries that other tests ask as well."""

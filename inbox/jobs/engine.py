@@ -293,16 +293,18 @@ class Engine:
                 log.warning("The job queue cannot be reached (%s); trying again.", error)
                 self._stopping.wait(1.0)
                 continue
-            later = [(at - now).total_seconds() for lane, at in due.items() if at > now or not self._wake_one(lane)]
-            if self._look.wait(min([LOOK_SECONDS, *(each for each in later if each > 0)])):
+            for lane, at in due.items():
+                if at <= now:
+                    self._wake_one(lane)
+            waits = [(at - now).total_seconds() for at in due.values() if at > now]
+            if self._look.wait(min([LOOK_SECONDS, *waits])):
                 self._stopping.wait(GATHER_SECONDS)
 
-    def _wake_one(self, lane: str) -> bool:
-        """Wake an idle thread of a lane. False when all have a job in hand: each looks for the next one itself."""
+    def _wake_one(self, lane: str) -> None:
+        """Wake an idle thread of a lane, if there is one: those with a job in hand look for the next one themselves."""
         slot = next((each for each in self._slots if each.lane == lane and not each.is_busy), None)
         if slot is not None:
             slot.wake.set()
-        return slot is not None
 
     def _run_slot(self, kinds: tuple[str, ...], slot: _Slot) -> None:
         outcome: Outcome | None = None
@@ -322,7 +324,7 @@ class Engine:
             if job is not None:
                 outcome = self._perform(job, slot)
             elif not self._stopping.is_set():
-                slot.wake.wait(LOOK_SECONDS)
+                slot.wake.wait()
 
     def _perform(self, job: Claimed, slot: _Slot) -> Outcome:
         self._in_hand[job.id], slot.is_busy = job, True
