@@ -149,6 +149,37 @@ def test_a_file_is_attached_and_the_words_stay(desk: Page, program: Program) -> 
     expect(desk.locator(".composer .file")).to_have_count(0)
 
 
+def test_a_draft_that_is_discarded_while_it_is_saved_stays_discarded(desk: Page) -> None:
+    opened(desk, 1)
+    desk.evaluate("""() => {
+        const now = window.fetch;
+        window.fetch = async (url, options) => {
+            if (options?.method === "PUT") await new Promise((go) => setTimeout(go, 1500));
+            return now(url, options);
+        };
+    }""")
+    desk.locator(".editor").click()
+    desk.keyboard.type("Thrown away")
+    expect(desk.locator("[data-saved]")).to_have_text("Saving …")
+    desk.locator("[data-discard]").first.dispatch_event("click")  # the first time it is saved, it is not offered yet
+    expect(desk.locator(".editor")).to_have_text("")
+    desk.wait_for_timeout(2000)  # what was on its way has arrived
+    desk.reload()
+    expect(desk.locator(".editor")).to_have_text("")
+
+
+def test_an_open_menu_stays_open_whatever_the_page_fetches(desk: Page) -> None:
+    opened(desk, 1)
+    desk.keyboard.press("z")
+    first = desk.locator("#ticket-head details[open] .popover button").first
+    expect(first).to_be_focused()
+    desk.evaluate("""async () => {
+        await htmx.ajax("GET", "/rail", { target: "#rail", swap: "outerMorph" });
+        await htmx.ajax("GET", document.getElementById("pane").dataset.fresh, { target: "#pane", swap: "none" });
+    }""")
+    expect(first).to_be_focused()
+
+
 def test_seven_tabs_do_not_freeze_the_browser(desk: Page, program: Program) -> None:
     tabs = [desk.context.new_page() for _ in range(6)]
     for tab in tabs:
