@@ -38,19 +38,25 @@ def modules_fingerprint() -> str:
     return whole.hexdigest()[:12]
 
 
+def kept(response: Response, for_ever: bool = True) -> Response:
+    """Tell browsers to keep an answer and never to ask again: its address changes with its content. Else to ask each
+    time, which Flask says of every file by itself.
+    """
+    told = response.cache_control
+    told.public = True
+    if for_ever:
+        told.max_age, told.immutable, told.no_cache = FOR_EVER, True, None
+    else:
+        told.no_cache = True
+    return response
+
+
 @blueprint.get("/static/<version>/<path:name>")
 def static_file(version: str, name: str) -> Response:
     """A static file. An address with an old hash still answers, but is not kept."""
     if not (FOLDER / name).is_file():
         abort(404)
-    response = send_from_directory(FOLDER, name)
-    response.cache_control.public = True
-    if version in (fingerprint(name), modules_fingerprint()):
-        response.cache_control.max_age = FOR_EVER
-        response.cache_control.immutable = True
-    else:
-        response.cache_control.no_cache = True
-    return response
+    return kept(send_from_directory(FOLDER, name), version in (fingerprint(name), modules_fingerprint()))
 
 
 @blueprint.get("/favicon.ico")

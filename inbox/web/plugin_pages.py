@@ -30,7 +30,7 @@ from inbox.plugin_host.items import Pages
 from inbox.plugin_host.registry import EXTENSION, LoadError, PluginHost
 from inbox.web import plugin_parts
 from inbox.web.api import plugins as api_plugins
-from inbox.web.assets import FOR_EVER
+from inbox.web.assets import kept
 from inbox.web.plugin_parts import PREFIX, short
 
 PAGES = "inbox_plugin_pages"
@@ -284,13 +284,7 @@ def _mount_static(app: Flask, mounted: Mounted, plugin: str, folder: Path | None
     mounted.owners[name] = plugin
 
     def send(version: str, file: str) -> Response:
-        response = send_from_directory(folder / "static", file)
-        response.cache_control.public = True
-        if version == plugin_parts.static_hash(folder):
-            response.cache_control.max_age, response.cache_control.immutable = FOR_EVER, True
-        else:
-            response.cache_control.no_cache = True
-        return response
+        return kept(send_from_directory(folder / "static", file), version == plugin_parts.static_hash(folder))
 
     send.inbox_public = True  # type: ignore[attr-defined]
     app.add_url_rule(f"{PREFIX}/{short(plugin)}/static/<version>/<path:file>", f"{name}.static", send)

@@ -40,7 +40,7 @@ from inbox.config import Config
 from inbox.core import brand, permissions, settings
 from inbox.plugin_host import themes
 from inbox.plugin_host.themes import Theme, ThemeError
-from inbox.web.assets import FOR_EVER
+from inbox.web.assets import kept
 from inbox.web.icons import icon
 
 log = logging.getLogger(__name__)
@@ -296,12 +296,6 @@ def brand_mark() -> Markup:
     return Markup('<img class="brand-logo" src="{}" alt="" height="22">').format(url_for("look.logo", name=name))
 
 
-def _kept_for_ever(response: Response) -> Response:
-    response.cache_control.public, response.cache_control.max_age = True, FOR_EVER
-    response.cache_control.immutable = True
-    return response
-
-
 @blueprint.get("/look/<version>.css")
 def styles(version: str) -> Response:
     """The custom properties of a look."""
@@ -313,7 +307,7 @@ def styles(version: str) -> Response:
             response = Response(css, mimetype="text/css")
             response.cache_control.no_cache = True
             return response
-    return _kept_for_ever(Response(css, mimetype="text/css"))
+    return kept(Response(css, mimetype="text/css"))
 
 
 @blueprint.get("/look/themes/<name>/<version>/<path:file>")
@@ -322,7 +316,7 @@ def theme_file(name: str, version: str, file: str) -> Response:
     theme = known_themes().get(name)
     if theme is None or theme.problem:
         abort(404)
-    response = _kept_for_ever(send_from_directory(theme.static.absolute(), file))
+    response = kept(send_from_directory(theme.static.absolute(), file))
     response.headers["Content-Security-Policy"] = "default-src 'none'; style-src 'self'; img-src 'self'"
     return response
 
@@ -333,7 +327,7 @@ def logo(name: str) -> Response:
     data = brand.logo() if name == settings.get("brand.logo_name") else b""
     if not data:
         abort(404)
-    response = _kept_for_ever(Response(data, mimetype="image/png"))
+    response = kept(Response(data, mimetype="image/png"))
     response.headers["Content-Security-Policy"] = "default-src 'none'; sandbox"
     return response
 
