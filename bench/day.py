@@ -152,7 +152,7 @@ def main() -> None:
     print("| what | median | 95th percentile |\n|---|---|---|")
     print(f"| From the key to the next ticket painted, {TICKETS} tickets by keyboard alone | "
           f"{statistics.median(times):.0f} ms | {times[int(len(times) * 0.95)]:.0f} ms |")
-    print("\n| page | compressed | requests | first paint | layout shift |\n|---|---|---|---|---|")
+    print("\n| page | sent | requests | first paint | layout shift |\n|---|---|---|---|---|")
     for what, weight, paint, moved in visits:
         print(f"| Inbox: {what} | {weight.size / 1000:.0f} kB | {weight.requests} | {paint:.0f} ms | {moved:.3f} |")
 
