@@ -363,10 +363,10 @@ def background(at: Place) -> None:
     engine.take_back_expired()
     for kinds in (("mail.process",), ("mail.send", "mail.system"), tuple(engine.HANDLERS)):
         engine.next_due(kinds)
-        claimed = engine.turn(None, kinds)
-        if claimed is not None:
-            engine.renew([claimed])
-            engine.turn(engine.Outcome(claimed, None), ())
+        claimed = engine.turn([], kinds)
+        if claimed:
+            engine.renew(claimed)
+            engine.turn([engine.Outcome(each, None) for each in claimed], ())
     deliveries.claim("plans", limit=5)
     deliveries.renew("plans")
     deliveries.let_go("plans")

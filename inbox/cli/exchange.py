@@ -80,10 +80,10 @@ def _follow(import_id: int, run: Any, *, quiet: bool) -> None:
     from inbox.jobs import engine
 
     shown = -1
-    outcome: engine.Outcome | None = None
+    outcomes: list[engine.Outcome] = []
     while True:
-        job = engine.turn(outcome, (imports.JOB,))
-        outcome = None
+        job = next(iter(engine.turn(outcomes, (imports.JOB,))), None)
+        outcomes = []
         row = imports.get(import_id)
         if imports.progress_of(row) != shown and not quiet:
             shown = imports.progress_of(row)
@@ -91,9 +91,9 @@ def _follow(import_id: int, run: Any, *, quiet: bool) -> None:
         if job is not None:
             try:
                 run(job.args)
-                outcome = engine.Outcome(job, None)
+                outcomes = [engine.Outcome(job, None)]
             except Exception:  # as the worker does: it is noted, and tried again
-                outcome = engine.Outcome(job, traceback.format_exc())
+                outcomes = [engine.Outcome(job, traceback.format_exc())]
         elif row.state not in imports.UNFINISHED:
             return
         else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -38,6 +39,17 @@ def settle(ledger_id: int, fate: str, reason: str = "", *, error: str | None = N
     if fate == "quarantined":
         events.record("mail_quarantined", by=BY_MAIL, ledger=ledger_id, reason=reason[:200])
     return True
+
+
+def settle_taken(fates: Sequence[Mapping[str, Any]]) -> bool:
+    """The same for messages that went into tickets: `ledger_id`, `fate`, `ticket_id` and what is known of each. Returns
+    False when one of them has a fate already."""
+    columns = [name for name in fates[0] if name != "ledger_id"]
+    statement = sa.update(Ledger).where(Ledger.id == sa.bindparam("ledger_id"), Ledger.fate == "waiting").values(
+        fated_at=utcnow(), reason="", error=None, **{name: sa.bindparam(f"to_{name}") for name in columns})
+    done = session().connection().execute(statement, [
+        {"ledger_id": each["ledger_id"], **{f"to_{name}": each[name] for name in columns}} for each in fates])
+    return done.rowcount == len(fates)
 
 
 def can_retry(row: Ledger) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 
 import sqlalchemy as sa
@@ -54,26 +54,46 @@ def find_or_create(address: str, name: str = "", *, by: Actor) -> Customer:
     """
     if address and not is_address(address):
         raise Invalid("address", "This is not a mail address. It should look like name@example.com.")
-    with transaction() as current:
-        customer = by_address(address) if address else None
-        if customer is not None:
-            if name and not customer.name:
-                customer.name = name
-            return customer
-        customer = Customer(name=name.strip())
-        if address:
-            customer.addresses.append(
-                CustomerAddress(kind="mail", value=address, normalised=normalise_address(address)))
-        current.add(customer)
-        current.flush()
-        events.record("customer_created", by=by, customer=customer.id)
-        return customer
+    with transaction():
+        return find_or_create_many([(address, name)], by=by)[0]
 
 
-def heard_from(address: str) -> None:
-    """A person wrote from an address: it works, whatever a report said before. Inside a transaction."""
+def find_or_create_many(people: Sequence[tuple[str, str]], *, by: Actor) -> list[Customer]:
+    """The same for several (address, name), the addresses checked before, in a few statements. In a transaction."""
+    known = _by_addresses({normalise_address(address) for address, _name in people if address})
+    found, made = [], []
+    for address, name in people:
+        normalised = normalise_address(address)
+        customer = known.get(normalised)
+        if customer is None:
+            customer = Customer(name=name.strip())
+            made.append(customer)
+            if address:
+                customer.addresses.append(CustomerAddress(kind="mail", value=address, normalised=normalised))
+                known[normalised] = customer
+        elif name and not customer.name:
+            customer.name = name
+        found.append(customer)
+    session().add_all(made)
+    session().flush()
+    if made:
+        events.record_many("customer_created", [{"customer": each.id} for each in made], by=by)
+    return found
+
+
+def _by_addresses(normalised: Collection[str]) -> dict[str, Customer]:
+    """Customers (the survivors, where merged) by the normalised addresses they have."""
+    if not normalised:
+        return {}
+    rows = session().execute(sa.select(CustomerAddress.normalised, Customer).join(Customer, CustomerAddress.customer)
+                             .where(CustomerAddress.kind == "mail", CustomerAddress.normalised.in_(normalised)))
+    return {address: customer for address, each in rows.all() if (customer := survivor(each)) is not None}
+
+
+def heard_from(addresses: Collection[str]) -> None:
+    """People wrote from these addresses: they work, whatever reports said before. Inside a transaction."""
     session().execute(sa.update(CustomerAddress).where(
-        CustomerAddress.kind == "mail", CustomerAddress.normalised == normalise_address(address),
+        CustomerAddress.kind == "mail", CustomerAddress.normalised.in_({normalise_address(a) for a in addresses}),
         CustomerAddress.bounced_at.is_not(None)).values(bounced_at=None))
 
 

@@ -139,11 +139,17 @@ def record(kind: str, *, by: Actor, ticket: Ticket | None = None, message: Messa
     there before and after; neither is told to plugins. Raises RuntimeError outside of a transaction, and Loop when
     plugins answer each other without end.
     """
+    event = put(kind, by=by, ticket=ticket, message=message, **data)
+    audit.note_event(kind, data, by=by, subject=audit_subject, changes=changes)
+    session().flush()
+    return event
+
+
+def put(kind: str, *, by: Actor, ticket: Ticket | None = None, message: Message | None = None, **data: Any) -> Event:
+    """The same for a fact of a ticket, one of many: it is stored with the next flush, and has no id before."""
     event = _fact(kind, by, data)
     event.ticket_id, event.message_pk = ticket.id if ticket else None, message.id if message else None
     session().add(event)
-    audit.note_event(kind, data, by=by, subject=audit_subject, changes=changes)
-    session().flush()
     return event
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+from collections.abc import Collection
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -22,6 +23,13 @@ def digest(value: str) -> str:
 def is_buried(message_id: str) -> bool:
     """True when a message with this Message-ID was purged."""
     return session().get(Tombstone, digest(message_id)) is not None
+
+
+def buried_of(message_ids: Collection[str]) -> set[str]:
+    """Those of some Message-IDs whose message was purged."""
+    digests = {digest(each): each for each in message_ids}
+    rows = session().scalars(sa.select(Tombstone.digest).where(Tombstone.digest.in_(digests))) if digests else ()
+    return {digests[each] for each in rows}
 
 
 def purge(ticket: Ticket, *, by: Actor) -> None:

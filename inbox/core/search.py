@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -93,6 +94,16 @@ def index(message_pk: int, folded: str) -> None:
         sa.text("INSERT INTO search_index (message_pk, body) VALUES (:pk, CAST(:body AS tsvector)) "
                 "ON CONFLICT (message_pk) DO UPDATE SET body = excluded.body"),
         {"pk": message_pk, "body": vector(folded)})
+
+
+def index_new(folded: Mapping[int, str]) -> None:
+    """The same for new messages, which are not in the index yet: folded text by message."""
+    rows = [{"pk": pk, "body": text if is_sqlite() else vector(text)} for pk, text in folded.items()]
+    session().execute(_INDEX_NEW_SQLITE if is_sqlite() else _INDEX_NEW_POSTGRESQL, rows)
+
+
+_INDEX_NEW_SQLITE = sa.text("INSERT INTO search_index (rowid, body) VALUES (:pk, :body)")
+_INDEX_NEW_POSTGRESQL = sa.text("INSERT INTO search_index (message_pk, body) VALUES (:pk, CAST(:body AS tsvector))")
 
 
 def remove(message_pks: list[int]) -> None:

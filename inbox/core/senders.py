@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+
 import sqlalchemy as sa
 
 from inbox.core import events, permissions
@@ -35,15 +37,29 @@ def verdict_of(address: str) -> tuple[str, str] | None:
 
     The address comes before its domain, and a domain before the one it belongs to.
     """
+    return verdict_in(decided_about([address]), address)
+
+
+def decided_about(addresses: Iterable[str]) -> dict[str, str]:
+    """The rules that may concern some senders, in one query: `allow` or `block` by address or domain."""
+    names = {name for address in addresses for name in _names(address)}
+    if not names:
+        return {}
+    rows = session().execute(sa.select(SenderRule.sender, SenderRule.verdict).where(SenderRule.sender.in_(names)))
+    return {row.sender: row.verdict for row in rows}
+
+
+def verdict_in(decided: Mapping[str, str], address: str) -> tuple[str, str] | None:
+    """What `verdict_of` says of a sender, out of what `decided_about` has found."""
+    return next(((decided[each], each) for each in _names(address) if each in decided), None)
+
+
+def _names(address: str) -> list[str]:
+    """What a rule may call a sender, the nearest first."""
     wanted = normalise_address(address)
     domain = wanted.rpartition("@")[2]
-    if not domain:
-        return None
     parts = domain.split(".")
-    names = [wanted, *("@" + ".".join(parts[place:]) for place in range(len(parts) - 1))][:12]
-    found = {row.sender: row.verdict for row in session().execute(
-        sa.select(SenderRule.sender, SenderRule.verdict).where(SenderRule.sender.in_(names)))}
-    return next(((found[each], each) for each in names if each in found), None)
+    return [wanted, *("@" + ".".join(parts[place:]) for place in range(len(parts) - 1))][:12] if domain else []
 
 
 def decide(sender: str, verdict: str, *, by: Actor) -> SenderRule:

@@ -6,7 +6,7 @@ Every function opens `transaction()` (joining an outer one), asks `permissions`,
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 import sqlalchemy as sa
@@ -61,6 +61,14 @@ def get(number: int, agent: Agent) -> Ticket:
     return ticket
 
 
+def kept(ticket_ids: Collection[int]) -> dict[int, Ticket]:
+    """Tickets by id as they are now; in a transaction, and none is merged into another before its end."""
+    if not ticket_ids:
+        return {}
+    query = sa.select(Ticket).where(Ticket.id.in_(ticket_ids)).order_by(Ticket.id)
+    return {each.id: each for each in session().scalars(query.with_for_update(key_share=True))}
+
+
 def at_the_end_of(ticket_id: int) -> int:
     """The id of the ticket that is left of one, through any number of merges; in a transaction, and it stays so."""
     while True:
@@ -93,13 +101,15 @@ def numbers(ids: Iterable[int | None]) -> dict[int, int]:
     return {row[0]: row[1] for row in rows}
 
 
-def next_number() -> int:
-    """A new ticket number: a counter on SQLite, a sequence on PostgreSQL. Inside a transaction."""
+def next_numbers(count: int) -> list[int]:
+    """New ticket numbers: of a counter on SQLite, of a sequence on PostgreSQL. Inside a transaction."""
     if not is_sqlite():
-        return int(session().scalar(sa.text("SELECT nextval('ticket_number')")) or 0)
-    return int(session().scalar(
-        sa.update(Counter).where(Counter.name == "ticket_number").values(value=Counter.value + 1)
+        return list(session().scalars(
+            sa.text("SELECT nextval('ticket_number') FROM generate_series(1, :count)"), {"count": count}))
+    last = int(session().scalar(
+        sa.update(Counter).where(Counter.name == "ticket_number").values(value=Counter.value + count)
         .returning(Counter.value)) or 0)
+    return list(range(last - count + 1, last + 1))
 
 
 def create(*, by: Actor, subject: str, department: Department, customer: Customer, channel: str,
@@ -109,17 +119,27 @@ def create(*, by: Actor, subject: str, department: Department, customer: Custome
     Used by `intake` and `messages.open_ticket`, which add the first message in the same transaction.
     """
     ticket = like or Ticket()
-    ticket.number = next_number()
-    ticket.subject = clean_subject(subject)
-    ticket.department_id, ticket.customer_id, ticket.mailbox_id = department.id, customer.id, mailbox_id
-    ticket.channel = channel
+    fill(ticket, next_numbers(1)[0], subject=subject, department_id=department.id, customer_id=customer.id,
+         mailbox_id=mailbox_id, channel=channel)
+    session().add(ticket)
+    session().flush()
+    created(ticket, by=by)
+    return ticket
+
+
+def fill(ticket: Ticket, number: int, *, subject: str, department_id: int, customer_id: int, mailbox_id: int | None,
+         channel: str) -> None:
+    """What a new ticket has, whoever opens it; what plugins have prepared stays."""
+    ticket.number, ticket.subject, ticket.channel = number, clean_subject(subject), channel
+    ticket.department_id, ticket.customer_id, ticket.mailbox_id = department_id, customer_id, mailbox_id
     ticket.status = ticket.status or "open"
     ticket.is_spam = bool(ticket.is_spam)
     ticket.reshelve()
-    session().add(ticket)
-    session().flush()
-    events.record("ticket_created", by=by, ticket=ticket, department=department.id, channel=channel)
-    return ticket
+
+
+def created(ticket: Ticket, *, by: Actor) -> None:
+    """Record that a ticket is there now; it is stored with the next flush."""
+    events.put("ticket_created", by=by, ticket=ticket, department=ticket.department_id, channel=ticket.channel)
 
 
 def clean_subject(subject: str) -> str:

@@ -9,6 +9,9 @@ last try the row stays, failed, with the traceback. Jobs are asked for with `inb
 
 A lane has threads of its own, so that a slow mail server delays no incoming mail. Lane `intake` has one thread: jobs
 there run in order.
+
+Where many small jobs of a kind come at once, `@together` declares a second function that does several of them: jobs
+are then taken and noted by the dozen. It is given first tries only; what it cannot do at once is done one by one.
 """
 
 from __future__ import annotations
@@ -17,8 +20,9 @@ import datetime as dt
 import logging
 import threading
 import traceback
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
 from typing import Any
 
 import sqlalchemy as sa
@@ -35,6 +39,7 @@ RENEW_SECONDS = 10.0
 LOOK_SECONDS = 5.0  # at the latest, without any wake-up
 FIRST_DELAY, LONGEST_DELAY = 5, 3600  # seconds before a retry; four times as long after each
 GATHER_SECONDS = 0.02  # a burst of commits becomes one look
+MOST_TOGETHER = 16
 LANES = {"intake": 1, "sending": 2, "imports": 1, "bulk": 1}  # threads; every other lane has config.worker_threads
 
 
@@ -46,6 +51,7 @@ class Handler:
     function: Callable[[dict[str, Any]], None]
     lane: str
     retries: int
+    several: Callable[[list[dict[str, Any]]], None] | None = None  # does some of them at once
 
 
 @dataclass(frozen=True)
@@ -90,6 +96,19 @@ def handler(kind: str, *, lane: str = "work", retries: int = 5,
     return declare
 
 
+def together(kind: str) -> Callable[[Callable[[list[dict[str, Any]]], None]], Any]:
+    """Declare a function that runs up to MOST_TOGETHER first tries of a declared kind, given the args of each.
+
+    Either it does all of them or it raises, and then each is run by itself.
+    """
+
+    def declare(function: Callable[[list[dict[str, Any]]], None]) -> Callable[[list[dict[str, Any]]], None]:
+        HANDLERS[kind] = replace(HANDLERS[kind], several=function)
+        return function
+
+    return declare
+
+
 def _name_of(function: Callable[..., Any]) -> str:
     return f"{function.__module__}.{function.__qualname__}"
 
@@ -116,46 +135,66 @@ def next_due_of(lanes: Iterable[str]) -> dict[str, dt.datetime]:
     return {lane: due for lane, due in zip(firsts, row, strict=True) if due is not None}
 
 
-def turn(outcome: Outcome | None, kinds: Iterable[str], now: dt.datetime | None = None) -> Claimed | None:
-    """Note how the last job ended and take the next one, in one transaction. None: nothing is due."""
+def turn(outcomes: Sequence[Outcome], kinds: Iterable[str], now: dt.datetime | None = None) -> list[Claimed]:
+    """Note how the last jobs ended and take the next ones, in one transaction. Empty: nothing is due."""
     now, kinds = now or utcnow(), tuple(kinds)
-    if outcome is None:
+    if not outcomes:
         due = next_due(kinds) if kinds else None
         if due is None or due > now:
-            return None
+            return []
     with transaction():
-        if outcome is not None:
-            _note(outcome, now)
-        return _claim(kinds, now) if kinds else None
+        _note(outcomes, now)
+        return _claim(kinds, now) if kinds else []
 
 
-def _claim(kinds: tuple[str, ...], now: dt.datetime) -> Claimed | None:
+def _claim(kinds: tuple[str, ...], now: dt.datetime) -> list[Claimed]:
+    """One job, or several where all of these kinds may be done together."""
+    most = MOST_TOGETHER if all(HANDLERS[kind].several is not None for kind in kinds) else 1
     first = (sa.select(Job.id).where(Job.kind.in_(kinds), Job.state == "queued", Job.run_at <= now)
-             .order_by(Job.run_at, Job.id).limit(1).with_for_update(skip_locked=True).scalar_subquery())
-    row = session().execute(
-        sa.update(Job).where(Job.id == first, Job.state == "queued")
+             .order_by(Job.run_at, Job.id).limit(most).with_for_update(skip_locked=True).cte("first"))
+    rows = session().execute(
+        sa.update(Job).where(Job.id.in_(sa.select(first.c.id)), Job.state == "queued")
         .values(state="running", attempts=Job.attempts + 1, lease_until=now + LEASE)
-        .returning(Job.id, Job.kind, Job.args, Job.attempts).execution_options(synchronize_session=False)).first()
-    return Claimed(row.id, row.kind, row.args, row.attempts) if row else None
+        .returning(Job.id, Job.kind, Job.args, Job.attempts, Job.run_at)
+        .execution_options(synchronize_session=False)).all()
+    return [Claimed(row.id, row.kind, row.args, row.attempts)
+            for row in sorted(rows, key=lambda row: (row.run_at, row.id))]
 
 
-def _note(outcome: Outcome, now: dt.datetime) -> None:
-    """Store how a try ended, unless somebody else has taken the job meanwhile (our lease had run out)."""
-    job, how = outcome.job, HANDLERS[outcome.job.kind]
-    again = outcome.error is not None and job.attempts <= how.retries
-    values: dict[str, Any] = {"lease_until": None, "last_error": outcome.error}
-    if again:
-        delay = min(FIRST_DELAY * 4 ** (job.attempts - 1), LONGEST_DELAY)
-        values |= {"state": "queued", "run_at": now + dt.timedelta(seconds=delay)}
-    elif pace := REPEATING.get(how.kind) or _own_pace(job):
-        values |= {"state": "queued", "run_at": now + pace, "attempts": 0}
-    else:
-        values |= {"state": "failed" if outcome.error else "done", "done_at": now}
-        if outcome.error is None:
-            values["args"] = {}  # texts and one-time links are not kept beyond their use
+def _note(outcomes: Iterable[Outcome], now: dt.datetime) -> None:
+    """Store how tries ended, except where somebody else has taken the job meanwhile (our lease had run out)."""
+    done: dict[int, list[int]] = {}  # ids by number of the try
+    for outcome in outcomes:
+        values = _how_it_stands(outcome, now)
+        if values == _done(now):
+            done.setdefault(outcome.job.attempts, []).append(outcome.job.id)
+        else:
+            _write([outcome.job.id], outcome.job.attempts, values)
+    for attempts, ids in done.items():
+        _write(ids, attempts, _done(now))
+
+
+def _write(ids: list[int], attempts: int, values: dict[str, Any]) -> None:
     session().execute(
-        sa.update(Job).where(Job.id == job.id, Job.attempts == job.attempts, Job.state.in_(("running", "queued")))
+        sa.update(Job).where(Job.id.in_(ids), Job.attempts == attempts, Job.state.in_(("running", "queued")))
         .values(**values).execution_options(synchronize_session=False))
+
+
+def _done(now: dt.datetime) -> dict[str, Any]:
+    """The columns of a job that is over; texts and one-time links are not kept beyond their use."""
+    return {"lease_until": None, "last_error": None, "state": "done", "done_at": now, "args": {}}
+
+
+def _how_it_stands(outcome: Outcome, now: dt.datetime) -> dict[str, Any]:
+    """The columns of a job after a try."""
+    job, how = outcome.job, HANDLERS[outcome.job.kind]
+    values: dict[str, Any] = {"lease_until": None, "last_error": outcome.error}
+    if outcome.error is not None and job.attempts <= how.retries:
+        delay = min(FIRST_DELAY * 4 ** (job.attempts - 1), LONGEST_DELAY)
+        return values | {"state": "queued", "run_at": now + dt.timedelta(seconds=delay)}
+    if pace := REPEATING.get(how.kind) or _own_pace(job):
+        return values | {"state": "queued", "run_at": now + pace, "attempts": 0}
+    return values | {"state": "failed", "done_at": now} if outcome.error else _done(now)
 
 
 def _own_pace(job: Claimed) -> dt.timedelta | None:
@@ -207,8 +246,31 @@ def ensure_repeating() -> None:
 # --- running ----------------------------------------------------------------------------------------------------
 
 
-def perform(app: Flask, job: Claimed) -> Outcome:
-    """Run a job's handler. Whatever it raises becomes the outcome."""
+def perform(app: Flask, jobs: Sequence[Claimed]) -> list[Outcome]:
+    """Run the handlers of jobs, in order; first tries of one kind together where it can. Whatever one raises becomes
+    its outcome."""
+    outcomes: list[Outcome] = []
+    for (kind, is_first), group in groupby(jobs, key=lambda job: (job.kind, job.attempts == 1)):
+        some = list(group)
+        several = HANDLERS[kind].several if is_first and len(some) > 1 else None
+        if several is not None and _perform_together(app, several, some):
+            outcomes += [Outcome(job, None) for job in some]
+        else:
+            outcomes += [_perform_one(app, job) for job in some]
+    return outcomes
+
+
+def _perform_together(app: Flask, several: Callable[[list[dict[str, Any]]], None], jobs: list[Claimed]) -> bool:
+    try:
+        with work_context(app):
+            several([job.args for job in jobs])
+    except Exception as error:
+        log.warning("%d %s jobs are done one by one: %s: %s", len(jobs), jobs[0].kind, type(error).__name__, error)
+        return False
+    return True
+
+
+def _perform_one(app: Flask, job: Claimed) -> Outcome:
     try:
         with work_context(app):
             HANDLERS[job.kind].function(job.args)
@@ -220,14 +282,14 @@ def perform(app: Flask, job: Claimed) -> Outcome:
 
 def run_due(app: Flask, kinds: Iterable[str] | None = None, *, now: dt.datetime | None = None) -> int:
     """Run everything that is due, and what follows from it, in this thread. Returns how many tries were made."""
-    outcome, count = None, 0
-    chosen = tuple(HANDLERS if kinds is None else kinds)
+    outcomes: list[Outcome] = []
+    count, chosen = 0, tuple(HANDLERS if kinds is None else kinds)
     while True:
         with work_context(app):
-            job = turn(outcome, chosen, now)
-        if job is None:
+            jobs = turn(outcomes, chosen, now)
+        if not jobs:
             return count
-        outcome, count = perform(app, job), count + 1
+        outcomes, count = perform(app, jobs), count + len(jobs)
 
 
 class _Slot:
@@ -307,30 +369,31 @@ class Engine:
             slot.wake.set()
 
     def _run_slot(self, kinds: tuple[str, ...], slot: _Slot) -> None:
-        outcome: Outcome | None = None
-        while not self._stopping.is_set() or outcome is not None:
+        outcomes: list[Outcome] = []
+        while not self._stopping.is_set() or outcomes:
             slot.wake.clear()
             try:
                 with work_context(self._app):
-                    job = turn(outcome, () if self._stopping.is_set() else kinds)
+                    jobs = turn(outcomes, () if self._stopping.is_set() else kinds)
             except SQLAlchemyError as error:
                 log.warning("The job queue cannot be reached (%s); trying again.", error)
                 if self._stopping.wait(1.0):
                     return  # the lease runs out, and somebody else takes the job
                 continue
-            if outcome is not None:
-                self._in_hand.pop(outcome.job.id, None)
-                outcome = None
-            if job is not None:
-                outcome = self._perform(job, slot)
+            for each in outcomes:
+                self._in_hand.pop(each.job.id, None)
+            outcomes = []
+            if jobs:
+                outcomes = self._perform(jobs, slot)
             elif not self._stopping.is_set():
                 slot.wake.wait()
 
-    def _perform(self, job: Claimed, slot: _Slot) -> Outcome:
-        self._in_hand[job.id], slot.is_busy = job, True
+    def _perform(self, jobs: list[Claimed], slot: _Slot) -> list[Outcome]:
+        self._in_hand.update({job.id: job for job in jobs})
+        slot.is_busy = True
         self.wake()  # there may be more for the others of the lane
         try:
-            return perform(self._app, job)
+            return perform(self._app, jobs)
         finally:
             slot.is_busy = False
 

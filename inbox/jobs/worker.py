@@ -20,8 +20,8 @@ from inbox.jobs.schedule import Schedule
 
 log = logging.getLogger(__name__)
 MODULES = ("inbox.jobs.schedule", "inbox.jobs.plugin_jobs", "inbox.jobs.bulk", "inbox.jobs.go_live",
-           "inbox.mail.receive", "inbox.mail.deliver", "inbox.mail.oauth", "inbox.mail.imap_after",
-           "inbox.mail.import_mail", "inbox.mail.reconcile", "inbox.mail.renew")
+           "inbox.mail.receive", "inbox.mail.batch", "inbox.mail.deliver", "inbox.mail.oauth",
+           "inbox.mail.imap_after", "inbox.mail.import_mail", "inbox.mail.reconcile", "inbox.mail.renew")
 
 
 def load_handlers() -> None:

@@ -6,12 +6,12 @@ marks (`message.extra["marks"]`), for people to see.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
 import sqlalchemy as sa
 
-from inbox.core import senders, settings
+from inbox.core import settings
 from inbox.core.models import Agent, Mailbox
 from inbox.db import session
 from inbox.mail import guards, verdicts
@@ -29,16 +29,32 @@ class Judgement:
     marks: list[Mark] = field(default_factory=list)
 
 
-def judge(parsed: ParsedMessage, sender: str, ours: Collection[str]) -> Judgement:
-    """Look at a message that came in from `sender`. Who is let in must be who they say, where that is known."""
-    trusted = verdicts.server_names(str(settings.get("mail.trusted_servers")))
+@dataclass(frozen=True)
+class Names:
+    """What a message's own words are held against."""
+
+    trusted: frozenset[str]  # mail servers whose verdicts count
+    people: list[tuple[str, str]]  # names of ours that somebody else might use, each with its address
+
+    @classmethod
+    def now(cls, boxes: Iterable[Mailbox]) -> Names:
+        """As they are now. `boxes`: all mailboxes."""
+        trusted = verdicts.server_names(str(settings.get("mail.trusted_servers")))
+        agents = session().execute(sa.select(Agent.name, Agent.email).where(Agent.is_active).limit(500))
+        return cls(trusted, [*((row[0], row[1]) for row in agents), *((each.name, each.address)
+                                                                      for each in boxes if each.name)])
+
+
+def judge(parsed: ParsedMessage, decided: tuple[str, str] | None, names: Names, ours: Collection[str]) -> Judgement:
+    """Look at a message. `decided`: what was decided about its sender (`senders.verdict_in`). Who is let in must be who
+    they say, where that is known."""
+    trusted = names.trusted
     authentic = verdicts.authentication(parsed, trusted)
     marks: list[Mark] = []
     if authentic in ("failed", "unconfirmed") and parsed.from_ is not None:
         marks.append({"kind": f"sender_{authentic}", "domain": parsed.from_.address.rpartition("@")[2]})
     if parsed.from_ is not None and parsed.from_.name:
-        marks += verdicts.name_tricks(parsed, _people(), ours)
-    decided = senders.verdict_of(sender)
+        marks += verdicts.name_tricks(parsed, names.people, ours)
     if decided is not None and decided[0] == "block":
         return Judgement(True, True, [*marks, {"kind": "spam_list", "sender": decided[1]}])
     said = verdicts.spam_field(parsed, trusted)
@@ -46,13 +62,6 @@ def judge(parsed: ParsedMessage, sender: str, ours: Collection[str]) -> Judgemen
         return Judgement(marks=marks)
     is_let_in = decided is not None and authentic != "failed"
     return Judgement(not is_let_in, marks=[*marks, {"kind": "spam_field", "field": said}])
-
-
-def _people() -> list[tuple[str, str]]:
-    """Names of ours that somebody else might use, each with its address."""
-    agents = sa.select(Agent.name, Agent.email).where(Agent.is_active)
-    boxes = sa.select(Mailbox.name, Mailbox.address).where(Mailbox.name != "")
-    return [(row[0], row[1]) for query in (agents, boxes) for row in session().execute(query.limit(500))]
 
 
 def machine(parsed: ParsedMessage, bounce: guards.Bounce | None, envelope_from: str | None) -> str:

@@ -9,7 +9,7 @@ ticket.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -31,14 +31,15 @@ Why = dict[str, Any]
 
 
 def find_ticket(*, in_reply_to: Sequence[str], references: Sequence[str], subject: str, sender: str,
-                message_id: str | None = None) -> tuple[Ticket | None, Why]:
+                message_id: str | None = None, known: Collection[str] | None = None) -> tuple[Ticket | None, Why]:
     """The ticket a message joins, or None for a new one; and why, for people (see `inbox.web.why`).
 
     `why["by"]` is one of in_reply_to, references, sibling, subject, new. `why["stranger_to"]` is the number of a
     ticket that the subject names and the sender has no part in. A ticket in the trash comes back with the answer.
+    `known`: those of the ids that stand in tickets, where somebody has asked `known_among` before.
     """
     named = candidates(in_reply_to, references)
-    for ticket, reason in _by_ids(named, in_reply_to, sender, message_id):
+    for ticket, reason in _by_ids(named, in_reply_to, sender, message_id, known):
         joined = survivor(ticket)
         if joined is not None:
             return joined, _with_merge(reason, ticket, joined)
@@ -79,13 +80,14 @@ def _by_known_id(named: list[str], in_reply_to: Sequence[str]) -> list[tuple[Tic
     return result
 
 
-def _by_ids(named: list[str], in_reply_to: Sequence[str], sender: str,
-            message_id: str | None) -> Iterator[tuple[Ticket, Why]]:
+def _by_ids(named: list[str], in_reply_to: Sequence[str], sender: str, message_id: str | None,
+            known: Collection[str] | None) -> Iterator[tuple[Ticket, Why]]:
     """Tickets that hold or name one of the ids, the most telling first; asked only as far as needed."""
-    yield from _by_known_id(named, in_reply_to)
+    there, own = ([each for each in ids if known is None or each in known] for ids in (named, _own(message_id)))
+    yield from _by_known_id(there, in_reply_to)
     yield from _by_signature(named, in_reply_to, sender)
-    yield from _by_sibling(_own(message_id))  # somebody answered this very message before it came
-    for ticket, why in _by_sibling(named):
+    yield from _by_sibling(own)  # somebody answered this very message before it came
+    for ticket, why in _by_sibling(there):
         if takes_part(sender, ticket) or was_addressed(sender, ticket):
             yield ticket, why  # two strangers who answer the same newsletter are not in one conversation
 
@@ -204,9 +206,10 @@ def was_addressed(sender: str, ticket: Ticket) -> bool:
                for people in addressed for role in ("to", "cc") for each in people.get(role, []))
 
 
-def is_known(named: Sequence[str], message_id: str | None = None) -> bool:
-    """True when these Message-IDs stand in some ticket: quick, for `find_ticket` to be asked again only then."""
-    stored = sa.select(Message.id).where(Message.message_id.in_(named), Message.ticket_id.is_not(None))
-    told = sa.select(Reference.message_pk).where(Reference.value.in_([*named, *_own(message_id)]))
-    asked = (stored, told) if named else (told,)
-    return any(session().execute(query.limit(1)).first() is not None for query in asked)
+def known_among(ids: Collection[str]) -> set[str]:
+    """Those of some Message-IDs that stand in tickets: of a message there, or named by one."""
+    if not ids:
+        return set()
+    stored = sa.select(Message.message_id).where(Message.message_id.in_(ids), Message.ticket_id.is_not(None))
+    named = sa.select(Reference.value).where(Reference.value.in_(ids))
+    return {each for query in (stored, named) for each in session().scalars(query.distinct()) if each is not None}

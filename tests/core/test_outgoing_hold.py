@@ -168,7 +168,7 @@ def test_a_worker_killed_inside_the_window_neither_sends_twice_nor_loses_it(
     work(app, session)  # nothing is due yet
     assert session.scalar(sa.select(sa.func.count()).select_from(SendAttempt)) == 0
     frozen_time.move(seconds=SECONDS)
-    assert engine.turn(None, ("mail.send",), utcnow())  # a worker takes the job, and ends
+    assert engine.turn([], ("mail.send",), utcnow())  # a worker takes the job, and ends
     assert copies(session) == 0 and reply.state == "queued"
     for _look in range(2):
         frozen_time.move(minutes=10)

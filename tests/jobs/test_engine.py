@@ -121,14 +121,14 @@ def test_a_job_of_a_process_that_went_away_is_taken_again(app: Flask, session: S
         seen.append(1)
 
     job = put()
-    claimed = engine.turn(None, ["test.work"])  # and then the process is killed
+    [claimed] = engine.turn([], ["test.work"])  # and then the process is killed
     assert engine.take_back_expired() == 0
     assert engine.run_due(app) == 0
     later = utcnow() + engine.LEASE + dt.timedelta(seconds=1)
     assert engine.take_back_expired(later) == 1
     assert engine.run_due(app) == 1
     assert seen == [1]
-    assert engine.turn(engine.Outcome(claimed, "too late"), []) is None
+    assert engine.turn([engine.Outcome(claimed, "too late")], []) == []
     assert (row(job).state, row(job).last_error) == ("done", None)
 
 
@@ -140,7 +140,7 @@ def test_a_job_that_always_ends_the_process_is_given_up(app: Flask, session: Ses
     job = put()
     now = utcnow()
     for _ in range(2):
-        engine.turn(None, ["test.work"], now)
+        engine.turn([], ["test.work"], now)
         now += engine.LEASE + dt.timedelta(seconds=1)
         engine.take_back_expired(now)
     assert row(job).state == "failed"
@@ -194,7 +194,7 @@ def test_nothing_due_writes_nothing(app: Flask, session: Session) -> None:
     put(run_at=utcnow() + dt.timedelta(hours=1))
     on_commit.append(wakes.append)
     try:
-        assert engine.turn(None, ["test.work"]) is None
+        assert engine.turn([], ["test.work"]) == []
     finally:
         on_commit.remove(wakes.append)
     assert wakes == []

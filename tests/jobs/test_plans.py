@@ -98,7 +98,7 @@ def test_queue_dispatcher_and_schedule_walk_no_growing_table(busy: Flask) -> Non
         deliveries.claim_retries()
         deliveries.settle_states()
         schedule.look()
-        engine.turn(None, ["tickets.wake", "rows.sweep"])
+        engine.turn([], ["tickets.wake", "rows.sweep"])
         engine.take_back_expired(utcnow() + dt.timedelta(days=1))
         engine.run_due(busy, ["tickets.wake"], now=utcnow() + dt.timedelta(days=1))
         schedule.sweep_rows({})

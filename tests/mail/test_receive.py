@@ -250,7 +250,7 @@ def test_a_fault_while_storing_leaves_nothing_half_done(take, monkeypatch):
     def fail(*_args, **_options):
         raise ValueError("broken index")
 
-    monkeypatch.setattr(receive.intake.search, "index", fail)
+    monkeypatch.setattr(receive.intake.search, "index_new", fail)
     row = take(letter())
     assert row.fate == "quarantined"
     assert messages() == []
@@ -264,7 +264,7 @@ def test_trouble_of_disk_or_database_is_for_the_job_to_retry(take, session, monk
         raise error
 
     with monkeypatch.context() as patch:
-        patch.setattr(receive.bodies, "build", fail)
+        patch.setattr(receive.letters.bodies, "build", fail)
         for _ in range(4):
             with pytest.raises(type(error)):
                 take(letter())
@@ -285,7 +285,7 @@ def test_attempts_that_could_not_be_given_back_are_not_held_against_the_message(
         def locked(_ledger_id):
             receive._survived[row_id] = receive._survived.get(row_id, 0) + 1
 
-        patch.setattr(receive.bodies, "build", fail)
+        patch.setattr(receive.letters.bodies, "build", fail)
         patch.setattr(receive, "_give_back", locked)
         for _ in range(3):
             with pytest.raises(OSError):
@@ -334,9 +334,9 @@ def test_a_parent_stored_meanwhile_is_found(take, session, mailbox, monkeypatch)
         made = ask(incoming, **options)
         if not asked:
             asked.append(1)
-            receive._one_at_a_time.release()
+            receive.one_at_a_time.release()
             receive.process(parent)
-            receive._one_at_a_time.acquire()
+            receive.one_at_a_time.acquire()
         return made
 
     monkeypatch.setattr(receive.intake, "plan", plan)
@@ -352,9 +352,9 @@ def test_two_workers_on_one_message_store_it_once(take, session, mailbox, monkey
         made = ask(incoming, **options)
         if not asked:
             asked.append(1)
-            receive._one_at_a_time.release()
+            receive.one_at_a_time.release()
             receive.process(row_id)
-            receive._one_at_a_time.acquire()
+            receive.one_at_a_time.acquire()
         return made
 
     monkeypatch.setattr(receive.intake, "plan", plan)
