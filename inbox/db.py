@@ -29,6 +29,8 @@ CHANNEL = "inbox"  # PostgreSQL NOTIFY channel; inbox.changes listens
 
 class Base(DeclarativeBase):
     metadata = sa.MetaData(naming_convention=NAMING)
+    # What the database fills in for rows of older versions has the same default here: nothing is to be read back.
+    __mapper_args__ = {"eager_defaults": False}
 
 
 # Objects stay readable after a commit; `transaction()` expires them when the next one begins, so that
@@ -184,6 +186,28 @@ def refuse_writes() -> None:
 @sa.event.listens_for(db.session, "before_flush")
 def _no_flush(_current: Session, _context: Any, _objects: Any) -> None:
     refuse_writes()
+
+
+@sa.event.listens_for(db.session, "before_flush")
+def _number_rows(current: Session, _context: Any, _objects: Any) -> None:
+    """Give several new rows of a table their ids on SQLite: without, it is asked to insert them one by one.
+
+    They are those that it would give itself (the highest plus one), and nobody else writes meanwhile.
+    """
+    if not _writing.get() or len(current.new) < 2 or current.get_bind().dialect.name != "sqlite":
+        return
+    rows: dict[type, list[Any]] = {}
+    for row in current.new:
+        rows.setdefault(type(row), []).append(row)
+    for model, new in rows.items():
+        column: Any = sa.inspect(model).local_table.autoincrement_column
+        if column is None or len(new) < 2:
+            continue
+        key: str = sa.inspect(model).get_property_by_column(column).key
+        if all(getattr(row, key) is None for row in new):
+            first = current.connection().scalar(sa.select(sa.func.coalesce(sa.func.max(column), 0))) + 1
+            for number, row in enumerate(sorted(new, key=lambda row: sa.inspect(row).insert_order), first):
+                setattr(row, key, number)
 
 
 @sa.event.listens_for(db.session, "do_orm_execute")

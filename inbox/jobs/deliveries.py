@@ -11,6 +11,7 @@ from __future__ import annotations
 import datetime as dt
 import logging
 import os
+import time
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -32,6 +33,7 @@ BUSY_DELAY = dt.timedelta(seconds=30)
 PG_LOCK = 72_812  # one process claims at a time, or events of one ticket could be claimed out of order
 OUTSTANDING = ("failed", "waiting")
 BARE = (lazyload("*"),)  # most answers look at neither tags nor files nor recipients: they come when asked for
+LOOK_AGAIN = 1.0  # seconds; what stands in an event's way is believed for so long
 EVERY = "event_recorded"  # the hook of those who are told of everything
 
 
@@ -229,13 +231,62 @@ def _is_alive(number: int) -> bool:
 # --- delivering one ---------------------------------------------------------------------------------------------
 
 
-def deliver(app: Flask, plugin: str, task: Task) -> str | None:
-    """Tell one plugin of one event, in a work context of its own. A failure becomes a row and is returned."""
+class Outlook:
+    """Several events that one plugin is to be told of, and what stands in their way: asked in two statements for all
+    of them, and again after a failure or a while."""
+
+    def __init__(self, app: Flask, plugin: str, tasks: Collection[Task]) -> None:
+        self._app, self._plugin = app, plugin
+        self._ids = [task.event_id for task in tasks]
+        self._asked_at = 0.0
+        self._events: dict[int, Event] = {}
+        self._with_row: set[int] = set()
+        self._later: set[int] = set()
+
+    def of(self, task: Task) -> tuple[Event | None, bool, bool]:
+        """The event (None: purged meanwhile), whether the plugin has a row for it, and whether an earlier event of the
+        ticket still waits for the plugin."""
+        if not self._asked_at or time.monotonic() - self._asked_at > LOOK_AGAIN:
+            self._look()
+        number = task.event_id
+        return self._events.get(number), number in self._with_row, number in self._later
+
+    def forget(self) -> None:
+        """Something has changed: ask again."""
+        self._asked_at = 0.0
+
+    def _look(self) -> None:
+        now, its_event = time.monotonic(), aliased(Event)
+        row = sa.exists().where(Delivery.event_id == Event.id, Delivery.plugin == self._plugin)
+        earlier = sa.exists().where(its_event.ticket_id == Event.ticket_id, its_event.id < Event.id,
+                                    Delivery.event_id == its_event.id, Delivery.plugin == self._plugin,
+                                    Delivery.state.in_(OUTSTANDING))
+        with work_context(self._app) as current:
+            found = current.execute(sa.select(Event, row, earlier).where(Event.id.in_(self._ids))).all()
+            current.expunge_all()  # each is told in a work context of its own
+        self._events = {event.id: event for event, _row, _earlier in found}
+        self._with_row = {event.id for event, has_row, _earlier in found if has_row}
+        self._later = {event.id for event, _row, comes_later in found if comes_later}
+        self._asked_at = now
+
+
+def deliver(app: Flask, plugin: str, task: Task, outlook: Outlook | None = None) -> str | None:
+    """Tell one plugin of one event, in a work context of its own. A failure becomes a row and is returned.
+
+    `outlook`: of this event and others that the plugin is told next.
+    """
+    outlook = outlook or Outlook(app, plugin, [task])
+    event, has_row, comes_later = outlook.of(task)
+    if event is None:
+        return None
+    problem = _deliver(app, plugin, task, event, has_row=has_row, comes_later=comes_later)
+    if problem is not None:
+        outlook.forget()
+    return problem
+
+
+def _deliver(app: Flask, plugin: str, task: Task, event: Event, *, has_row: bool, comes_later: bool) -> str | None:
     with work_context(app):
-        event = session().get(Event, task.event_id)
-        if event is None:
-            return None  # purged meanwhile
-        has_row, comes_later = _standing(plugin, event)
         if has_row != task.is_retry:
             return None  # somebody else sees to it
         if call.state_of(plugin) in ("paused", "unloaded"):
@@ -306,16 +357,6 @@ def _message_of(event: Event) -> Message | None:
         return session().get(Message, event.message_pk, options=BARE)
     return session().scalar(sa.select(Message).where(Message.ticket_id == event.ticket_id, Message.state != "draft")
                             .order_by(Message.at, Message.id).limit(1).options(*BARE))
-
-
-def _standing(plugin: str, event: Event) -> tuple[bool, bool]:
-    """Whether a plugin has a row for an event, and whether an earlier event of the ticket still waits for it."""
-    row = sa.exists().where(Delivery.event_id == event.id, Delivery.plugin == plugin)
-    earlier = sa.exists().where(Event.ticket_id == event.ticket_id, Event.id < event.id,
-                                Delivery.event_id == Event.id, Delivery.plugin == plugin,
-                                Delivery.state.in_(OUTSTANDING))
-    found = session().execute(sa.select(row, earlier)).one()
-    return bool(found[0]), bool(found[1])
 
 
 def _note_failure(plugin: str, event_id: int, problem: str) -> None:

@@ -29,6 +29,7 @@ GATHER_SECONDS = 0.03  # a burst of commits becomes one look, and one note of wh
 RENEW_SECONDS = 15.0
 SETTLE_SECONDS = 30.0
 LONGEST_LINE = 100  # events waiting in one plugin's lane
+MOST_TOGETHER = 30  # of them are looked at together
 MAX_IN_HAND = 400
 
 
@@ -57,9 +58,11 @@ def deliver_due(app: Flask) -> int:
         done = [task.event_id for task in tasks if not task.is_retry]
         if not tasks:
             return count
+        outlooks = {plugin: deliveries.Outlook(app, plugin, [task for task in tasks if plugin in task.plugins])
+                    for plugin in {plugin for task in tasks for plugin in task.plugins}}
         for task in tasks:
             for plugin in task.plugins:
-                problem = deliveries.deliver(app, plugin, task)
+                problem = deliveries.deliver(app, plugin, task, outlooks[plugin])
                 if problem is not None and host is not None and host.raise_faults:
                     raise PluginFailure(plugin, task.kind, problem)
                 count += 1
@@ -74,6 +77,7 @@ class Lane:
         self._line: queue.SimpleQueue[Task | None] = queue.SimpleQueue()
         self._task: Task | None = None
         self._began = 0.0
+        self._has_ended = False
         self.thread = threading.Thread(target=self._run, name=f"plugin-{plugin}", daemon=True)
         self.thread.start()
 
@@ -88,17 +92,30 @@ class Lane:
             self._task is not None and time.monotonic() - self._began > running.LONGEST_CALL)
 
     def _run(self) -> None:
-        while (task := self._line.get()) is not None:
-            if not self._dispatcher.is_stopping:
-                self._began, self._task = time.monotonic(), task
-                self._deliver(task)
-                self._task = None
+        while tasks := self._next():
+            outlook = deliveries.Outlook(self._dispatcher.app, self.plugin, tasks)
+            for task in tasks:
+                if not self._dispatcher.is_stopping:
+                    self._began, self._task = time.monotonic(), task
+                    self._deliver(task, outlook)
+                    self._task = None
 
-    def _deliver(self, task: Task) -> None:
+    def _next(self) -> list[Task]:
+        """What stands in the line, in order; empty at its end."""
+        tasks: list[Task] = []
+        while not self._has_ended and len(tasks) < MOST_TOGETHER and (not tasks or not self._line.empty()):
+            task = self._line.get()
+            if task is None:
+                self._has_ended = True
+            else:
+                tasks.append(task)
+        return tasks
+
+    def _deliver(self, task: Task, outlook: deliveries.Outlook) -> None:
         """Try until it is delivered or noted; while the database cannot be reached, the event stays claimed."""
         while True:
             try:
-                deliveries.deliver(self._dispatcher.app, self.plugin, task)
+                deliveries.deliver(self._dispatcher.app, self.plugin, task, outlook)
             except SQLAlchemyError as error:
                 log.warning("Event %s for plugin %s: the database cannot be reached (%s); trying again.",
                             task.event_id, self.plugin, error)
