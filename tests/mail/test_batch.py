@@ -5,7 +5,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import OperationalError
 
 from inbox.core.models import Customer, Event, Job, Ledger, Message, Ticket
-from inbox.db import session
+from inbox.db import db, session
 from inbox.jobs import engine
 from inbox.mail import batch, ledger, receive
 from tests.mail.conftest import letter
@@ -150,6 +150,24 @@ def test_large_ones_and_those_that_were_tried_before_are_read_by_themselves(arri
     monkeypatch.setattr(receive, "process", read.append)
     batch.process_many(rows)
     assert read == rows
+
+
+def test_many_take_as_many_statements_as_few(arrive):
+    def asked(count):
+        rows = arrive(*(letter(message_id=f"{count}.{n}@x.example", sender=f"p{count}.{n}@x.example")
+                        for n in range(count)))
+        statements = []
+
+        def note(*words):
+            statements.append(words[2])
+
+        sa.event.listen(db.engine, "before_cursor_execute", note)
+        batch.process_many(rows)
+        sa.event.remove(db.engine, "before_cursor_execute", note)
+        return len(statements)
+
+    asked(2)  # what is loaded once
+    assert asked(12) <= asked(3) + 1
 
 
 def test_the_queue_hands_first_tries_over_together_and_notes_them_all(app, arrive, monkeypatch):
