@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flask import Flask
 
+from inbox.blobs import open_store
 from inbox.config import Config
 from inbox.db import init_database
 
@@ -17,6 +18,7 @@ def create_core_app(config: Config) -> Flask:
     import inbox.core.models  # noqa: F401  (every table is known before the first query)
 
     init_database(app, config)
+    open_store(config)  # a setting that cannot be used is told at the start
     return app
 
 

@@ -28,6 +28,7 @@ import sqlalchemy as sa
 
 import inbox
 from inbox import migrate, secrets
+from inbox.blobs import PACKED, Stored, open_store, place_of
 from inbox.config import Config
 from inbox.core.errors import CoreError
 from inbox.db import db, utcnow
@@ -37,7 +38,6 @@ FORMAT = 1
 MANIFEST = "manifest.json"
 SQLITE_FILE, POSTGRES_FILE = "inbox.db", "database.dump"
 FOLDERS = ("plugins", "packages", "themes", "overrides")
-PACKED = ".gz"
 COMPRESSION = 3  # most of it is packed already
 PIECE = 1024 * 1024
 DAMAGED = (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile, json.JSONDecodeError, KeyError)
@@ -71,10 +71,11 @@ def _facts(connection: sa.Connection) -> Facts:
 # --- making -----------------------------------------------------------------------------------------------------
 
 
-def make(config: Config, file: str | Path, *, with_key: bool = False) -> dict[str, Any]:
+def make(config: Config, file: str | Path, *, with_key: bool = False, with_files: bool = True) -> dict[str, Any]:
     """Write the desk of this work context into `file`, which must not exist. Returns what is in it.
 
-    `missing_blobs` names files the database knows and the disk does not. Raises BackupError, OSError.
+    `missing_blobs` names files the database knows and the store does not. Without files the store has to be backed up
+    by itself. Raises BackupError, OSError.
     """
     target = Path(file).absolute()
     if target.exists():
@@ -87,7 +88,7 @@ def make(config: Config, file: str | Path, *, with_key: bool = False) -> dict[st
             copy = Path(folder) / (SQLITE_FILE if config.is_sqlite else POSTGRES_FILE)
             facts = _copy_sqlite(config, copy) if config.is_sqlite else _dump_postgres(config, copy)
             with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as out:
-                manifest = _write(config, out, copy, facts, with_key)
+                manifest = _write(config, out, copy, facts, with_key, with_files)
                 out.flush()
                 os.fsync(out.fileno())
         part.replace(target)
@@ -165,16 +166,18 @@ def _major(path: Path) -> int:
     return int(name) if name.isdigit() else 0
 
 
-def _write(config: Config, out: IO[bytes], copy: Path, facts: Facts, with_key: bool) -> dict[str, Any]:
-    blobs = {name: path for name in facts.blobs if (path := _blob(config, name)) is not None}
+def _write(config: Config, out: IO[bytes], copy: Path, facts: Facts, with_key: bool,
+           with_files: bool) -> dict[str, Any]:
+    named = set(facts.blobs) if with_files else set()
+    blobs = _blobs(config, named) if named else {}
     manifest = {"format": FORMAT, "program": inbox.__version__, "made_at": utcnow().isoformat(timespec="seconds"),
                 "database": copy.name, "revision": facts.revision, "counts": facts.counts, "blobs": len(blobs),
-                "missing_blobs": sorted(set(facts.blobs) - set(blobs)), "has_key": with_key}
+                "missing_blobs": sorted(named - set(blobs)), "has_key": with_key, "has_files": with_files}
     with tarfile.open(fileobj=out, mode="w:gz", compresslevel=COMPRESSION) as archive:
         _add_bytes(archive, MANIFEST, json.dumps(manifest, indent=2).encode())
         archive.add(copy, copy.name)
-        for path in blobs.values():
-            archive.add(path, f"blobs/{path.relative_to(config.blob_folder)}")
+        for each in blobs.values():
+            _add_blob(config, archive, each)
         for folder in FOLDERS:
             for path in sorted((config.home / folder).rglob("*")):
                 if path.is_file() and "__pycache__" not in path.parts:
@@ -185,9 +188,16 @@ def _write(config: Config, out: IO[bytes], copy: Path, facts: Facts, with_key: b
     return manifest
 
 
-def _blob(config: Config, sha256: str) -> Path | None:
-    folder = config.blob_folder / sha256[:2] / sha256[2:4]
-    return next((path for path in (folder / sha256, folder / (sha256 + PACKED)) if path.is_file()), None)
+def _blobs(config: Config, named: set[str]) -> dict[str, Stored]:
+    """Those that are there, by digest. The store's list is read once: to ask for each would take days."""
+    return {digest: each for each in open_store(config).walk() if (digest := each.name.removesuffix(PACKED)) in named}
+
+
+def _add_blob(config: Config, archive: tarfile.TarFile, blob: Stored) -> None:
+    member = tarfile.TarInfo(f"blobs/{place_of(blob.name)}")
+    member.size, member.mode, member.mtime = blob.size, 0o600, int(blob.modified)
+    with open_store(config).open(blob.name) as file:
+        archive.addfile(member, file)
 
 
 def _add_bytes(archive: tarfile.TarFile, name: str, data: bytes) -> None:
@@ -216,6 +226,8 @@ def restore(config: Config, file: str | Path) -> dict[str, Any]:
             raise BackupError(f"{file} is not a back-up of a desk, or is damaged ({error}).") from error
         _verify_blobs(folder, manifest)
         database = folder / manifest["database"]
+        if config.blobs:
+            _fill_store(config, folder / "blobs")
         if config.is_sqlite:
             _compare(_sqlite_facts(database), manifest)
         else:
@@ -320,6 +332,17 @@ def _hash(path: Path) -> str:
     except (OSError, EOFError, zlib.error):
         return ""
     return digest.hexdigest()
+
+
+def _fill_store(config: Config, folder: Path) -> None:
+    """Put the files of the back-up where the settings say; before the rows that name them."""
+    store = open_store(config)
+    if problem := store.problem():
+        raise BackupError(f"The store of files cannot be used: {problem}")
+    for path in folder.rglob("*"):
+        if path.is_file():
+            store.put(path.name, path.read_bytes())
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _compare(facts: Facts, manifest: dict[str, Any]) -> None:

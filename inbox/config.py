@@ -24,6 +24,11 @@ class Config:
 
     home: Path = field(default_factory=lambda: Path("instance"))
     database_url: str = ""  # empty: SQLite in home
+    blobs: str = ""  # where messages and files lie; empty: home/blobs; else s3://bucket/prefix
+    blobs_endpoint: str = ""  # address of the storage when it is not Amazon's; as its keys below: empty takes AWS_…
+    blobs_region: str = ""
+    blobs_key_id: str = ""
+    blobs_secret: str = field(default="", repr=False)
     host: str = "127.0.0.1"
     port: int = 8000
     base_url: str = ""  # how people reach the desk; links in mail are made from it, never from the Host header
@@ -138,6 +143,7 @@ def _convert(name: str, value: Any, where: str) -> Any:
 def _check(config: Config) -> None:
     if config.base_url and urlsplit(config.base_url).scheme not in ("http", "https"):
         raise ConfigError(f"base_url must begin with http:// or https://, not {config.base_url!r}.")
+    _check_store(config)
     if config.smtp_protocol not in ("smtp", "lmtp"):
         raise ConfigError(f"smtp_protocol must be smtp or lmtp, not {config.smtp_protocol!r}.")
     if config.demo and not {config.host, config.smtp_host} <= {"127.0.0.1", "::1", "localhost"}:
@@ -148,3 +154,13 @@ def _check(config: Config) -> None:
         raise ConfigError(f"web_processes must be between 1 and 64, not {config.web_processes}.")
     if not config.live_streams < config.web_threads:
         raise ConfigError("live_streams must be smaller than web_threads, or no thread is left for pages.")
+
+
+def _check_store(config: Config) -> None:
+    address = urlsplit(config.blobs)
+    if config.blobs and (address.scheme != "s3" or not address.netloc):
+        raise ConfigError(f"blobs must be empty or s3://bucket/prefix, not {config.blobs!r}.")
+    if config.blobs_endpoint and urlsplit(config.blobs_endpoint).scheme not in ("http", "https"):
+        raise ConfigError(f"blobs_endpoint must begin with http:// or https://, not {config.blobs_endpoint!r}.")
+    if bool(config.blobs_key_id) != bool(config.blobs_secret):
+        raise ConfigError("blobs_key_id and blobs_secret belong together: give both, or neither.")

@@ -23,6 +23,7 @@ from flask import Flask
 from sqlalchemy.exc import SQLAlchemyError
 
 from inbox import processes, secrets
+from inbox.blobs import open_store
 from inbox.config import Config, ConfigError, load_config
 from inbox.core import attachments, dkim_keys, mailboxes
 from inbox.core.models import Event, Heartbeat, Job, Ledger, Mailbox
@@ -190,13 +191,18 @@ def _count(ids: sa.Select[int]) -> int:
 
 
 def _files(config: Config) -> Iterator[Check]:
+    if problem := attachments.store_problem():
+        yield Check("files", WRONG, f"The store of files cannot be used: {problem}",
+                    "Until then mail is refused (and sent again by its sender later). Look at the settings blobs and "
+                    "blobs_…, at the storage, and at the way to it.")
+        return
     newest = session().execute(sa.select(Ledger.id, Ledger.sha256).where(Ledger.raw_purged_at.is_(None))
                                .order_by(Ledger.id.desc()).limit(NEWEST)).all()
-    lost = [row.id for row in newest if not attachments.exists(row.sha256)]
+    lost = [row.id for row in newest if not attachments.exists(row.sha256, packed=True)]
     if lost:
-        yield Check("files", WRONG, f"Messages as they came are missing in {config.blob_folder}: ledger rows "
+        yield Check("files", WRONG, f"Messages as they came are missing in {open_store(config).where}: ledger rows "
                                     f"{', '.join(map(str, lost[:10]))}{' …' if len(lost) > 10 else ''}.",
-                    "Bring the blobs folder back from a back-up; files are named by their content and can be added.")
+                    "Bring the files back from a back-up; they are named by their content and can be added.")
     else:
         yield Check("files", OK, f"The newest {len(newest)} messages are there as they came.")
 

@@ -22,7 +22,8 @@ SUPERVISOR = "INBOX_SUPERVISOR"  # process id, in the environment of a superviso
 LOOK_SECONDS = 1.0
 LAST_SECONDS = 12.0  # how long an orphan may take to end what it has in hand
 PR_SET_PDEATHSIG = 1
-NOT_PASSED_ON = ("home", "database_url", "secret_key", "testing")  # no option sets them: children read them as we did
+# No option sets them: children read them as we did.
+NOT_PASSED_ON = ("home", "database_url", "secret_key", "blobs_key_id", "blobs_secret", "testing")
 
 
 class StartError(Exception):

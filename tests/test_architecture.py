@@ -27,11 +27,14 @@ INNER = {
     "config": set(),
     "hookspecs": {"plugin_host.items"},
     "db": {"config"},
+    "blobs": {"config", "blobs_s3"},
+    "blobs_s3": {"blobs"},
     "migrate": {"db"},
     "migrations": {"db"},
     "changes": {"db", "config"},
     "plugin_host": {"colors", "db", "config", "hookspecs", "migrate", "plugin_host"},
-    "core": {"colors", "core", "db", "config", "hookspecs", "secrets", "plugin_host.call", "plugin_host.items"},
+    "core": {"blobs", "colors", "core", "db", "config", "hookspecs", "secrets", "plugin_host.call",
+             "plugin_host.items"},
     "secrets": {"core.models", "db", "config"},
 }
 # Between the outer parts: the web knows nothing of how mail or jobs are done, they know nothing of the web.

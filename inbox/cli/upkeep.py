@@ -13,19 +13,20 @@ from inbox.config import Config
 @click.command()
 @click.argument("file", type=click.Path(dir_okay=False))
 @click.option("--with-key", is_flag=True, help="Put the secret key in, which opens the stored passwords.")
+@click.option("--without-files", is_flag=True, help="Leave out messages as they came and attachments.")
 @as_json
 @with_config
-def backup(config: Config, file: str, with_key: bool, json_wanted: bool) -> None:
+def backup(config: Config, file: str, with_key: bool, without_files: bool, json_wanted: bool) -> None:
     """Write the whole desk into FILE (.tar.gz), also while it runs.
 
     In it: the database, every file it names, plugins and themes of this site. Not in it: inbox.toml, and without
-    --with-key the secret key.
+    --with-key the secret key. --without-files is for files in a bucket that is backed up by itself.
     """
     from inbox import backup as work
     from inbox.core import go_live
 
     with desk(config):
-        done = work.make(config, file, with_key=with_key)
+        done = work.make(config, file, with_key=with_key, with_files=not without_files)
         go_live.remember("backup", file=file)
     if json_wanted:
         put_json(done)
@@ -58,6 +59,9 @@ def restore(config: Config, file: str, json_wanted: bool) -> None:
                f"{done['counts'].get('message', 0)} messages, {done['blobs']} files.")
     if not done["has_key"] and not config.secret_key:
         click.echo("The back-up holds no key: a new one is made, and mailbox passwords have to be entered again.")
+    if not done.get("has_files", True):
+        click.echo("The back-up was made without files: they have to lie in the store that the settings name. "
+                   "`inbox ledger check` says whether they do.")
     click.echo(f"Start it with `inbox run --home {config.home}`.")
 
 

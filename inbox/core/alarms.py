@@ -11,15 +11,16 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from inbox.core import logins, permissions
+from inbox.core import attachments, logins, permissions
 from inbox.core.models import Agent, Circuit, Department, Event, Heartbeat, Mailbox, MailboxLogin, Message, Ticket
-from inbox.db import session, utcnow
+from inbox.db import current_config, session, transaction, utcnow
 
 SILENT = dt.timedelta(seconds=90)  # a worker shows itself every 30 s
 UNSENT = dt.timedelta(minutes=5)
 UNREAD = dt.timedelta(minutes=15)  # a server that cannot be reached for a moment is no alarm
 SOON = 7  # days
 MOST = 50
+STORE = "store:"  # signs of life that tell of a store which does not answer
 ON_THE_WAY = sa.text("message.state IN ('queued', 'sending')")  # word for word as the partial index has it
 
 
@@ -39,6 +40,7 @@ class Alarms:
     """Facts of the whole desk, for `for_agent` to choose from."""
 
     silent_since: dt.datetime | None = None  # the last sign of life of a worker that has become silent
+    store: str = ""  # why the store of files cannot be used
     unsent: list[Unsent] = field(default_factory=list)
     mailboxes: list[dict[str, Any]] = field(default_factory=list)  # id, address, department_id, words
     logins: list[dict[str, Any]] = field(default_factory=list)  # id, address, department_id, days
@@ -47,7 +49,7 @@ class Alarms:
     unreached: list[dict[str, Any]] = field(default_factory=list)  # agents whom mail does not reach: id, name, words
 
     def __bool__(self) -> bool:
-        return bool(self.silent_since or self.unsent or self.mailboxes or self.logins or self.missing
+        return bool(self.silent_since or self.store or self.unsent or self.mailboxes or self.logins or self.missing
                     or self.held_since or self.unreached)
 
 
@@ -55,8 +57,27 @@ def look() -> Alarms:
     """All there is now. A handful of short queries; pages keep the answer for some seconds."""
     now = utcnow()
     seen = session().scalar(sa.select(sa.func.max(Heartbeat.at)).where(Heartbeat.name.startswith("worker:")))
-    return Alarms(seen if seen is not None and seen < now - SILENT else None, _unsent(now), *_mailboxes(now),
-                  _missing(), _held_since(now), _unreached())
+    return Alarms(seen if seen is not None and seen < now - SILENT else None, _store(now), _unsent(now),
+                  *_mailboxes(now), _missing(), _held_since(now), _unreached())
+
+
+def note_store(worker: str) -> None:
+    """Write down, as a sign of life, that a worker cannot use the store of files; nothing while all is well.
+
+    It asks another machine where the files lie in a bucket: never call it inside a transaction.
+    """
+    problem = attachments.store_problem()
+    if problem:
+        with transaction() as current:
+            current.merge(Heartbeat(name=f"{STORE}{worker}"[:80], at=utcnow(), info={"words": problem}))
+
+
+def _store(now: dt.datetime) -> str:
+    if not current_config().blobs:
+        return ""
+    info = session().scalar(sa.select(Heartbeat.info).where(
+        Heartbeat.name.startswith(STORE), Heartbeat.at > now - SILENT).order_by(Heartbeat.at.desc()).limit(1))
+    return str((info or {}).get("words", ""))
 
 
 def _unsent(now: dt.datetime) -> list[Unsent]:
@@ -113,7 +134,8 @@ def for_agent(found: Alarms, agent: Agent) -> Alarms:
         return manages and (reach is None or department_id in reach)
 
     return Alarms(
-        found.silent_since, [each for each in found.unsent if each.agent_id == agent.id or near(each.department_id)],
+        found.silent_since, found.store,
+        [each for each in found.unsent if each.agent_id == agent.id or near(each.department_id)],
         [each for each in found.mailboxes if near(each["department_id"])],
         [each for each in found.logins if near(each["department_id"])], found.missing if manages else 0,
         found.held_since if permissions.may(agent, "manage_settings") else None,

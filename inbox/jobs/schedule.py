@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from flask import Flask
 from sqlalchemy.exc import SQLAlchemyError
 
-from inbox.core import attachments, go_live, purge, queue, settings, tickets
+from inbox.core import alarms, attachments, go_live, purge, queue, settings, tickets
 from inbox.core.models import (
     Attempt,
     AuditEntry,
@@ -158,6 +158,7 @@ class Schedule:
                     if time.monotonic() - beaten_at >= BEAT_SECONDS:
                         beat(self._name, pid=os.getpid())
                         beaten_at = time.monotonic()
+                        alarms.note_store(self._name)
             except SQLAlchemyError as error:
                 log.warning("The schedule cannot reach the database (%s); trying again.", error)
             self._stopping.wait(TICK_SECONDS)

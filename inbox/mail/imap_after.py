@@ -54,7 +54,7 @@ def _due(place: Place, there: list[int], before: dt.datetime) -> list[int]:
                 Ledger.mailbox_id == place.mailbox_id, Ledger.folder == place.folder,
                 Ledger.uidvalidity == place.uidvalidity, Ledger.uid.in_(there[start:start + CHUNK]),
                 Ledger.fate.in_(TAKEN_IN), Ledger.arrived_at <= before, Ledger.raw_purged_at.is_(None))):
-            if attachments.exists(row.sha256):
+            if attachments.exists(row.sha256, packed=True):
                 found.append(row.uid)
     return found
 

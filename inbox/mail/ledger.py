@@ -58,10 +58,19 @@ def arrive(raw: bytes, *, source: str, mailbox_id: int | None, envelope_from: st
 
 def arrive_all(raw: bytes, origin: Origin, deliveries: Mapping[int | None, Iterable[str]]) -> list[int]:
     """Keep one message for several mailboxes ({mailbox id: envelope recipients}): a row each, all or none."""
-    digest = attachments.store(raw, compress=True)
+    return arrive_stored(store(raw), len(raw), origin, deliveries)
+
+
+def store(raw: bytes) -> str:
+    """Keep the bytes of a message. Returns their SHA-256. Raises OSError (disk full, storage away …)."""
+    return attachments.store(raw, compress=True)
+
+
+def arrive_stored(digest: str, size: int, origin: Origin, deliveries: Mapping[int | None, Iterable[str]]) -> list[int]:
+    """The rows of a message whose bytes are kept already."""
     try:
         with transaction():
-            return [add(digest, len(raw), origin, mailbox_id, to) for mailbox_id, to in deliveries.items()]
+            return [add(digest, size, origin, mailbox_id, to) for mailbox_id, to in deliveries.items()]
     except IntegrityError:  # another process was faster with the same UID (PostgreSQL; SQLite waits in line)
         found = [known_uid(mailbox_id, origin) for mailbox_id in deliveries]
         if None in found:
@@ -247,4 +256,4 @@ def held(agent: Agent) -> int:
 
 def raw_of(row: Ledger) -> bytes:
     """The message exactly as it came. Raises NotFound when it was purged."""
-    return attachments.read(row.sha256)
+    return attachments.read(row.sha256, packed=True)

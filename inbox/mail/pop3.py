@@ -249,7 +249,7 @@ def tidy(client: poplib.POP3, mailbox_id: int, days: int) -> int:
             Pop3Seen.mailbox_id == mailbox_id, Pop3Seen.at <= before, Ledger.fate.in_(TAKEN_IN),
             Ledger.raw_purged_at.is_(None))).all()
     for row in found:
-        if row.uidl in numbers and attachments.exists(row.sha256):
+        if row.uidl in numbers and attachments.exists(row.sha256, packed=True):
             client.dele(numbers[row.uidl])
             count += 1
     return count

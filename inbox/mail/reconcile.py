@@ -66,15 +66,30 @@ def _without_message() -> Iterator[str]:
 
 
 def _without_bytes() -> Iterator[str]:
-    """Rows whose files are not on the disk."""
-    raw = [row.id for row in _pages(sa.select(Ledger.id, Ledger.sha256).where(Ledger.raw_purged_at.is_(None)),
-                                    Ledger.id) if not attachments.exists(row.sha256)]
-    files = [row.id for row in _pages(sa.select(Attachment.id, Attachment.sha256), Attachment.id)
-             if not attachments.exists(row.sha256)]
+    """Rows whose files are not in the store. Its list is read beside the rows: to ask for each would take days."""
+    raw = _lost(Ledger, Ledger.raw_purged_at.is_(None))
+    files = _lost(Attachment)
     if raw:
         yield f"Messages as they came are missing on the disk: ledger rows {_names(raw)}."
     if files:
         yield f"Attachments are missing on the disk: numbers {_names(files)}."
+
+
+def _lost(table: type[Ledger | Attachment], *conditions: sa.ColumnElement[bool]) -> list[int]:
+    """The rows of each content that is not in the store."""
+    lost: list[int] = []
+    for digest in attachments.missing(_digests(sa.select(table.sha256).where(*conditions), table.sha256)):
+        lost += session().scalars(sa.select(table.id).where(table.sha256 == digest, *conditions))
+    return sorted(lost)
+
+
+def _digests(query: Any, key: Any) -> Iterator[str]:
+    """Every content once, in order."""
+    last = ""
+    while found := session().scalars(query.where(key > last).order_by(key).limit(PAGE)).all():
+        yield from dict.fromkeys(found)
+        last = found[-1]
+        session().rollback()  # no long read
 
 
 def _waiting() -> Iterator[str]:

@@ -51,7 +51,7 @@ def _from_raw(message_id: int, sha256: str | None) -> Parts | None:
     if sha256 is None:
         return None
     try:
-        raw = attachments.read(sha256)
+        raw = attachments.read(sha256, packed=True)
     except OSError as error:
         log.warning("The original of message %s cannot be read (%s); its stored body is cleaned.", message_id, error)
         return None

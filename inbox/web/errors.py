@@ -11,6 +11,7 @@ from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import DataError, OperationalError
 from werkzeug.exceptions import HTTPException
 
+from inbox.blobs import StoreAway
 from inbox.core.errors import CoreError, Invalid, NotAllowed, NotFound, RateLimited, Stale
 from inbox.plugin_host.call import Rejected
 from inbox.web.api import problems
@@ -57,6 +58,13 @@ def _busy(error: OperationalError) -> Any:
     return _page(503, words, **{"Retry-After": "5"})
 
 
+def _store_away(error: StoreAway) -> Any:
+    """The storage of the files does not answer: what was uploaded is not kept, what was asked for is not here."""
+    log.error("The store of files did not answer: %s", error)
+    words = gettext("The store of files cannot be reached. Nothing was changed; try again soon.")
+    return _page(503, words, **{"Retry-After": "5"})
+
+
 def _out_of_range(error: OverflowError | DataError) -> Any:
     """Somebody typed an id or a time into an address or a form that no database can hold."""
     log.warning("A value was out of range: %s %s: %s", request.method, request.path, error)
@@ -74,6 +82,7 @@ def init(app: Flask) -> None:
     app.register_error_handler(Rejected, _core)
     app.register_error_handler(CSRFError, _csrf)
     app.register_error_handler(OperationalError, _busy)
+    app.register_error_handler(StoreAway, _store_away)
     app.register_error_handler(OverflowError, _out_of_range)
     app.register_error_handler(DataError, _out_of_range)
     app.register_error_handler(HTTPException, _http)

@@ -86,4 +86,4 @@ def file(caught_id: int, number: int, filename: str) -> Any:
 
 def _read(caught_id: int) -> tuple[CaughtMail, parse.ParsedMessage]:
     caught = catcher.get(caught_id, me())
-    return caught, parse.parse(attachments.read(caught.sha256))
+    return caught, parse.parse(attachments.read(caught.sha256, packed=True))

@@ -4,7 +4,7 @@ import pytest
 import sqlalchemy as sa
 
 import inbox.db
-from inbox.core import attachments
+from inbox import blobs
 from inbox.db import db, work_context
 from inbox.mail import pipe
 from tests.mail.conftest import letter
@@ -62,7 +62,7 @@ def test_a_full_disk_means_try_again(app, mailbox, ledger_rows, monkeypatch):
     def full(*_args):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(attachments.os, "fsync", full)
+    monkeypatch.setattr(blobs.os, "fsync", full)
     code, words = pipe.receive_pipe(app, ["support@desk.example"], letter())
     assert (code, "No space left" in words) == (pipe.EX_TEMPFAIL, True)
     assert ledger_rows() == []

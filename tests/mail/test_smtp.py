@@ -11,6 +11,7 @@ import pytest
 import sqlalchemy as sa
 
 import inbox.db
+from inbox import blobs
 from inbox.core import attachments
 from inbox.core.models import Job, Mailbox
 from inbox.db import db, session, transaction, work_context
@@ -208,9 +209,9 @@ def test_a_full_disk_is_a_4xx_and_leaves_nothing_behind(app, config, mailbox, li
         def full(*_args):
             raise OSError(28, "No space left on device")
         if step == "fsync":
-            patch.setattr(attachments.os, "fsync", full)
+            patch.setattr(blobs.os, "fsync", full)
         else:
-            patch.setattr(attachments, "_write_synced", full)
+            patch.setattr(blobs, "_write_synced", full)
         with pytest.raises(smtplib.SMTPDataError) as refused:
             send(listener, letter())
     assert refused.value.smtp_code == 452

@@ -53,8 +53,7 @@ def test_bytes_that_are_gone_from_the_disk(box, session, config) -> None:
     digest = attachments.store(b"a file")
     with transaction() as current:
         current.add(Attachment(message_pk=message.id, filename="a", size=6, sha256=digest))
-    (attachments._folder(digest) / digest).unlink()
-    for path in attachments.all_blobs():
+    for path in config.blob_folder.rglob("??/??/*"):
         path.unlink()
     assert reconcile.check() == [f"Messages as they came are missing on the disk: ledger rows {number}.",
                                  "Attachments are missing on the disk: numbers 1."]
@@ -93,11 +92,11 @@ def test_messages_in_the_account_that_never_arrived(box, session, dovecot) -> No
     assert "1 messages lie in support@desk.example that never arrived here." in reconcile.check()[0]
 
 
-def test_mail_reconciled_is_told_to_admins_when_something_is_missing(app, box, session) -> None:
+def test_mail_reconciled_is_told_to_admins_when_something_is_missing(app, box, session, config) -> None:
     ada = make_agent("Ada", role="admin")
     make_agent("Kari", departments=[box.department])
     arrive(box)
-    for path in attachments.all_blobs():
+    for path in config.blob_folder.rglob("??/??/*"):
         path.unlink()
     reconcile.check()
     dispatch.deliver_due(app)
