@@ -68,9 +68,13 @@ def place_of(name: str) -> str:
     return f"{name[:2]}/{name[2:4]}/{name}"
 
 
-@lru_cache(maxsize=8)
 def open_store(config: Config) -> BlobStore:
     """The store of an installation. Makes no connection yet. Raises ConfigError."""
+    return _opened(config, os.getpid())
+
+
+@lru_cache(maxsize=8)
+def _opened(config: Config, _process: int) -> BlobStore:  # connections must not be shared with a forked child
     if not config.blobs:
         return Folder(config.blob_folder)
     try:

@@ -42,6 +42,39 @@ def current(engine: sa.Engine, component: str = CORE) -> str | None:
         return connection.execute(sa.select(table.c.version_num)).scalar()
 
 
+def can_run_on(engine: sa.Engine) -> bool:
+    """True when this program fits the core's tables: they are its own, or newer and only added to since.
+
+    During an upgrade old and new processes work side by side on the new tables. Each migration leaves behind which
+    revision a program has to know at least: that of the newest migration which took something away (`contract = True`).
+    """
+    revision = current(engine)
+    if revision is None or revision == head():
+        return revision is not None
+    return not knows(revision) and (floor := _floor(engine)) is not None and knows(floor)
+
+
+def _floor(engine: sa.Engine) -> str | None:
+    with engine.connect() as connection:
+        names = {each["name"] for each in sa.inspect(connection).get_columns(version_table(CORE))}
+        table = sa.table(version_table(CORE), sa.column("floor"))
+        return connection.execute(sa.select(table.c.floor)).scalar() if "floor" in names else None
+
+
+def floor_of(folder: Path = CORE_FOLDER) -> str:
+    """The revision that a program has to know at least to run on the tables of this one."""
+    ordered = list(_scripts(folder).walk_revisions())  # the newest first
+    return next(each.revision for each in ordered if getattr(each.module, "contract", False))
+
+
+def _note_floor(connection: sa.Connection) -> None:
+    """Beside the revision, in the same row: whoever reads one reads the other."""
+    name = version_table(CORE)
+    if "floor" not in {each["name"] for each in sa.inspect(connection).get_columns(name)}:
+        connection.exec_driver_sql(f"ALTER TABLE {name} ADD COLUMN floor VARCHAR(32)")
+    connection.execute(sa.update(sa.table(name, sa.column("floor"))).values(floor=floor_of()))
+
+
 def head(folder: Path = CORE_FOLDER) -> str | None:
     """The newest revision in a folder, or None when it has none."""
     found = _written(folder)
@@ -103,6 +136,8 @@ def migrate(engine: sa.Engine, component: str = CORE, folder: Path = CORE_FOLDER
                               version_table=version_table(component), transactional_ddl=True)
                 with env.begin_transaction():
                     env.run_migrations()
+                if component == CORE and to == "head":
+                    _note_floor(connection)
                 if verify is not None:
                     verify(connection)
                 if lite and (broken := connection.exec_driver_sql("PRAGMA foreign_key_check").fetchmany(3)):

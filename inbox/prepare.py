@@ -39,7 +39,7 @@ def open_desk(config: Config) -> Flask:
     app = create_core_app(config)
     with work_context(app):
         state = database_state(db.engine)
-    if state != "current":
+    if state not in ("current", "ahead"):
         words = {"empty": EMPTY,
                  "old": "The database is of an older version. Run `inbox upgrade` first.",
                  "new": NEWER}
@@ -48,9 +48,13 @@ def open_desk(config: Config) -> Flask:
 
 
 def database_state(engine: sa.Engine) -> str:
-    """`empty`, `old`, `current` or `new`. Raises StartError when the database does not answer."""
+    """`empty`, `old`, `current`, `ahead` (newer, and this program can work on it) or `new`.
+
+    Raises StartError when the database does not answer.
+    """
     try:
         revision = migrate.current(engine)
+        fits = migrate.can_run_on(engine)
     except SQLAlchemyError as error:
         reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
         raise StartError(f"The database cannot be opened: {reason}. Look at database_url, at whether its server "
@@ -59,6 +63,8 @@ def database_state(engine: sa.Engine) -> str:
         return "empty"
     if revision == migrate.head():
         return "current"
+    if fits:
+        return "ahead"
     return "old" if migrate.knows(revision) else "new"
 
 
@@ -85,13 +91,13 @@ def _upgrade(config: Config, backup: bool) -> tuple[Flask, Path | None, bool]:
             raise StartError(NEWER)
         if state == "old" and config.is_sqlite and backup:
             copy = _set_aside(config)
-        if state != "current":
+        if state in ("empty", "old"):
             migrate.migrate(db.engine)
         store.mend(config)
         changed = _upgrade_plugins(config)
         if config.dev:
             dev.prepare(config)
-    return app, copy, changed or state != "current"
+    return app, copy, changed or state in ("empty", "old")
 
 
 def _set_aside(config: Config) -> Path:

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
     from tests.support.dovecot import Dovecot
     from tests.support.program import Program
-    from tests.support.redis import Redis
     from tests.support.smtp_sink import SmtpSink
 
 pytest_plugins = ["inbox.testing.fixtures"]
@@ -196,18 +195,6 @@ def dovecot(dovecot_server: "Dovecot") -> "Dovecot":
     """The Dovecot of this session with empty mailboxes."""
     dovecot_server.empty()
     return dovecot_server
-
-
-@pytest.fixture(scope="session")
-def redis_server() -> Iterator["Redis"]:
-    """A throw-away Redis for the whole session."""
-    from tests.support import redis
-
-    if redis.find_program() is None:
-        pytest.skip(redis.WHY_NOT)
-    server = redis.Redis()
-    yield server
-    server.stop()
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ revision = "0022"
 down_revision = "0021"
 branch_labels = None
 depends_on = None
+contract = True  # this and all before it: the rule that a migration only adds begins behind it
 
 
 def upgrade() -> None:

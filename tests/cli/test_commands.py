@@ -229,11 +229,11 @@ def test_a_database_server_that_is_down_is_one_sentence(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
-def at_revision(url: str, revision: str) -> None:
-    """Say that a database is at another revision."""
+def at_revision(url: str, revision: str, floor: str) -> None:
+    """Say that a database is at another revision, and which one a program has to know at least."""
     engine = sa.create_engine(url)
     with engine.begin() as connection:
-        connection.exec_driver_sql(f"UPDATE alembic_version SET version_num = '{revision}'")
+        connection.exec_driver_sql(f"UPDATE alembic_version SET version_num = '{revision}', floor = '{floor}'")
     engine.dispose()
 
 
@@ -256,9 +256,19 @@ def test_an_older_database_is_copied_before_the_upgrade(tmp_path: Path) -> None:
 
 
 def test_a_database_of_the_future_is_left_alone(commands: Commands, config) -> None:
-    at_revision(config.sqlalchemy_url, "9999")
+    at_revision(config.sqlalchemy_url, "9999", floor="9998")
     for words in (["agent", "list"], ["upgrade"], ["init"]):
         assert "newer version" in commands.run(*words, code=1).stderr
+
+
+def test_a_newer_database_that_was_only_added_to_is_worked_on(commands: Commands, config) -> None:
+    """As old processes do beside new ones, while machine after machine is upgraded."""
+    at_revision(config.sqlalchemy_url, "9999", floor=str(migrate.head()))
+    commands.run("agent", "list")
+    assert "nothing to do" in commands.run("upgrade").stdout
+    engine = sa.create_engine(config.sqlalchemy_url)
+    assert migrate.current(engine) == "9999"
+    engine.dispose()
 
 
 @pytest.mark.once
