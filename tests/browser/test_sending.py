@@ -81,3 +81,9 @@ def test_what_waits_to_be_sent_is_undone_from_another_ticket(desk: Page, program
     desk.wait_for_url(re.compile(rf"/tickets/{number}\b"))
     expect(desk.locator(".editor")).to_have_text("Too quick.")
     expect(desk.locator("undo-toast")).to_have_count(0)
+    desk.locator("[data-send-more] summary").click()  # and beside the ticket itself
+    desk.locator(".send-menu [name=later]").first.click()
+    expect(desk.locator("undo-toast")).to_be_visible()
+    desk.locator("#thread").focus()
+    desk.keyboard.press("Control+z")
+    expect(desk.locator(".editor")).to_have_text("Too quick.")

@@ -4,6 +4,7 @@ import { startBuilder } from "./builder.js";
 import { startFilters } from "./filters.js";
 import { startBulk } from "./bulk.js";
 import { startDialogs } from "./dialogs.js";
+import { startFocus } from "./focus.js";
 import { startKeys } from "./keys.js";
 import { startLive } from "./live.js";
 import { startMentions } from "./mentions.js";
@@ -52,6 +53,7 @@ function loadEditor() {
 loadEditor();
 document.addEventListener("htmx:after:swap", loadEditor);
 startKeys();
+startFocus();
 startSheet();
 startPalette();
 startBuilder();

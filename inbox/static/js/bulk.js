@@ -1,5 +1,6 @@
 // Selecting rows of a list: a click, shift-click for all between, Escape to clear (x: keys.js); then all that the list
 // holds. The bar is a form around them; what it answers is the line that says how far it is.
+import { backToRow } from "./keys.js";
 import { lookAgain } from "./live.js";
 
 const picks = () => [...document.querySelectorAll("#rows .pick")];
@@ -99,7 +100,11 @@ export function startBulk() {
     const field = event.key === "Enter" && !event.isComposing && event.target.closest?.("#bulk .text-row input");
     if (field) { event.preventDefault(); field.closest(".text-row").querySelector("button").click(); }
     if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest?.("input:not(.pick), textarea, select, [contenteditable=true]")) return;
-    if (event.key === "Escape" && !document.querySelector("details.menu[open], dialog[open]") && chosen().length) choose(false);
+    if (event.key === "Escape" && !document.querySelector("details.menu[open], dialog[open]") && chosen().length) {
+      const hadFocus = bar()?.contains(document.activeElement);
+      choose(false);
+      if (hadFocus) backToRow();
+    }
   });
   document.addEventListener("picks-restored", count);
   document.addEventListener("htmx:after:swap", (event) => {
@@ -113,8 +118,10 @@ export function startBulk() {
   });
   document.addEventListener("htmx:after:request", (event) => {
     if (event.target !== bar() || event.detail.ctx?.response?.status >= 400) return;
+    const hadFocus = bar().contains(document.activeElement);
     for (const menu of bar().querySelectorAll("details[open]")) menu.open = false;
     if (isWhole()) choose(false);
+    if (hadFocus || document.activeElement === document.body) backToRow();
   });
   count();
 }

@@ -64,6 +64,7 @@ function enter(menu) {
 }
 
 const rows = () => [...document.querySelectorAll("#rows .tickets a[data-number], #rows .queue .what a")];
+let goesIn = false; // the ticket that comes takes the focus
 let cursor = ""; // the row that had the focus last: a menu of the bar takes it away, and may vanish with it
 const place = (all) => {
   const at = all.findIndex((row) => row.closest("[id^=row-]").contains(document.activeElement));
@@ -86,6 +87,21 @@ function move(step, opens) {
   if (opens || next.dataset.number) next.click(); // beside a pane the ticket is shown at once
 }
 
+// The row that had the focus takes it again, when what had it since is gone.
+export function backToRow() {
+  const found = rows();
+  found[Math.max(0, place(found))]?.focus({ preventScroll: true });
+}
+
+// Opened by a key, the ticket is what is read next: the arrows scroll its conversation.
+function goIn() {
+  const found = rows();
+  const row = found[place(found)];
+  if (row?.getAttribute("aria-current") === "true" && document.getElementById("thread")) return document.getElementById("thread").focus({ preventScroll: true });
+  goesIn = Boolean(row?.dataset.number);
+  row?.click();
+}
+
 const pick = (row) => row?.querySelector(".pick");
 const under = () => {
   const found = rows();
@@ -106,7 +122,7 @@ const OWN = {
   k: () => move(-1),
   "]": () => move(1, true),
   "[": () => move(-1, true),
-  o: () => { const found = rows(); found[place(found)]?.click(); },
+  o: goIn,
   x: () => pick(under())?.click(),
   X: toHere,
   "* n": () => document.querySelector("#bulk [data-clear]")?.click(),
@@ -149,7 +165,14 @@ export function startKeys() {
   document.addEventListener("keydown", (event) => {
     if (event.defaultPrevented || isTyping(event) || document.querySelector("dialog[open]")) return;
     if (event.key === "ArrowDown" || event.key === "ArrowUp") step(event);
+    else if (event.key === "Enter" && event.target.matches("#rows .tickets a") && !(event.ctrlKey || event.metaKey || event.shiftKey)) { event.preventDefault(); goIn(); }
     else if (areOn) single(event);
+  });
+  document.addEventListener("htmx:after:swap", () => {
+    const thread = goesIn && document.getElementById("thread");
+    if (!thread) return;
+    goesIn = false;
+    thread.focus({ preventScroll: true });
   });
   // Closing goes on to the next row: the form tells which that is.
   document.addEventListener("submit", (event) => {

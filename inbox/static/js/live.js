@@ -12,6 +12,7 @@ let pending = { all: false, tickets: new Set() };
 let lastFetch = 0;
 let leading = false;
 let isPutOff = false; // what is new in the ticket is shown a little later
+let later = 0;
 let ownList = false; // the list is asked for because of what was done here
 
 let here = {}; // who is at which ticket, by number
@@ -49,12 +50,17 @@ async function refresh(isOwn = false) {
   const place = list?.dataset.place ? JSON.parse(list.dataset.place) : { at: location.pathname };
   if (!document.getElementById("rail")) return; // the page goes away
   await htmx.ajax("GET", "/rail?" + new URLSearchParams(place), { target: "#rail", swap: "outerMorph" });
-  const number = pane?.dataset.number;
-  if (!number || !(hints.all || hints.tickets.has(number))) return;
-  isPutOff = isInUse(pane);
+  if (hints.all || hints.tickets.has(pane?.dataset.number)) await refreshPane(pane, !hints.all);
+}
+
+// What is new in the ticket that is shown; while something in it is used it waits, without asking the desk again.
+async function refreshPane(pane, isSeen) {
+  clearTimeout(later);
+  if (!pane?.dataset.number || document.getElementById("pane") !== pane) return;
+  isPutOff = document.hidden || Boolean(isInUse(pane));
   if (!isPutOff) await htmx.ajax("GET", pane.dataset.fresh, { target: "#pane", swap: "none" });
-  if (isPutOff) { setTimeout(() => heard({ tickets: [number] }), PAUSE); return; }
-  if (document.getElementById("pane") === pane && !hints.all) post(`/tickets/${number}/seen`);
+  if (isPutOff) later = setTimeout(refreshPane, PAUSE, pane, isSeen);
+  else if (document.getElementById("pane") === pane && isSeen) post(`/tickets/${pane.dataset.number}/seen`);
 }
 
 // The head would be swapped under an open menu.

@@ -28,8 +28,9 @@ export function startToasts() {
     const newest = document.querySelector("#toasts undo-toast:last-of-type button");
     if (newest) { event.preventDefault(); newest.click(); }
   });
-  // What is undone or over is not shown any more, whatever the server still answers.
-  document.addEventListener("htmx:after:request", (event) => {
+  // What is undone or over is not shown any more, whatever the server still answers; but after the answer was put in, which
+  // is given up when the form that asked is gone.
+  document.addEventListener("htmx:finally:request", (event) => {
     event.detail.ctx?.sourceElement?.closest?.("undo-toast")?.remove();
   });
 }
