@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,9 +73,9 @@ def screens(ticket: str) -> list[Screen]:
 
 
 @contextmanager
-def running(home: Path, *arguments: str) -> Iterator[Program]:
+def running(home: Path, *arguments: str, env: Mapping[str, str] | None = None) -> Iterator[Program]:
     """The real program; the demo desk is written on its first start, which takes its time on a busy machine."""
-    with Program(home, "run", *arguments, wait=False) as program:
+    with Program(home, "run", *arguments, env=env, wait=False) as program:
         program.wait_until_ready(240)
         yield program
 

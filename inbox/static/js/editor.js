@@ -85,6 +85,19 @@ export class Editor {
     this.focus();
   }
 
+  place() { return this.squire.getSelection().cloneRange(); }
+
+  // Where the caret was; it stays behind what was typed since.
+  insertAt(place, html) {
+    const now = this.squire.getSelection();
+    const since = this.box.contains(place.startContainer) ? place.cloneRange() : now.cloneRange();
+    if (since.comparePoint(now.endContainer, now.endOffset) > 0) since.setEnd(now.endContainer, now.endOffset);
+    const typed = since.toString().length;
+    if (typed) { since.collapse(true); this.squire.setSelection(since); }
+    this.insert(html);
+    for (let each = 0; each < typed; each += 1) getSelection().modify("move", "forward", "character");
+  }
+
   // Blocks such as a quote, after the line the caret stands in, or in its place where it is empty; writing goes on below.
   insertBlocks(html) {
     const at = this.squire.getSelection().startContainer;

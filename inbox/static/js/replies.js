@@ -30,11 +30,12 @@ export class Replies {
 
   async use(url) {
     const { writer } = this;
+    const place = writer.editor.place(); // who goes on typing meanwhile finds it before those words
     await writer.save(); // its files go to the draft
     const answer = await post(url, { kind: writer.kind });
     if (!answer.ok) { writer.warn(new DOMParser().parseFromString(await answer.text(), "text/html").body.textContent.trim()); return; }
     const reply = await answer.json();
-    writer.editor.insert(reply.html || escapeHtml(reply.text).replaceAll("\n", "<br>"));
+    writer.editor.insertAt(place, reply.html || escapeHtml(reply.text).replaceAll("\n", "<br>"));
     if (reply.files) writer.filesChanged(reply.files, reply.version);
     this.acts = [...this.acts, ...reply.acts];
     writer.changed();
