@@ -53,6 +53,7 @@ def select_and_tag(walk: Walk) -> None:
     walk.step("rows")
     walk.press("x", "j", "j", "X")
     expect(page.locator("#bulk output")).to_have_text("3 selected")
+    expect(page.locator("#rows li:focus-within a")).to_have_attribute("aria-current", "true")  # of fast keys the last
     walk.step("range")
     walk.press("t")
     expect(page.locator("#bulk-tag")).to_be_focused()
@@ -116,12 +117,119 @@ def write_note(walk: Walk) -> None:
     walk.step("snoozed")
 
 
+def search_and_keep(walk: Walk) -> None:
+    """The search with its completion, and what it finds kept as a view."""
+    page = walk.page
+    walk.press("Escape", "/")
+    expect(page.locator("#search")).to_be_focused()
+    walk.type("tag:wal")
+    expect(page.locator(".choices [role=option]").first).to_be_visible()
+    walk.step("completion")
+    walk.press("ArrowDown", "Enter", "Enter")
+    page.wait_for_url("**/search?q=tag*")
+    expect(page.locator("#rows li, #rows tr").first).to_be_visible()
+    walk.step("found", loaded=True)
+    walk.press("Control+k")
+    expect(page.locator("#palette input")).to_be_focused()
+    expect(page.locator("#palette [data-always] [role=option]").first).to_be_visible()
+    walk.step("palette")
+    walk.press("Escape")
+    walk.use(page.get_by_role("link", name="Keep this search as a view"))
+    page.wait_for_url("**/own-views/new*")
+    walk.tab_to(page.get_by_label("Name"))
+    walk.type("Walked")
+    walk.tab_to(page.get_by_role("button", name="Condition").first)
+    walk.step("view")
+    walk.use(page.get_by_role("button", name="Save the view"))
+    page.wait_for_url("**/views/*")
+    expect(page.locator("h1", has_text="Walked")).to_be_attached()
+    walk.step("view-saved", loaded=True)
+
+
+def know_the_customer(walk: Walk) -> None:
+    """A customer's page, and two tickets merged."""
+    page = walk.page
+    walk.press("Control+k")
+    expect(page.locator("#palette input")).to_be_focused()
+    walk.type("@nilsen")
+    expect(page.locator("#palette [aria-selected=true]")).to_contain_text("Nilsen")
+    walk.press("Enter")
+    page.wait_for_url("**/customers/*")
+    walk.step("customer", loaded=True)
+    walk.use(page.locator("main").get_by_role("link", name="Gift wrapping?").first)
+    page.wait_for_url("**/tickets/*")
+    expect(page.locator("body.js")).to_be_attached()
+    walk.press("m")
+    expect(page.locator("#ticket-dialog")).to_be_visible()
+    walk.step("merge")
+    walk.press("Escape")
+    expect(page.locator("#ticket-dialog")).to_be_hidden()
+
+
+def change_in_place(walk: Walk) -> None:
+    """Subject, assignee and tags of the ticket, where they stand."""
+    page = walk.page
+    walk.use(page.locator(".subject-edit > summary"), "Enter")
+    expect(page.locator(".subject-edit [name=subject]")).to_be_focused()
+    walk.write("Gift wrapping, and a card")
+    walk.step("subject")
+    walk.press("Enter")
+    expect(page.locator("#ticket-head h1")).to_have_text("Gift wrapping, and a card")
+    walk.press("a")
+    expect(page.locator("#ticket-head details[open] .popover :focus")).to_be_visible()
+    walk.step("assignee")
+    walk.press("ArrowDown", "Enter")
+    expect(page.locator("#ticket-head details[open]")).to_have_count(0)
+    walk.press("t")
+    expect(page.locator("#new-tag")).to_be_focused()
+    walk.type("card")
+    walk.press("Enter")
+    expect(page.locator("#ticket-tags")).to_contain_text("card")
+    walk.step("changed")
+
+
+def set_up(walk: Walk) -> None:
+    """The profile with its switch for keys, and settings."""
+    page = walk.page
+    walk.go("Profile", "**/profile")
+    box = page.get_by_label("Keys pressed alone")
+    for words, is_on in (("keys-off", False), ("keys-on", True)):
+        walk.use(box, "Space")
+        walk.use(page.locator("#keys").get_by_role("button", name="Save"))
+        expect(page.locator("meta[name=single-keys]")).to_have_count(int(not is_on))
+        walk.step(words, loaded=True)
+    walk.go("Mailboxes", "**/settings/mailboxes")
+    walk.use(page.locator("main table a, main .card a").first)
+    page.wait_for_url("**/settings/mailboxes/*")
+    walk.step("mailbox", loaded=True)
+    walk.go("Plugins", "**/settings/plugins")
+    walk.step("plugins", loaded=True)
+    walk.go("Go live", "**/settings/start")
+    walk.step("go-live", loaded=True)
+
+
+def leave(walk: Walk) -> None:
+    """Sign out."""
+    page = walk.page
+    walk.go("Unassigned", "**/views/unassigned")
+    expect(page.locator("body.js")).to_be_attached()
+    walk.tab_to(page.get_by_role("button", name="Sign out"))
+    walk.step("sign-out")
+    walk.press("Enter")
+    page.wait_for_url("**/sign-in*")
+
+
 def keyboard(walk: Walk, program: Program) -> None:
     """At a desk: keys alone."""
     sign_in(walk, program)
     select_and_tag(walk)
     read_and_answer(walk)
     write_note(walk)
+    search_and_keep(walk)
+    know_the_customer(walk)
+    change_in_place(walk)
+    set_up(walk)
+    leave(walk)
 
 
 def walked(browser: Browser, program: Program, name: str, folder: Path) -> list[str]:

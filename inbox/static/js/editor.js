@@ -87,15 +87,34 @@ export class Editor {
 
   place() { return this.squire.getSelection().cloneRange(); }
 
-  // Where the caret was; it stays behind what was typed since.
+  // Where the caret was; it stays where it is in what was typed since.
   insertAt(place, html) {
-    const now = this.squire.getSelection();
-    const since = this.box.contains(place.startContainer) ? place.cloneRange() : now.cloneRange();
-    if (since.comparePoint(now.endContainer, now.endOffset) > 0) since.setEnd(now.endContainer, now.endOffset);
-    const typed = since.toString().length;
-    if (typed) { since.collapse(true); this.squire.setSelection(since); }
+    const behind = this.behind().toString().length;
+    const isTyped = this.box.contains(place.startContainer) && place.comparePoint(...this.caret()) > 0;
+    if (isTyped) this.squire.setSelection(place);
     this.insert(html);
-    for (let each = 0; each < typed; each += 1) getSelection().modify("move", "forward", "character");
+    if (isTyped) this.toEnd(behind);
+  }
+
+  caret() { const now = this.squire.getSelection(); return [now.endContainer, now.endOffset]; }
+
+  behind() {
+    const rest = document.createRange();
+    rest.selectNodeContents(this.box);
+    rest.setStart(...this.caret());
+    return rest;
+  }
+
+  // The caret so many characters before the end.
+  toEnd(behind) {
+    const texts = [];
+    for (let walk = document.createTreeWalker(this.box, NodeFilter.SHOW_TEXT); walk.nextNode();) texts.unshift(walk.currentNode);
+    let left = behind;
+    const at = texts.find((text) => { if (left <= text.length) return true; left -= text.length; return false; });
+    if (!at) return;
+    const range = document.createRange();
+    range.setStart(at, at.length - left);
+    this.squire.setSelection(range);
   }
 
   // Blocks such as a quote, after the line the caret stands in, or in its place where it is empty; writing goes on below.

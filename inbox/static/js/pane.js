@@ -38,8 +38,22 @@ function tell(event) {
   if (upto) request.headers["X-Earlier"] = upto;
 }
 
+// Of several rows opened quickly the last one is shown: answers to the others are dropped, and the last is put in the place
+// of whatever stands there by then.
+let wanted = null;
+const isOfRow = (ctx) => ctx?.target?.id === "pane" && Boolean(ctx.sourceElement?.closest?.("#rows"));
+
+function latest(event) {
+  const { ctx } = event.detail;
+  if (!isOfRow(ctx)) return;
+  if (ctx !== wanted) event.preventDefault();
+  else if (!ctx.target.isConnected) ctx.target = document.getElementById("pane");
+}
+
 export function startPane() {
   document.addEventListener("htmx:config:request", tell);
+  document.addEventListener("htmx:config:request", (event) => { if (isOfRow(event.detail.ctx)) wanted = event.detail.ctx; });
+  document.addEventListener("htmx:after:request", latest);
   document.addEventListener("htmx:after:swap", (event) => {
     opened();
     if (document.activeElement?.closest("#rows") && innerWidth <= 860) document.getElementById("pane")?.focus();
