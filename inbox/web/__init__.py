@@ -44,6 +44,7 @@ def init_web(app: Flask, config: Config) -> None:
         assets,
         auth,
         bulk,
+        compression,
         errors,
         field_parts,
         forms,
@@ -72,6 +73,7 @@ def init_web(app: Flask, config: Config) -> None:
     if config.trusted_proxies:
         count = config.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=count, x_host=count)  # type: ignore[method-assign]
+    compression.init(app)
     assets.init(app)
     icons.init(app)
     htmx.init(app)

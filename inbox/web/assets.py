@@ -7,9 +7,14 @@ from functools import lru_cache
 from pathlib import Path
 
 from flask import Blueprint, Flask, Response, abort, send_from_directory
+from werkzeug.utils import safe_join
+
+from inbox.web import bundles, compression
 
 FOLDER = Path(__file__).parent.parent / "static"
 FOR_EVER = 365 * 24 * 3600  # seconds
+BUNDLE = "bundle/"
+TEXTS = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
 
 blueprint = Blueprint("assets", __name__)
 
@@ -17,7 +22,18 @@ blueprint = Blueprint("assets", __name__)
 @lru_cache(maxsize=512)
 def fingerprint(name: str) -> str:
     """The beginning of a file's SHA-256. Raises FileNotFoundError, so that a misspelt name is noticed."""
-    return hashlib.sha256((FOLDER / name).read_bytes()).hexdigest()[:12]
+    return hashlib.sha256(_content(name)).hexdigest()[:12]
+
+
+@lru_cache(maxsize=512)
+def _content(name: str) -> bytes:
+    """The bytes of a file, or of one that is put together of several: `bundle/app.js`. Raises FileNotFoundError."""
+    if name.startswith(BUNDLE):
+        found = bundles.content(name.removeprefix(BUNDLE))
+        if found is None:
+            raise FileNotFoundError(name)
+        return found
+    return (FOLDER / name).read_bytes()
 
 
 def static_url(name: str) -> str:
@@ -26,7 +42,8 @@ def static_url(name: str) -> str:
     Modules import each other by relative names; they get the hash of the whole folder, so that one that changed
     is never mixed with an old one.
     """
-    return f"/static/{modules_fingerprint() if name.startswith('js/') else fingerprint(name)}/{name}"
+    is_module = name.endswith(".js") and name.startswith(("js/", BUNDLE))
+    return f"/static/{modules_fingerprint() if is_module else fingerprint(name)}/{name}"
 
 
 @lru_cache(maxsize=1)
@@ -54,9 +71,24 @@ def kept(response: Response, for_ever: bool = True) -> Response:
 @blueprint.get("/static/<version>/<path:name>")
 def static_file(version: str, name: str) -> Response:
     """A static file. An address with an old hash still answers, but is not kept."""
-    if not (FOLDER / name).is_file():
-        abort(404)
-    return kept(send_from_directory(FOLDER, name), version in (fingerprint(name), modules_fingerprint()))
+    kind = TEXTS.get(name.rpartition(".")[2])
+    if kind is None or safe_join(str(FOLDER), name) is None:
+        response = send_from_directory(FOLDER, name)
+    else:
+        try:
+            response = _text(_content(name), kind)
+        except FileNotFoundError:
+            abort(404)
+    return kept(response, version in (fingerprint(name), modules_fingerprint()))
+
+
+def _text(data: bytes, kind: str) -> Response:
+    how = compression.wanted()
+    response = Response(compression.packed(data) if how else data, mimetype=kind)
+    response.vary.add("Accept-Encoding")
+    if how:
+        response.headers["Content-Encoding"] = how
+    return response
 
 
 @blueprint.get("/favicon.ico")

@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import sqlalchemy as sa
-from flask import Blueprint, Flask, current_app, redirect, render_template, request, session, url_for
+from flask import Blueprint, Flask, current_app, g, redirect, render_template, request, session, url_for
 from flask_babel import gettext
 from flask_login import LoginManager, current_user, login_user, logout_user
 from sqlalchemy.orm import joinedload
@@ -14,7 +14,7 @@ from sqlalchemy.orm import joinedload
 from inbox.core import agents, permissions
 from inbox.core.errors import CoreError, Invalid, RateLimited
 from inbox.core.events import Actor
-from inbox.core.models import Agent
+from inbox.core.models import Agent, Event, Notification
 from inbox.db import session as database
 from inbox.web.htmx import go_to
 
@@ -46,11 +46,18 @@ def load(identity: str) -> SignedIn | None:
     agent_id, _, version = identity.partition(".")
     if not agent_id.isdigit():
         return None
-    agent = database().scalars(sa.select(Agent).where(Agent.id == int(agent_id)).options(
+    newest = (sa.select(sa.func.max(each)).scalar_subquery() for each in (Event.id, Notification.id))
+    found = database().execute(sa.select(Agent, *newest).where(Agent.id == int(agent_id)).options(
         joinedload(Agent.memberships))).unique().one_or_none()
-    if agent is None or not agent.is_active or str(agent.session_version) != version:
+    if found is None or not found[0].is_active or str(found[0].session_version) != version:
         return None
-    return SignedIn(agent)
+    g.drawn_at = f"{found[1] or 0}.{found[2] or 0}"
+    return SignedIn(found[0])
+
+
+def drawn_at() -> str:
+    """How far the desk was when this request began, for the live stream: what comes later is told to the page."""
+    return str(g.get("drawn_at", ""))
 
 
 @login_manager.unauthorized_handler
@@ -167,4 +174,5 @@ def init(app: Flask) -> None:
     login_manager.init_app(app)
     login_manager.session_protection = "basic"
     app.before_request(_require_sign_in)
-    app.jinja_env.globals.update(may=permissions.may, me=lambda: getattr(current_user, "agent", None))
+    app.jinja_env.globals.update(may=permissions.may, me=lambda: getattr(current_user, "agent", None),
+                                 drawn_at=drawn_at)

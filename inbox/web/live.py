@@ -1,30 +1,31 @@
 """Live updates: one stream of server-sent events a browser says which tickets changed; pages fetch what they show.
 
 One thread a process reads the new events after every commit and puts the numbers of the tickets into a bounded
-queue for each stream whose agent may see them. A stream that cannot keep up, and one that reconnects, is told to
-look at everything again: nothing has to be kept for it. Who else is at a ticket
+queue for each stream whose agent may see them. A stream begins with what has come since its page was drawn, so that
+nothing is asked for twice; one that cannot keep up is told to look at everything again. Who else is at a ticket
 (`inbox.web.presence`) goes the same way.
 """
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import logging
 import queue
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import sqlalchemy as sa
-from flask import Blueprint, Flask, Response, current_app
+from flask import Blueprint, Flask, Response, current_app, request
 from sqlalchemy.exc import SQLAlchemyError
 
 from inbox.changes import ChangeWatcher
 from inbox.core import permissions
 from inbox.core.models import Agent, Event, Notification, Ticket
-from inbox.db import session, work_context
+from inbox.db import is_sqlite, session, utcnow, work_context
 from inbox.web import presence
 from inbox.web.auth import me
 
@@ -35,6 +36,7 @@ LONGEST_SECONDS = 600
 PING_SECONDS = 8.0
 BEHIND = 64  # how many hints a stream may have waiting
 BATCH = 500
+LATE_SECONDS = 30.0
 OVERLAP = 50  # on PostgreSQL ids are given before the commit: look at some again
 
 
@@ -126,23 +128,14 @@ class Hub:
 
     def _feed(self) -> int:
         """Tell the streams of events not told yet; returns how many rows were read."""
-        rows = session().execute(
-            sa.select(Event.id, Event.kind, Event.data, Ticket.number, Ticket.department_id)
-            .join(Ticket, Ticket.id == Event.ticket_id, isouter=True)
-            .where(Event.id > self._last - OVERLAP).order_by(Event.id).limit(BATCH)).all()
+        rows = session().execute(_EVENTS.where(Event.id > self._last - OVERLAP).limit(BATCH)).all()
         fresh = [row for row in rows if row.id not in self._seen]
         if not rows:
             self._feed_notifications()
             return 0
         self._last = max(self._last, rows[-1].id)
         self._seen = {row.id for row in rows}
-        changed: dict[int, set[int]] = {}
-        for row in fresh:
-            if row.number is not None:
-                places = changed.setdefault(row.number, set())
-                places.add(row.department_id)
-                if row.kind == "ticket_moved":  # those who lose sight of it have to drop it from their lists
-                    places.add((row.data or {}).get("before", row.department_id))
+        changed = _changed_tickets(fresh)
         self._feed_notifications()
         with self._lock:
             streams = list(self._streams)
@@ -176,6 +169,48 @@ class Hub:
             stream.put({"tickets": []})
 
 
+_EVENTS = (sa.select(Event.id, Event.kind, Event.data, Ticket.number, Ticket.department_id)
+           .join(Ticket, Ticket.id == Event.ticket_id, isouter=True).order_by(Event.id))
+
+
+def _changed_tickets(rows: Iterable[Any]) -> dict[int, set[int]]:
+    """Tickets by number, with the departments whose agents have to hear of it."""
+    changed: dict[int, set[int]] = {}
+    for row in rows:
+        if row.number is not None:
+            places = changed.setdefault(row.number, set())
+            places.add(row.department_id)
+            if row.kind == "ticket_moved":  # those who lose sight of it have to drop it from their lists
+                places.add((row.data or {}).get("before", row.department_id))
+    return changed
+
+
+def missed(agent: Agent, drawn_at: str) -> dict[str, Any]:
+    """The hint for a page drawn when the desk was so far (`auth.drawn_at`): what has come since, empty for nothing.
+
+    On PostgreSQL an event can be committed after one with a higher id: the last ones are told again for a while.
+    """
+    events, _, notifications = drawn_at.partition(".")
+    if not (events.isdigit() and notifications.isdigit() and len(drawn_at) < 40):
+        return {"all": True}
+    late = sa.false() if is_sqlite() else sa.and_(
+        Event.id > int(events) - OVERLAP, Event.at > utcnow() - dt.timedelta(seconds=LATE_SECONDS))
+    rows = session().execute(_EVENTS.where(sa.or_(Event.id > int(events), late)).limit(BATCH)).all()
+    if len(rows) == BATCH:
+        return {"all": True}
+    stream = Stream(agent.id, permissions.reach(agent))
+    numbers = [number for number, places in _changed_tickets(rows).items() if stream.sees(places)]
+    is_told = session().scalar(sa.select(Notification.id).where(
+        Notification.id > int(notifications), Notification.agent_id == agent.id).limit(1)) is not None
+    return {"tickets": numbers} if numbers or is_told else {}
+
+
+@blueprint.get("/live/missed")
+def missed_here() -> Any:
+    """The same for a page whose browser has the stream in another tab."""
+    return missed(me(), request.args.get("after", ""))
+
+
 def hub() -> Hub:
     """The hub of this process."""
     return current_app.extensions[EXTENSION]  # type: ignore[no-any-return]
@@ -186,21 +221,21 @@ def stream() -> Any:
     """The stream of the browser that holds the lock; see static/js/live.js."""
     agent = me()
     opened = hub().open(agent)
-    version = agent.session_version
+    version, hint = agent.session_version, missed(agent, request.args.get("after", ""))  # after it was opened
     session().close()  # the stream lives for minutes and must not hold a connection
     if opened is None:
         return Response("Too many live streams; the page works without.", 503, {"Retry-After": "30"})
     app = current_app._get_current_object()  # type: ignore[attr-defined]
-    response = Response(_lines(app, opened, version), mimetype="text/event-stream")
+    response = Response(_lines(app, opened, version, hint), mimetype="text/event-stream")
     response.call_on_close(lambda: app.extensions[EXTENSION].close(opened))  # also when it never began
     response.headers["X-Accel-Buffering"] = "no"
     response.headers["Cache-Control"] = "no-store"
     return response
 
 
-def _lines(app: Flask, opened: Stream, version: int) -> Iterator[str]:
+def _lines(app: Flask, opened: Stream, version: int, first: dict[str, Any]) -> Iterator[str]:
     began = checked = time.monotonic()
-    yield "retry: 3000\ndata: {\"all\": true}\n\n"
+    yield "retry: 3000\n" + (f"data: {json.dumps(first)}\n\n" if first else ": here\n\n")
     while time.monotonic() - began < LONGEST_SECONDS:
         try:
             hint = opened.hints.get(timeout=PING_SECONDS)

@@ -2,19 +2,21 @@
 
 import json
 import queue
+import re
 import threading
 import time
 from collections.abc import Iterator
 
 import pytest
+import sqlalchemy as sa
 from flask import Flask
 from sqlalchemy.orm import Session
 
 from inbox.changes import ChangeWatcher
 from inbox.core import agents, tickets
 from inbox.core.events import Actor
-from inbox.core.models import Agent, Department
-from inbox.db import work_context
+from inbox.core.models import Agent, Department, Event, Notification
+from inbox.db import transaction, work_context
 from inbox.testing.factories import SYSTEM, make_agent, make_department, make_message, make_ticket
 from inbox.web import live
 from tests.web.browse import Visitor
@@ -130,7 +132,7 @@ def test_a_stream_ends_with_the_session_it_belongs_to(
     monkeypatch.setattr(live, "PING_SECONDS", 0.05)
     agents.set_password(kari, "another long password", by=Actor.system("test"))
     stream = hub.open(kari)
-    lines = live._lines(app, stream, kari.session_version)
+    lines = live._lines(app, stream, kari.session_version, {"all": True})
     next(lines)
     assert next(lines) == ": here\n\n"
     agents.set_password(kari, "yet another password", by=Actor.system("test"))
@@ -141,7 +143,7 @@ def test_a_stream_ends_after_ten_minutes(
         app: Flask, hub: live.Hub, kari: Agent, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(live, "LONGEST_SECONDS", 0.1)
     monkeypatch.setattr(live, "PING_SECONDS", 0.05)
-    assert len(list(live._lines(app, hub.open(kari), kari.session_version))) < 10
+    assert len(list(live._lines(app, hub.open(kari), kari.session_version, {}))) < 10
 
 
 def test_a_stream_holds_no_connection_to_the_database(app: Flask, hub: live.Hub, kari: Agent) -> None:
@@ -169,3 +171,54 @@ def test_a_watcher_that_begins_late_tells_of_what_came_before_its_first_look(app
         assert told_of.wait(10)
     finally:
         watcher.stop()
+
+
+# --- what a page has missed -------------------------------------------------------------------------------------
+
+
+def drawn_at(answer) -> str:
+    return re.search(r'data-drawn-at="([\d.]+)"', answer.get_data(as_text=True))[1]
+
+
+def test_a_page_that_shows_everything_is_told_nothing(
+        app: Flask, kari: Agent, support: Department, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "LATE_SECONDS", 0)
+    make_ticket(department=support)
+    visitor = Visitor(app).sign_in(kari)
+    assert visitor.get(f"/live/missed?after={drawn_at(visitor.get('/views/open'))}").json == {}
+
+
+def test_a_page_is_told_what_came_after_it_was_drawn_and_is_its_business(
+        app: Flask, kari: Agent, support: Department, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "LATE_SECONDS", 0)
+    visitor = Visitor(app).sign_in(kari)
+    drawn = drawn_at(visitor.get("/views/open"))
+    ticket = make_ticket(department=support)
+    make_ticket(department=make_department("Staff"))
+    assert visitor.get(f"/live/missed?after={drawn}").json == {"tickets": [ticket.number]}
+    stream = visitor.get(f"/live?after={drawn}", buffered=False)
+    assert next(iter(stream.response)) == f'retry: 3000\ndata: {{"tickets": [{ticket.number}]}}\n\n'.encode()
+    stream.close()
+
+
+def test_a_notice_that_came_after_the_page_is_told(app: Flask, kari: Agent, support: Department) -> None:
+    ticket = make_ticket(department=support)
+    visitor = Visitor(app).sign_in(kari)
+    drawn = drawn_at(visitor.get("/views/open"))
+    with transaction() as current:
+        event = current.scalar(sa.select(Event.id).where(Event.ticket_id == ticket.id).limit(1))
+        current.add(Notification(agent_id=kari.id, event_id=event, ticket_id=ticket.id, way="app"))
+    assert "tickets" in visitor.get(f"/live/missed?after={drawn}").json
+
+
+def test_who_says_not_where_they_stand_looks_at_everything(app: Flask, kari: Agent) -> None:
+    for after in ("", "1", "x.y", "1.", "9" * 60 + ".1"):
+        assert Visitor(app).sign_in(kari).get(f"/live/missed?after={after}").json == {"all": True}
+
+
+def test_after_more_than_one_read_everything_is_looked_at(
+        app: Flask, kari: Agent, support: Department, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "BATCH", 3)
+    for _ in range(4):
+        make_ticket(department=support)
+    assert Visitor(app).sign_in(kari).get("/live/missed?after=0.0").json == {"all": True}

@@ -14,13 +14,13 @@ import { startPlace } from "./place.js";
 import { startPanels } from "./panels.js";
 import { startSheet } from "./sheet.js";
 import { startPresence } from "./presence.js";
-import { token } from "./post.js";
+import { csrf } from "./post.js";
 import { startToasts } from "./toast.js";
 
 document.body.classList.add("js");
 
 document.addEventListener("htmx:config:request", (event) => {
-  event.detail.ctx.request.headers["X-CSRFToken"] = token;
+  event.detail.ctx.request.headers["X-CSRFToken"] = csrf.token;
 });
 
 // Menus are details elements: a click elsewhere and Escape close them.

@@ -72,10 +72,13 @@ function mark(pane) {
   }
 }
 
+const drawnAt = () => document.getElementById("desk").dataset.drawnAt;
+
 function listen() {
-  leading = true; // the stream begins with "look at everything", so this tab misses nothing
+  leading = true; // the stream begins with what has come since this page was drawn, so this tab misses nothing
   return new Promise((closed) => {
-    const stream = new EventSource("/live");
+    const stream = new EventSource("/live?after=" + drawnAt());
+    stream.onopen = () => present(here = {}); // it says who is there, if anybody is
     stream.onmessage = (event) => {
       const hint = JSON.parse(event.data);
       channel?.postMessage(hint);
@@ -85,6 +88,14 @@ function listen() {
       if (stream.readyState === EventSource.CLOSED) { stream.close(); setTimeout(closed, 15000 + Math.random() * 15000); }
     };
   });
+}
+
+// Another tab has the stream: what was committed between drawing this page and listening was told to nobody here.
+async function catchUp() {
+  const answer = await fetch("/live/missed?after=" + drawnAt());
+  if (!answer.ok) return;
+  const hint = await answer.json();
+  if (hint.all || hint.tickets) heard(hint);
 }
 
 export function startLive() {
@@ -103,10 +114,9 @@ export function startLive() {
   });
   const keep = async () => { for (;;) await listen(); };
   if (navigator.locks) navigator.locks.request(LOCK, keep); else keep();
-  // Another tab has the stream: what was committed between drawing this page and listening was told to nobody here.
   setTimeout(() => {
     if (leading) return;
-    heard({ all: true });
+    catchUp();
     channel?.postMessage({ who: true });
   }, 300);
 }

@@ -1,6 +1,6 @@
 // Files of an answer: given to the desk as soon as they are chosen, with a bar and a way to stop; what is too much is said
 // before anything is sent.
-import { token } from "./post.js";
+import { csrf } from "./post.js";
 
 const MEGA = 1_000_000;
 
@@ -92,7 +92,7 @@ function sent(request, writer, file, isInline, bar) {
     request.upload.addEventListener("progress", (event) => { if (event.lengthComputable) bar.value = event.loaded / event.total; });
     request.addEventListener("loadend", done);
     request.open("POST", writer.dataset.filesUrl);
-    request.setRequestHeader("X-CSRFToken", token);
+    request.setRequestHeader("X-CSRFToken", csrf.token);
     request.setRequestHeader("HX-Request", "true");
     request.send(values);
   });
