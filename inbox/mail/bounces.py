@@ -215,16 +215,14 @@ def _looks_like_bounce(parsed: ParsedMessage) -> bool:
         return True
     null = (parsed.header("return-path") or "x").strip() in ("<>", "")
     subject = bool(_SUBJECT.search(parsed.subject[:300]))
-    report = parsed.report_type == "delivery-status"
-    words, code = bool(_WORDS.search(text)), bool(_CODE.search(text))
-    if report or (is_daemon(parsed) and (subject or words)):
+    if parsed.report_type == "delivery-status" or (is_daemon(parsed) and (subject or _WORDS.search(text))):
         return True
     if null or parsed.from_ is None:
-        return subject or (words and code)
+        return subject or bool(_WORDS.search(text) and _CODE.search(text))
     if subject and not (parsed.references or parsed.in_reply_to) and _SAYS.search(text[:400]):
         return True
     # A customer of a shop writes of deliveries too: from a person's address it takes all the signs.
-    return subject and words and code and bool(_ADDRESS.search(text))
+    return subject and bool(_WORDS.search(text) and _CODE.search(text) and _ADDRESS.search(text))
 
 
 def _from_text(parsed: ParsedMessage) -> Bounce:

@@ -7,6 +7,7 @@ line that is none. Each step looks at a bounded number of lines; when in doubt, 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
+from functools import lru_cache
 
 from inbox.mail import signature_words as words
 
@@ -129,7 +130,11 @@ def _with_rules(lines: Sequence[str], start: int, begin: int) -> int:
 
 
 def _is_notice(paragraph: Sequence[str]) -> bool:
-    text = " ".join(paragraph)[:_MAX_PARAGRAPH]
+    return _reads_like_notice(" ".join(paragraph)[:_MAX_PARAGRAPH])
+
+
+@lru_cache(maxsize=64)  # the same paragraph stands in the plain text and in the HTML of a message
+def _reads_like_notice(text: str) -> bool:
     if words.RULE.match(text[:_MAX_LINE]) and len(text) <= _MAX_LINE:
         return True
     title = words.LEGAL_TITLE.match(text[:_MAX_LINE])
@@ -141,7 +146,8 @@ def _is_notice(paragraph: Sequence[str]) -> bool:
     if len(text) < (30 if wide > 20 else 80) or words.OWN_WORDS.search(text) or "?" in text or "？" in text:
         return False
     # Customers ask to delete confidential data and complain of parcels that reached the wrong addressee by mistake.
-    return _terms(text) >= 3 and bool(words.ADDRESSEE.search(text) and words.MESSAGE.search(text))
+    # The rarer patterns are looked for first: each takes a tenth of a millisecond for a long paragraph.
+    return bool(words.MESSAGE.search(text) and words.ADDRESSEE.search(text)) and _terms(text) >= 3
 
 
 def _terms(text: str) -> int:
