@@ -73,6 +73,7 @@ class Hub:
         self._last = self._last_notification = 0
         self._seen: set[int] = set()
         self._watch = presence.Watch()
+        self._later: threading.Timer | None = None  # what came while the reading of presence rests is read soon
 
     def open(self, agent: Agent) -> Stream | None:
         """A stream for an agent; None beyond the allowance (the browser tries again later)."""
@@ -112,6 +113,10 @@ class Hub:
             stream.put(None)
         if self._watcher is not None:
             self._watcher.stop()
+        later = self._later
+        if later is not None:
+            later.cancel()
+            later.join(timeout=5)
 
     def _changed(self) -> None:
         """Runs in the watcher's thread after a commit."""
@@ -121,8 +126,28 @@ class Hub:
             with work_context(self._app):
                 while self._feed() == BATCH:
                     pass
-                self._watch.read()
-                self.tell_presence()
+            rest = self._watch.rest()
+            if not rest:
+                self.look_at_presence()
+            elif self._later is None and self._allowance:
+                self._later = threading.Timer(rest, self._look_later)
+                self._later.daemon = True
+                self._later.start()
+        except SQLAlchemyError as error:
+            log.warning("Live updates could not be read: %s", error)
+
+    def look_at_presence(self, *, if_old: bool = False) -> None:
+        """Read who is where, and tell the streams for which that is another picture now."""
+        if if_old and not self._watch.is_old():
+            return
+        with work_context(self._app):
+            self._watch.read()
+        self.tell_presence()
+
+    def _look_later(self) -> None:
+        self._later = None
+        try:
+            self.look_at_presence()
         except SQLAlchemyError as error:
             log.warning("Live updates could not be read: %s", error)
 
@@ -243,7 +268,9 @@ def _lines(app: Flask, opened: Stream, version: int, first: dict[str, Any]) -> I
             hint = {}
         if hint is None:
             return
-        app.extensions[EXTENSION].tell_presence()  # whose browser died is gone without a word
+        hub: Hub = app.extensions[EXTENSION]
+        hub.look_at_presence(if_old=True)
+        hub.tell_presence([opened])  # whose browser died is gone without a word
         if time.monotonic() - checked >= PING_SECONDS:
             if not _still_valid(app, opened, version):
                 return

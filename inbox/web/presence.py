@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from itertools import chain
 from typing import Any
 
 from flask import Blueprint, request
@@ -16,6 +19,8 @@ from inbox.web.icons import hue_of, initials
 from inbox.web.tickets import load
 
 blueprint = Blueprint("presence", __name__)
+OLD_SECONDS = 5.0
+REST = 9  # times as long as the reading took
 Picture = dict[str, list[dict[str, Any]]]  # ticket number → who is there
 
 
@@ -31,32 +36,52 @@ def say(number: int) -> Any:
 
 
 class Watch:
-    """What this process knows of who is where: read after a commit, and older by itself while nothing happens."""
+    """What this process knows of who is where: read after a commit, and older by itself while nothing happens.
+
+    "Still here" wakes nobody, so it is read again now and then. On a desk of thousands that reading takes its time: it
+    is given a tenth of one processor's, and what came meanwhile is read a moment later.
+    """
 
     def __init__(self) -> None:
-        self._here: list[Here] = []
+        self._here: dict[int, list[Here]] = {}  # by department
         self._lock = threading.Lock()
+        self._read_at = self._rest_until = -OLD_SECONDS
 
     def read(self) -> None:
         """Look into the database, in a work context."""
-        found = presence.everyone()
+        self._read_at = time.monotonic()
+        found: dict[int, list[Here]] = {}
+        for each in presence.everyone():
+            found.setdefault(each.department_id, []).append(each)
         with self._lock:
             self._here = found
+        end = time.monotonic()
+        self._rest_until = end + REST * (end - self._read_at)
 
-    def now(self) -> list[Here]:
-        """Who is at a ticket now. Asks no database."""
-        if not self._here:
-            return []
-        with self._lock:
-            self._here = [each for each in self._here if each.until > utcnow()]
-            return self._here
+    def rest(self) -> float:
+        """Seconds until it should be read again at the earliest."""
+        return max(0.0, self._rest_until - time.monotonic())
+
+    def is_old(self) -> bool:
+        """True when it was not read for so long that those who are still here would seem gone."""
+        return time.monotonic() - self._read_at > OLD_SECONDS
+
+    def now(self) -> dict[int, list[Here]]:
+        """Who is at a ticket now, by its department. Asks no database."""
+        return self._here
 
 
-def picture(here: Iterable[Here], *, agent_id: int, departments: frozenset[int] | None) -> Picture:
+def picture(here: Mapping[int, Iterable[Here]], *, agent_id: int, departments: frozenset[int] | None) -> Picture:
     """What one agent is shown: everybody else at tickets within reach."""
     found: Picture = {}
-    for each in here:
-        if each.agent_id != agent_id and (departments is None or each.department_id in departments):
-            found.setdefault(str(each.number), []).append(
-                {"name": each.name, "doing": each.doing, "initials": initials(each.name), "hue": hue_of(each.name)})
+    now = utcnow()
+    for each in chain.from_iterable(here.get(number, ()) for number in (here if departments is None else departments)):
+        if each.agent_id != agent_id and each.until > now:
+            found.setdefault(str(each.number), []).append(_said(each.name, each.doing))
     return found
+
+
+@lru_cache(maxsize=16384)
+def _said(name: str, doing: str) -> dict[str, Any]:
+    """What a browser is told of somebody. Not to be changed: every stream is given the same."""
+    return {"name": name, "doing": doing, "initials": initials(name), "hue": hue_of(name)}

@@ -8,11 +8,13 @@ import pytest
 from flask import Flask
 from sqlalchemy.orm import Session
 
+import inbox.db
 from inbox.core import presence
 from inbox.core.models import Agent, Department, Ticket
 from inbox.db import at_time, utcnow
 from inbox.testing.factories import make_agent, make_department, make_ticket
 from inbox.web import live
+from inbox.web import presence as presence_of_web
 from tests.web.browse import Visitor
 
 pytestmark = pytest.mark.each_database
@@ -117,3 +119,39 @@ def test_pages_ask_nothing_of_it(app, kari, ticket) -> None:
     page = Visitor(app).sign_in(kari).get(f"/tickets/{ticket.number}").text
     assert '<p class="presence" id="presence" role="status"></p>' in page
     assert 'data-reply="{name} is writing a reply"' in page
+
+
+def test_still_here_wakes_nobody(app, kari, ticket, monkeypatch) -> None:
+    woken: list[Flask] = []
+    monkeypatch.setattr(inbox.db, "on_commit", [woken.append])
+    presence.here(ticket, kari, "reading")
+    assert len(woken) == 1
+    presence.here(ticket, kari, "reading")
+    assert len(woken) == 1
+    presence.here(ticket, kari, "reply")
+    assert len(woken) == 2
+    with at_time(utcnow() + dt.timedelta(seconds=60)):  # gone in the eyes of the others, and back
+        presence.here(ticket, kari, "reply")
+    assert len(woken) == 3
+
+
+def test_who_is_still_here_stays_shown_though_nobody_is_woken(hub, kari, ola, ticket, monkeypatch) -> None:
+    monkeypatch.setattr(presence_of_web, "OLD_SECONDS", 0.0)
+    presence.here(ticket, kari, "reading")
+    stream = hub.open(ola)
+    assert shown(stream)
+    with at_time(utcnow() + dt.timedelta(seconds=15)):
+        presence.here(ticket, kari, "reading")
+        hub.look_at_presence(if_old=True)
+    with at_time(utcnow() + dt.timedelta(seconds=30)):
+        hub.tell_presence([stream])
+    with pytest.raises(queue.Empty):
+        shown(stream, 0.1)
+
+
+def test_reading_that_takes_long_is_rested_from(hub, kari, ola, ticket, monkeypatch) -> None:
+    stream = hub.open(ola)
+    monkeypatch.setattr(hub._watch, "rest", lambda: 0.05)
+    presence.here(ticket, kari, "reading")
+    hub._changed()
+    assert shown(stream) == {str(ticket.number): [("Kari Nordmo", "reading")]}  # a moment later, by itself
