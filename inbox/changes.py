@@ -20,7 +20,7 @@ from inbox.db import CHANNEL, db, on_commit, work_context
 log = logging.getLogger(__name__)
 POLL_SECONDS = 0.05
 RETRY_SECONDS = 1.0
-GATHER_SECONDS = 0.005
+GATHER_SECONDS, LONGEST_GATHER = 0.005, 0.1
 
 
 class ChangeWatcher:
@@ -74,12 +74,20 @@ class ChangeWatcher:
             self._own.wait(POLL_SECONDS)
 
     def _watch_postgresql(self, connection: Any) -> None:
+        from psycopg import Error
+
+        try:
+            self._listen(connection)
+        except Error as error:  # the driver's own, which SQLAlchemy did not see: the server was restarted, say
+            raise ConnectionError(str(error)) from error
+
+    def _listen(self, connection: Any) -> None:
         took = 0.0  # where everybody commits all the time, looking takes a third of a processor, not all of it
         connection.execute(f"LISTEN {CHANNEL}")
         self._tell()  # whatever was committed while nobody listened
         while not self._stop.is_set():
             if any(True for _ in connection.notifies(timeout=0.5, stop_after=1)):
-                time.sleep(max(GATHER_SECONDS, 2 * took))  # a burst of commits becomes one call
+                time.sleep(max(GATHER_SECONDS, min(2 * took, LONGEST_GATHER)))  # a burst of commits becomes one call
                 began = time.monotonic()
                 self._tell()
                 took = time.monotonic() - began

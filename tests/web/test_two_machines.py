@@ -4,6 +4,7 @@ A balancer may give every request to another machine. Whatever a page needs must
 bucket or in the signed cookie, and nowhere else.
 """
 
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from flask import Flask
 
 from inbox import secrets
 from inbox.app import create_app
+from inbox.changes import ChangeWatcher
 from inbox.config import Config
 from inbox.core import agents, presence
 from inbox.core.events import Actor
@@ -152,3 +154,21 @@ def test_a_job_asked_for_on_one_is_done_by_the_other_once(app, other, session) -
     with work_context(app):
         second = engine.turn([], ["tickets.wake"])
     assert (len(first), second) == (1, [])
+
+
+def test_a_restarted_database_server_is_listened_to_again(app, session, config) -> None:
+    """What the driver raises by itself ended the watching for good."""
+    if config.is_sqlite:
+        return  # which has no server
+    told = threading.Event()
+    watcher = ChangeWatcher(app)
+    watcher.subscribe(told.set)
+    watcher.start()
+    try:
+        assert told.wait(PATIENCE)  # it listens
+        told.clear()
+        session.execute(sa.text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                                "WHERE datname = current_database() AND pid <> pg_backend_pid()"))
+        assert told.wait(PATIENCE)  # it listens anew, and says so: something may have come meanwhile
+    finally:
+        watcher.stop()
