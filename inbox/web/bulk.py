@@ -239,11 +239,11 @@ def percent(row: BulkAct) -> int:
 
 
 def button(row: BulkAct, what: str, label: str, delay: bool = False) -> Markup:
-    """A button of the line; with `delay` it is pressed by itself after a minute."""
+    """A button of the line; with `delay` it is pressed by itself after half a minute."""
     action = url_for("bulk.change", number=row.id, what=what)
     return Markup('<form method="post" action="{0}" hx-post="{0}" hx-target="#bulk-line" hx-swap="outerHTML"{3}>{1}'
                   '<button class="btn s">{2}</button></form>').format(
-        action, csrf_field(), label, Markup(' hx-trigger="submit, load delay:60s"') if delay else Markup(""))
+        action, csrf_field(), label, Markup(' hx-trigger="submit, load delay:30s"') if delay else Markup(""))
 
 
 def may_act(agent: Agent) -> bool:

@@ -28,7 +28,7 @@
     const isMarked = (each) => {
       const style = getComputedStyle(each);
       return (style.outlineStyle !== "none" && parseFloat(style.outlineWidth) > 0)
-        || (each.matches(":focus-within") && parseFloat(style.borderTopWidth) > 0 && style.borderTopStyle !== "none" && !colours.has(style.borderTopColor) && each.closest("form, label, dialog, .field, .text-row, li"));
+        || (each.matches(":focus-within") && ["Top", "Bottom"].some((side) => parseFloat(style[`border${side}Width`]) > 0 && !colours.has(style[`border${side}Color`])) && each.closest("form, label, dialog, .field, .text-row, li"));
     };
     let ring = false;
     for (let each = active, depth = 0; each && depth < 6 && each !== document.body; each = each.parentElement, depth += 1) ring ||= Boolean(isMarked(each));

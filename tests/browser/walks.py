@@ -169,7 +169,8 @@ def know_the_customer(walk: Walk) -> None:
 def change_in_place(walk: Walk) -> None:
     """Subject, assignee and tags of the ticket, where they stand."""
     page = walk.page
-    walk.use(page.locator(".subject-edit > summary"), "Enter")
+    walk.tab_to(page.locator(".subject-edit > summary"), back=True)
+    walk.press("Enter")
     expect(page.locator(".subject-edit [name=subject]")).to_be_focused()
     walk.write("Gift wrapping, and a card")
     walk.step("subject")
@@ -232,6 +233,135 @@ def keyboard(walk: Walk, program: Program) -> None:
     leave(walk)
 
 
+# --- on a phone of 320 px -------------------------------------------------------------------------------------------
+
+
+def select_by_finger(walk: Walk) -> None:
+    """The list, its menu of views, some rows selected and tagged."""
+    page = walk.page
+    walk.step("list", loaded=True)
+    walk.tap(page.locator(".views-menu summary"))
+    walk.step("views")
+    walk.press("Escape")
+    for at in (1, 2):
+        walk.tap(page.locator("#rows .pick").nth(at))
+    walk.step("bar")
+    walk.tap(page.locator("#bulk summary[data-key=t]"))
+    expect(page.locator("#bulk-tag")).to_be_visible()
+    walk.step("bulk-tag")
+    walk.tap(page.locator("#bulk-tag"))
+    walk.type("walked")
+    walk.press("Enter")
+    expect(page.locator(".bulk-toast")).to_contain_text("2 tickets have the tag walked now.")
+    walk.step("tagged")
+    walk.tap(page.locator("#bulk [data-clear]"))
+
+
+def answer_by_finger(walk: Walk) -> None:
+    """A ticket: read, its menus, the composer with recipients and saved replies, sent and taken back."""
+    page = walk.page
+    editor = page.locator(".editor")
+    walk.tap(page.locator("#rows .tickets a", has_text="URGENT"))
+    expect(editor).to_be_attached()
+    page.evaluate("scrollTo(0, 0)")
+    walk.step("ticket")
+    for key, words in (("a", "assign"), ("z", "snooze")):
+        walk.tap(page.locator(f"#ticket-head summary[data-key={key}]"))
+        expect(page.locator("#ticket-head details[open] .popover button").first).to_be_visible()
+        walk.step(words)
+        walk.press("Escape")
+    walk.tap(page.locator("#ticket-head details.menu summary").last)
+    walk.step("more")
+    walk.press("Escape")
+    walk.tap(page.locator(".side-phone > summary, .side-phone summary").first)
+    walk.step("facts")
+    walk.tap(page.locator(".side-phone > summary, .side-phone summary").first)
+    walk.tap(page.locator("[data-toggle-recipients]"))
+    walk.tap(page.locator(".recipients input:visible").nth(1))
+    walk.type("new@somewhere.example,")
+    walk.step("recipients")
+    walk.tap(editor)
+    walk.type("#thank")
+    expect(page.locator(".choices [role=option]").first).to_be_visible()
+    walk.step("saved-reply")
+    walk.tap(page.locator(".choices [role=option]").first)
+    expect(editor).to_contain_text("enjoy your knitting.")
+    walk.tap(page.locator("[data-send-more] summary"))
+    walk.step("ways-to-send")
+    walk.press("Escape")
+    walk.tap(page.locator("[data-send]"))
+    expect(page.locator("undo-toast")).to_be_visible()
+    walk.step("sent")
+    walk.tap(page.locator("undo-toast button"))
+    expect(editor).to_contain_text("enjoy your knitting.")
+    walk.step("undone")
+    walk.tap(page.locator("[data-tab=note]"))
+    expect(page.locator("mail-composer[data-kind=note] .editor")).to_be_focused()
+    walk.type("Who knows this? @")
+    expect(page.locator(".choices [role=option]").first).to_be_visible()
+    walk.step("mention")
+    walk.tap(page.locator(".choices [role=option]").first)
+    walk.tap(page.locator("[data-send]"))
+    expect(page.locator("#thread .message.note").last).to_contain_text("Who knows this? @")
+    page.evaluate("scrollTo(0, 0)")
+    walk.tap(page.locator(".subject-edit > summary"))
+    walk.step("subject")
+    walk.press("Escape")
+    walk.press("m")
+    expect(page.locator("#ticket-dialog")).to_be_visible()
+    walk.step("merge")
+    walk.tap(page.locator("#ticket-dialog [data-close]"))
+
+
+def look_around(walk: Walk) -> None:
+    """Search, palette, a view, a customer, the profile and settings."""
+    page = walk.page
+    walk.tap(page.locator(".tabbar a").nth(1))
+    page.wait_for_url("**/search*")
+    walk.tap(page.locator("#search"))
+    walk.type("is:o")
+    expect(page.locator(".choices [role=option]").first).to_be_visible()
+    walk.step("completion")
+    walk.press("Escape", "Control+a")
+    walk.type("size")
+    walk.press("Enter")
+    page.wait_for_url("**/search?q=size*")
+    expect(page.locator("body.js")).to_be_attached()
+    walk.tap(page.get_by_role("link", name="Keep this search as a view"))
+    page.wait_for_url("**/own-views/new*")
+    walk.step("view", loaded=True)
+    walk.press("Control+k")
+    expect(page.locator("#palette input")).to_be_focused()
+    expect(page.locator("#palette [data-always] [role=option]").first).to_be_visible()
+    walk.type("@chlo")
+    expect(page.locator("#palette [aria-selected=true]")).to_contain_text("Chlo")
+    walk.step("palette")
+    walk.tap(page.locator("#palette [aria-selected=true]"))
+    page.wait_for_url("**/customers/*")
+    walk.step("customer", loaded=True)
+    walk.tap(page.locator(".tabbar a").nth(2))
+    page.wait_for_url("**/tickets/new")
+    walk.step("new-ticket", loaded=True)
+    walk.tap(page.locator(".tabbar a").nth(3))
+    page.wait_for_url("**/profile")
+    walk.step("profile", loaded=True)
+    page.locator("#keys").scroll_into_view_if_needed()
+    walk.tap(page.get_by_label("Keys pressed alone"))
+    walk.step("keys")
+    for words, address, what in (("Mailboxes", "**/settings/mailboxes", "mailboxes"), ("Agents", "**/settings/agents", "agents"),
+                                 ("Plugins", "**/settings/plugins", "plugins"), ("Go live", "**/settings/start", "go-live")):
+        walk.go(words, address)
+        walk.step(what, loaded=True)
+
+
+def phone(walk: Walk, program: Program) -> None:
+    """On a phone: taps, and keys where there is no other way."""
+    sign_in(walk, program)
+    select_by_finger(walk)
+    answer_by_finger(walk)
+    look_around(walk)
+
+
 def walked(browser: Browser, program: Program, name: str, folder: Path) -> list[str]:
     """One walk; returns what was wrong."""
     context = browser.new_context(**(PHONE if name == "320" else WIDE), locale="en-GB", reduced_motion="reduce")  # type: ignore[arg-type]
@@ -249,7 +379,7 @@ def walked(browser: Browser, program: Program, name: str, folder: Path) -> list[
     return walk.wrong
 
 
-WALKS = {"keyboard": keyboard}
+WALKS = {"keyboard": keyboard, "320": phone}
 
 
 def take(browser: Browser, scratch: Path, folder: Path = FOLDER, names: tuple[str, ...] = tuple(WALKS)) -> list[str]:
