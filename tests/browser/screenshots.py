@@ -12,6 +12,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page
 
+from tests.browser import walks
 from tests.browser.screens import (
     PLUGINS,
     SCHEMES,
@@ -118,7 +119,10 @@ def main() -> None:
             of_plugins(browser, program, scratch)
         with running(scratch / "new") as program:
             new_desk(browser, program, folder, scratch)
+        wrong = walks.take(browser, scratch, folder / "walk")
     print(f"{len(list(folder.glob('*.png')))} pictures in {folder}")
+    if wrong:
+        raise SystemExit("\n".join(["The walks went wrong:", *wrong]))
 
 
 if __name__ == "__main__":

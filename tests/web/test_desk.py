@@ -208,6 +208,17 @@ def test_an_agent_opens_a_ticket(desk: Visitor, support: Department, session: Se
     assert [each.state for each in messages.thread(ticket)] == [state]
 
 
+def test_a_new_ticket_is_written_with_formats_and_they_stay_when_something_lacks(
+        desk: Visitor, support: Department, session: Session) -> None:
+    written = {"address": "new@example.no", "department": str(support.id), "subject": "Hello", "way": "note",
+               "text": "Very much.", "html": "<p>Very <b>much</b>.</p><script>1</script>"}
+    refused = desk.post("/tickets/new", {**written, "subject": ""})
+    assert refused.status_code == 422 and "&lt;b&gt;much&lt;/b&gt;" in refused.text and "<rich-text>" in refused.text
+    number = int(desk.post("/tickets/new", written).location.rpartition("/")[2])
+    ticket = session.scalars(sa.select(Ticket).where(Ticket.number == number)).one()
+    assert messages.thread(ticket)[0].html == "<p>Very <b>much</b>.</p>"
+
+
 def test_what_was_typed_stays_when_a_new_ticket_lacks_something(desk: Visitor, support: Department) -> None:
     answer = desk.post("/tickets/new", {"address": "not an address", "department": str(support.id), "subject": "Hello",
                                         "text": "Many words.", "way": "mail"})

@@ -45,7 +45,7 @@ def ticket_buttons(ticket: Ticket, agent: Agent) -> list[Button]:
 def bulk_actions(agent: Agent) -> list[Button]:
     if not may(agent, "tag"):
         return []
-    return [Button(gettext("Tag"), plugin_url("bulk_menu"), icon="plus", opens=True, key="tag", for_all=True)]
+    return [Button(gettext("Tag"), plugin_url("bulk_menu"), icon="tag", opens=True, key="tag", for_all=True)]
 
 
 def _agent() -> Agent:

@@ -31,6 +31,7 @@ function values(all, name, sign, text) {
   const kept = field.several ? whole.slice(0, whole.lastIndexOf(",") + 1) : "";
   const begun = fold(whole.slice(kept.length));
   return field.values.filter(([value, title]) => (fold(value).startsWith(begun) || fold(title).includes(begun)) && fold(value) !== begun)
+    .sort(([a], [b]) => fold(b).startsWith(begun) - fold(a).startsWith(begun))
     .map(([value, title]) => ({ title: value, note: title === value ? "" : title, insert: `${field.name}${field.compared ? "" : ":"}${kept}${written(value)} ` }));
 }
 

@@ -33,5 +33,6 @@ export function startPlace() {
   });
   const wasBack = performance.getEntriesByType("navigation")[0]?.type === "back_forward";
   const cameFromTicket = document.referrer.startsWith(`${location.origin}/tickets/`);
+  document.querySelector(".settings-strip [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
   if (wasBack || cameFromTicket) restore(wasBack || cameFromTicket);
 }

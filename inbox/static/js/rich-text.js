@@ -1,4 +1,4 @@
-// A text with formats in a form of the settings: the editor over the textarea of <rich-text>, its HTML in the field `html`.
+// A text with formats in a form: the editor over the textarea of <rich-text>, its HTML in the field `html`.
 import { Editor } from "./editor.js";
 
 class RichText extends HTMLElement {
@@ -7,6 +7,7 @@ class RichText extends HTMLElement {
     const area = this.querySelector("textarea");
     const html = this.querySelector("input[name=html]");
     this.classList.add("with-editor");
+    area.required = false; // it is not seen any more: what is wrong with it would be said to nobody
     const label = document.querySelector(`label[for=${area.id}]`);
     this.editor = new Editor(area, this.querySelector("[role=toolbar]"), {
       label: label.textContent, upload: async () => null, attach: () => {}, changed: () => {},
