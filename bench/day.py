@@ -7,6 +7,7 @@ at the first visit and later.
 
 from __future__ import annotations
 
+import argparse
 import statistics
 from pathlib import Path
 from typing import Any
@@ -68,15 +69,15 @@ def prepare(home: Path) -> tuple[str, str]:
     return kept.key, kept.value
 
 
-def work(page: Page) -> list[float]:
-    """Milliseconds from the key to the next ticket, for each of TICKETS."""
+def work(page: Page, tickets: int) -> list[float]:
+    """Milliseconds from the key to the next ticket, for each of that many."""
     keys = page.keyboard
     page.goto("/views/unassigned")
     keys.press("j")
     keys.press("o")
     page.wait_for_selector("#pane[data-number] mail-composer .editor")
     editor = page.locator("mail-composer .editor")
-    for _ in range(TICKETS):
+    for _ in range(tickets):
         number = page.locator("#pane").get_attribute("data-number") or ""
         keys.press("r")
         expect(editor).to_be_focused()
@@ -135,6 +136,9 @@ def visit(page: Page, path: str) -> tuple[Weight, float, float]:
 
 def main() -> None:
     """Print the table."""
+    words = argparse.ArgumentParser(prog="python -m bench.day", description=__doc__)
+    words.add_argument("--tickets", type=int, default=TICKETS, help=f"how many are worked (default {TICKETS})")
+    tickets = words.parse_args().tickets
     with desk.home(SIZE) as home:
         name, value = prepare(home)
         with program.running(home) as found, chromium() as browser:
@@ -147,10 +151,10 @@ def main() -> None:
                 ("first visit", "/views/unassigned"), ("the same again", "/views/unassigned"),
                 ("another list", "/views/all"), ("a ticket with its list, first visit", "/tickets/9990?in=all"),
                 ("another ticket with its list", "/tickets/9980?in=all"))]
-            times = sorted(work(page))
+            times = sorted(work(page, tickets))
     print(f"### An agent's day in Chromium, {SIZE:,} tickets\n")
     print("| what | median | 95th percentile |\n|---|---|---|")
-    print(f"| From the key to the next ticket painted, {TICKETS} tickets by keyboard alone | "
+    print(f"| From the key to the next ticket painted, {tickets} tickets by keyboard alone | "
           f"{statistics.median(times):.0f} ms | {times[int(len(times) * 0.95)]:.0f} ms |")
     print("\n| page | sent | requests | first paint | layout shift |\n|---|---|---|---|---|")
     for what, weight, paint, moved in visits:

@@ -84,7 +84,7 @@ def static_file(version: str, name: str) -> Response:
 
 def _text(data: bytes, kind: str) -> Response:
     how = compression.wanted()
-    response = Response(compression.packed(data) if how else data, mimetype=kind)
+    response = Response(compression.packed(data, how) if how else data, mimetype=kind)
     response.vary.add("Accept-Encoding")
     if how:
         response.headers["Content-Encoding"] = how

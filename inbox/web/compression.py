@@ -1,12 +1,15 @@
 """What we send, made smaller: pages by Flask-Compress, files that never change once and for good (`inbox.web.assets`).
 
 Whoever can make a reader's browser ask for our pages and see how long the answers are could guess at what stands in
-them, byte by byte, from how well their own words compress beside it (BREACH, http://breachattack.com). So each page has
-a random number of random characters in a header: the length says nothing about one guess.
+them, byte by byte, from how well their own words compress beside it (BREACH, http://breachattack.com). What is worth
+guessing, the token against forged requests, is written in other characters in every answer (`inbox.web.security`). For
+the rest each page has a random number of random characters in a header: the length says nothing about one guess. And
+another site cannot ask for our pages in an agent's name without leaving for them: the session's cookie is SameSite=Lax.
 """
 
 from __future__ import annotations
 
+import gzip
 import secrets
 from functools import lru_cache
 
@@ -35,11 +38,13 @@ def _blur(response: Response) -> Response:
 
 
 def wanted() -> str | None:
-    """How the browser takes what was compressed before: `br`, or None for as it is."""
-    return "br" if "br" in request.accept_encodings else None
+    """How the browser takes what was compressed before: `br`, `gzip` (without HTTPS they ask for no Brotli), or None
+    for as it is."""
+    accepted = request.accept_encodings
+    return next((each for each in ("br", "gzip") if accepted[each] > 0), None)
 
 
 @lru_cache(maxsize=256)
-def packed(data: bytes) -> bytes:
-    """Bytes compressed as well as it goes; kept, since files are few."""
-    return bytes(brotli.compress(data, quality=9))
+def packed(data: bytes, how: str) -> bytes:
+    """Bytes compressed as well as it goes in little time; kept, since files are few."""
+    return bytes(brotli.compress(data, quality=9)) if how == "br" else gzip.compress(data, 9, mtime=0)

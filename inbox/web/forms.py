@@ -8,19 +8,19 @@ from typing import Any
 
 from flask import Flask, current_app, url_for
 from flask_babel import gettext, lazy_gettext
-from flask_wtf.csrf import generate_csrf
 from markupsafe import Markup, escape
 
 from inbox.core import permissions
 from inbox.web import keys
 from inbox.web.auth import me
+from inbox.web.security import csrf_token
 
 _URL = re.compile(r"https?://[^\s<>\"']{1,2000}[^\s<>\"'.,;:!?)\]]")
 
 
 def csrf_field() -> Markup:
     """The hidden field every form that changes something carries."""
-    return Markup('<input type="hidden" name="csrf_token" value="{}">').format(generate_csrf())
+    return Markup('<input type="hidden" name="csrf_token" value="{}">').format(csrf_token())
 
 
 def act_form(action: str, values: dict[str, Any], label: str, current: bool = False, key: str = "") -> Markup:

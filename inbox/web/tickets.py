@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
-from flask import Blueprint, flash, redirect, render_template, request
+from flask import Blueprint, Response, flash, make_response, redirect, render_template, request
 from flask_babel import gettext
 from sqlalchemy.orm.util import identity_key
 
@@ -21,6 +21,7 @@ from inbox.core import (
     notifications,
     overtaken,
     permissions,
+    revision,
     senders,
     tickets,
 )
@@ -38,6 +39,7 @@ from inbox.web.i18n import coming
 from inbox.web.message_links import find_links
 
 blueprint = Blueprint("tickets", __name__)
+AHEAD = "X-Ahead"  # a header: the mark of a pane that was read ahead
 SHOWN_EVENTS = {
     "ticket_assigned", "ticket_status_changed", "ticket_moved", "ticket_subject_changed", "ticket_priority_changed",
     "ticket_tagged", "ticket_untagged", "ticket_snoozed", "ticket_woke", "ticket_marked_spam",
@@ -72,9 +74,20 @@ def show(number: int) -> Any:
         flash(gettext("Ticket %(gone)s is part of this ticket now.", gone=number))
         return redirect(place.ticket_url(ticket.number), 303)
     if request.args.get("part") == "pane":
-        return render_template("ticket/_pane.html", place=place, **pane(ticket))
+        return pane_or_its_mark(ticket, place)
     rail = sidebar()
     return render_template("ticket/page.html", **rail, **list_of(place, rail), **pane(ticket))
+
+
+def pane_or_its_mark(ticket: Ticket, place: Place) -> Response:
+    """A ticket's pane; nothing for a browser that has read ahead and holds it as it is now (static/js/ahead.js)."""
+    held = request.headers.get(AHEAD)
+    mark = revision.of_ticket(ticket) if held else ""  # before the pane: it is never newer than what it says
+    shown = "" if held and held == mark else render_template("ticket/_pane.html", place=place, **pane(ticket))
+    response = make_response(shown)
+    if held:
+        response.headers[AHEAD] = mark
+    return response
 
 
 def pane(ticket: Ticket, *, is_fresh: bool = False) -> dict[str, Any]:
@@ -246,8 +259,9 @@ def onward(number: int) -> Any:
     address = Place.from_request().ticket_url(number)
     if not wants_partial():
         return go_to(address)
-    shown = render_template("ticket/_pane.html", place=Place.from_request(), **pane(load(number)))
-    return shown, {"HX-Push-Url": address}
+    response = pane_or_its_mark(load(number), Place.from_request())
+    response.headers["HX-Push-Url"] = address
+    return response
 
 
 @blueprint.get("/tickets/<int:number>/assignees")

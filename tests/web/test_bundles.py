@@ -1,5 +1,6 @@
 """Few files instead of many, compressed, under addresses that move with their content."""
 
+import gzip
 import re
 
 import brotli
@@ -49,6 +50,8 @@ def test_a_bundle_comes_compressed_and_is_kept_for_good(app):
     assert (answer.headers["Content-Encoding"], answer.mimetype) == ("br", "text/css")
     assert brotli.decompress(answer.data) == bundles.content("desk.css")
     assert "immutable" in answer.headers["Cache-Control"] and "Accept-Encoding" in answer.headers["Vary"]
+    older = Visitor(app).get(address, headers={"Accept-Encoding": "gzip, br;q=0"})
+    assert older.headers["Content-Encoding"] == "gzip" and gzip.decompress(older.data) == bundles.content("desk.css")
     assert Visitor(app).get(address).data == bundles.content("desk.css")
     assert Visitor(app).get(address.replace("desk.css", "nothing.css")).status_code == 404
 
@@ -61,6 +64,16 @@ def test_pages_are_compressed_and_their_length_says_nothing(app, kari):
     assert len({len(answer.headers["X-Padding"]) for answer in answers}) > 3
     assert visitor.get("/views/open", headers={"Accept-Encoding": "gzip"}).headers["Content-Encoding"] == "gzip"
     assert "X-Padding" not in visitor.get("/views/open").headers
+
+
+def test_the_token_of_a_page_is_other_characters_each_time_and_good_each_time(app, kari):
+    visitor = Visitor(app).sign_in(kari)
+    tokens = [visitor.token("/profile") for _ in range(3)]
+    for part in (slice(0, 40), slice(-40, None)):
+        assert len({token[part] for token in tokens}) == 3
+    for token, status in ((tokens[0], 303), (tokens[0][:-8] + "AAAAAAAA", 400), ("", 400), ("Ærlig", 400)):
+        answer = visitor.post("/profile/layout", {"csrf_token": token, "density": "compact"}, page="/profile")
+        assert answer.status_code == status, token
 
 
 def test_the_live_stream_is_not_compressed(app, kari):

@@ -1,5 +1,6 @@
 // What every page of the desk does. Each part is a module of its own; the page works without any of them.
 import "./frames.js";
+import { startAhead } from "./ahead.js";
 import { startBuilder } from "./builder.js";
 import { startFilters } from "./filters.js";
 import { startBulk } from "./bulk.js";
@@ -61,6 +62,7 @@ startFilters();
 startBulk();
 startDialogs();
 startPane();
+startAhead();
 startPanels();
 startPresence();
 startMentions();

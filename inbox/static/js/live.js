@@ -1,5 +1,6 @@
 // Live updates. One tab of the browser (the one that holds the lock) keeps the stream and tells the others, since a
 // browser allows six connections a host. A page fetches only what it shows, at most once in two seconds.
+import { passed } from "./ahead.js";
 import { post } from "./post.js";
 import { present } from "./presence.js";
 import { keepSight, shown, startRows } from "./rows.js";
@@ -22,6 +23,7 @@ function heard(hint) {
   if (hint.presence) return;
   if (hint.all) pending.all = true;
   for (const number of hint.tickets ?? []) pending.tickets.add(String(number));
+  passed(pending.tickets);
   if (waiting) return;
   const since = Date.now() - lastFetch;
   const delay = since >= PAUSE ? Math.random() * 150 : PAUSE - since + Math.random() * 250;
