@@ -76,6 +76,24 @@ def test_keys_do_what_they_say(desk: Page, program: Program) -> None:
     desk.wait_for_url("**/tickets/new")
 
 
+def test_closing_shows_the_next_ticket_that_was_read_ahead(desk: Page, program: Program) -> None:
+    expect(desk.locator("body.js")).to_be_attached()
+    unread = desk.locator("#rows a.unread").count()
+    with desk.expect_response(lambda answer: answer.request.headers.get("x-ahead") == "read") as read:
+        at = opened(desk, 0)
+    following = desk.locator("#rows .tickets a").nth(1).get_attribute("data-number")
+    assert f"/tickets/{following}?" in read.value.url and read.value.finished() is None
+    expect(desk.locator(f"#row-{at} a.unread")).to_have_count(0)
+    assert desk.locator("#rows a.unread").count() >= unread - 1  # what is read ahead is not seen
+    with desk.expect_response(lambda answer: answer.request.method == "POST" and "/status" in answer.url) as closed:
+        desk.keyboard.press("e")
+    expect(desk.locator(f"#pane[data-number='{following}'] .message").first).to_be_visible()
+    assert closed.value.text() == ""  # the page held it already
+    assert f"/tickets/{following}?" in desk.url
+    desk.evaluate("""number => fetch(`/tickets/${number}/status`, {method: "POST", body: new URLSearchParams({
+        status: "open", csrf_token: document.querySelector("meta[name=csrf-token]").content})})""", at)  # as it was
+
+
 def test_a_new_message_moves_nothing_that_is_read(desk: Page, program: Program) -> None:
     write(program, "A long story", "\n".join(f"Line {n} of it." for n in range(80)), Message_ID="<story@holm.example>")
     desk.locator("#rows a", has_text="A long story").click(timeout=15_000)
