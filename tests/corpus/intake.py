@@ -28,7 +28,7 @@ from inbox.core import attachments
 from inbox.core.models import Department, Ledger, Mailbox, Message, Ticket
 from inbox.db import db, session, transaction, work_context
 from inbox.jobs import engine
-from inbox.mail import ledger, receive  # noqa: F401  (receive declares what runs the jobs)
+from inbox.mail import batch, ledger, receive  # noqa: F401  (they declare what runs the jobs)
 from inbox.migrate import migrate
 from tests.corpus.run import PROJECT, folder
 
