@@ -24,6 +24,7 @@ class Config:
 
     home: Path = field(default_factory=lambda: Path("instance"))
     database_url: str = ""  # empty: SQLite in home
+    database_connections: int = 40  # of one process to PostgreSQL, at most
     blobs: str = ""  # where messages and files lie; empty: home/blobs; else s3://bucket/prefix
     blobs_endpoint: str = ""  # address of the storage when it is not Amazon's; as its keys below: empty takes AWS_…
     blobs_region: str = ""
@@ -152,6 +153,8 @@ def _check(config: Config) -> None:
         raise ConfigError("With --dev faults are shown to everybody with their source: leave host on 127.0.0.1.")
     if not 1 <= config.web_processes <= 64:
         raise ConfigError(f"web_processes must be between 1 and 64, not {config.web_processes}.")
+    if config.database_connections < 8:
+        raise ConfigError(f"database_connections must be at least 8, not {config.database_connections}.")
     if not config.live_streams < config.web_threads:
         raise ConfigError("live_streams must be smaller than web_threads, or no thread is left for pages.")
 

@@ -249,7 +249,8 @@ def _engine_options(config: Config) -> dict[str, Any]:
     size = config.web_threads + 8
     if config.is_sqlite:
         return {"pool_size": size, "max_overflow": 16, "connect_args": {"check_same_thread": False}}
-    return {"pool_size": min(size, 20), "max_overflow": 20, "pool_pre_ping": True}
+    kept = min(size, 20, config.database_connections)  # the rest is closed again after use
+    return {"pool_size": kept, "max_overflow": config.database_connections - kept, "pool_pre_ping": True}
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
