@@ -38,8 +38,9 @@ lint: $(VENV)/.dev ## style and types
 check: lint ## style, types, import walls, hook contract, documents in step (seconds)
 	$(VENV)/bin/python -m pytest -q tests/test_architecture.py tests/test_hookspecs.py tests/test_docs.py
 
-load: $(VENV)/.dev ## plugins come, are upgraded and go under a constant load of page views (minutes, on a quiet machine)
-	$(VENV)/bin/python -m pytest -q -s tests/plugin_host/under_load.py $(ARGS)
+load: $(VENV)/.dev ## 200 open browsers and a rush of mail on PostgreSQL, then plugins under load (ARGS="--minutes 2 --kill")
+	$(VENV)/bin/python -m bench.load $(ARGS)
+	$(VENV)/bin/python -m pytest -q -s tests/plugin_host/under_load.py
 
 docs: $(VENV)/.dev ## write docs/reference/commands.md, hooks.md, events.md and toolkit.md anew
 	$(VENV)/bin/python -m tests.support.commands_page

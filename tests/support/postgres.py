@@ -35,13 +35,16 @@ def quick_folder() -> str | None:
 
 
 class Postgres:
-    """A running cluster on 127.0.0.1 that forgets everything when stopped and is fast for it (fsync off)."""
+    """A running cluster on 127.0.0.1 that forgets everything when stopped and is fast for it (fsync off).
 
-    def __init__(self) -> None:
+    durable: it works as one that must forget nothing, on the disk, for measurements.
+    """
+
+    def __init__(self, *, durable: bool = False) -> None:
         binaries = find_binaries()
         if binaries is None:
             raise RuntimeError(WHY_NOT)
-        self.folder = Path(tempfile.mkdtemp(prefix="postgres-", dir=quick_folder()))
+        self.folder = Path(tempfile.mkdtemp(prefix="postgres-", dir=None if durable else quick_folder()))
         self.port = free_port()
         # PostgreSQL refuses to run as root: Debian's package brings the user "postgres".
         self._as: dict = {"cwd": self.folder}
@@ -65,17 +68,14 @@ class Postgres:
             **self._as,
         )
         log = self.folder / "log"
+        hasty = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "autovacuum": "off",
+                 "min_wal_size": "32MB", "max_wal_size": "128MB"}
         settings = {
-            "fsync": "off",
-            "synchronous_commit": "off",
-            "full_page_writes": "off",
+            **({"shared_buffers": "512MB"} if durable else hasty),
             "listen_addresses": "127.0.0.1",
             "unix_socket_directories": "",
             "port": self.port,
             "max_connections": 200,
-            "autovacuum": "off",
-            "min_wal_size": "32MB",
-            "max_wal_size": "128MB",
             "dynamic_shared_memory_type": "mmap",  # in its own folder, so that nothing stays in /dev/shm
         }
         options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]

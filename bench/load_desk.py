@@ -1,0 +1,157 @@
+"""The desk that `bench.load` loads: PostgreSQL, two web and two worker processes, a mail listener, plugins active."""
+
+from __future__ import annotations
+
+import datetime as dt
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from flask import Flask
+
+from bench.plugins import NAMES
+from bench.seed import Size, seed
+from inbox.app import create_app
+from inbox.config import Config
+from inbox.core.models import Agent, Department, Ledger, Message, Recipient, Ticket
+from inbox.db import db, session, work_context
+from inbox.plugin_host import lifecycle
+from inbox.prepare import make_tables
+from inbox.testing.factories import make_agent, make_department, make_mailbox
+from inbox.web.auth import SignedIn
+from tests.support.ports import free_port
+from tests.support.postgres import Postgres
+from tests.support.program import Program
+from tests.support.smtp_sink import SmtpSink
+
+STREAMS_EACH = 224  # one web process has all live streams while the other is away
+
+
+class LoadDesk:
+    """Seeded with tickets, then 20 departments more with a mailbox each, and agents in them."""
+
+    def __init__(self, home: Path, *, tickets: int, departments: int, agents: int) -> None:
+        self.home, self.sink, self.postgres = home, SmtpSink(), Postgres(durable=True)
+        self.processes: dict[str, Program] = {}
+        self.restarted: Counter[str] = Counter()
+        home.mkdir(parents=True)
+        self.config = Config(home=home, database_url=self.postgres.url("postgres"))
+        app = make_tables(self.config)
+        with work_context(app):
+            with db.engine.begin() as connection:
+                seed(connection, Size(tickets), dt.datetime.now(dt.UTC))
+            with db.engine.connect() as connection:
+                connection.execution_options(isolation_level="AUTOCOMMIT").exec_driver_sql("ANALYZE")
+            db.engine.dispose()
+        self.app: Flask = create_app(self.config)
+        with work_context(self.app):
+            for name in NAMES:
+                lifecycle.install(name)
+                lifecycle.activate(name)
+        self.app = create_app(self.config)
+        self.addresses: list[str] = []
+        self.cookies: list[str] = []
+        with work_context(self.app):
+            self._people(departments, agents)
+            self.newest_before = session().scalar(sa.select(sa.func.max(Message.id))) or 0
+
+    def _people(self, departments: int, agents: int) -> None:
+        made: list[Department] = []
+        for number in range(departments):
+            made.append(make_department(f"Load {number}"))
+            self.addresses.append(f"load{number}@desk.example")
+            make_mailbox(self.addresses[-1], department=made[-1], outgoing="smtp", smtp_host="127.0.0.1",
+                         smtp_port=self.sink.port, smtp_security="none")
+        for number in range(agents):
+            self.cookies.append(self._cookie(make_agent(
+                email=f"load{number}@desk.example", departments=[made[number % departments]])))
+
+    def _cookie(self, agent: Agent) -> str:
+        client = self.app.test_client()
+        with client.session_transaction() as kept:
+            kept["_user_id"], kept["_fresh"] = SignedIn(agent).get_id(), True
+        cookie = client.get_cookie(self.app.config["SESSION_COOKIE_NAME"])
+        assert cookie is not None
+        return f"{cookie.key}={cookie.value}"
+
+    # --- processes ---------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Start them all, as so many machines would."""
+        environment = {
+            "INBOX_DATABASE_URL": self.config.database_url, "INBOX_LIVE_STREAMS": str(STREAMS_EACH),
+            "INBOX_WEB_THREADS": str(STREAMS_EACH + 32)}
+        self.web_ports, self.smtp_port = [free_port(), free_port()], free_port()
+        for name, words in (("web 1", ("web", "--port", str(self.web_ports[0]))),
+                            ("web 2", ("web", "--port", str(self.web_ports[1]))),
+                            ("worker 1", ("worker",)), ("worker 2", ("worker",)),
+                            ("smtp", ("smtp", "--smtp-port", str(self.smtp_port)))):
+            self.processes[name] = Program(self.home, *words, env=environment, wait=False)
+        for name, port in zip(("web 1", "web 2"), self.web_ports, strict=True):
+            program = self.processes[name]
+            program.port, program.url = port, f"http://127.0.0.1:{port}"
+            program.wait_until_ready()
+
+    def kill(self, name: str) -> None:
+        """`kill -9`, and a new start at once, as systemd would."""
+        self.processes[name].kill()
+        self.restarted[name] += 1
+        self.processes[name].start_again()
+
+    def memory(self) -> dict[str, float]:
+        """Proportional set size in MB by process (a web process with what is below it)."""
+        return {name: sum(map(_pss, program.members())) for name, program in self.processes.items()}
+
+    def stop(self) -> None:
+        """End everything, whatever state it is in."""
+        for program in self.processes.values():
+            program.kill()
+        self.sink.stop()
+        with work_context(self.app):
+            db.engine.dispose()
+        self.postgres.stop()
+
+    # --- what came of it ---------------------------------------------------------------------------------------
+
+    def settle(self, patience: float) -> float:
+        """Wait until all mail is in tickets and all replies have gone; seconds it took, or the patience."""
+        begun = time.monotonic()
+        waiting = (sa.select(sa.func.count()).select_from(Ledger).where(Ledger.fate == "waiting"),
+                   sa.select(sa.func.count()).select_from(Recipient).where(Recipient.state == "queued"))
+        while time.monotonic() - begun < patience:
+            with work_context(self.app):
+                if not any(session().scalar(each) for each in waiting):
+                    break
+            time.sleep(0.5)
+        return time.monotonic() - begun
+
+    def received(self) -> tuple[Counter[int], dict[int, int]]:
+        """How often each message of the load is in a ticket, and the ticket's number, both by its own number."""
+        times: Counter[int] = Counter()
+        tickets: dict[int, int] = {}
+        query = sa.select(Message.message_id, Ticket.number).join(Ticket, Ticket.id == Message.ticket_id).where(
+            Message.id > self.newest_before, Message.kind == "received")
+        with work_context(self.app):
+            for name, number in session().execute(query):
+                if name and name.startswith("load"):
+                    mail = int(name.partition("@")[0].removeprefix("load"))
+                    times[mail] += 1
+                    tickets[mail] = number
+        return times, tickets
+
+    def states(self) -> dict[str, Any]:
+        """Replies by the state of their delivery."""
+        query = sa.select(Recipient.state, sa.func.count()).where(
+            Recipient.message_pk > self.newest_before).group_by(Recipient.state)
+        with work_context(self.app):
+            return {row[0]: row[1] for row in session().execute(query)}
+
+
+def _pss(pid: int) -> float:
+    try:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    except OSError:
+        return 0.0  # it ended while we looked
+    return next((int(line.split()[1]) for line in lines if line.startswith("Pss:")), 0) / 1024

@@ -1,0 +1,135 @@
+"""What `bench.load` computes from what its clients saw; no program is started."""
+
+import argparse
+import socket
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from bench.load import Outcome, percentile, replies_gone, told
+from bench.load_clients import Browser, Seen, Stream, Streams, lines_of
+
+pytestmark = pytest.mark.once
+
+
+@pytest.fixture
+def seen() -> Seen:
+    """One message, accepted at 100; stream 0 has been open since 50."""
+    found = Seen()
+    found.accepted[7] = 100.0
+    found.opened[0].append(50.0)
+    return found
+
+
+def delays(seen: Seen) -> tuple[list[float], int]:
+    return told(seen, {7: 31}, {7: 2}, [Stream(0, 2, "", 0, "")])
+
+
+@pytest.mark.parametrize(("share", "value"), [(0.5, 3), (0.95, 4), (0, 1)])
+def test_percentile(share: float, value: float) -> None:
+    assert percentile([4, 1, 3, 2], share) == value
+
+
+def test_percentile_of_nothing() -> None:
+    assert percentile([], 0.95) == 0
+
+
+def test_a_hint_is_timed_from_the_acknowledgement(seen: Seen) -> None:
+    seen.hints[31][0] = 100.4
+    assert delays(seen) == ([pytest.approx(0.4)], 0)
+
+
+def test_a_hint_before_the_acknowledgement_took_no_time(seen: Seen) -> None:
+    seen.hints[31][0] = 99.9
+    assert delays(seen) == ([0.0], 0)
+
+
+def test_a_stream_told_to_look_at_everything_was_told(seen: Seen) -> None:
+    seen.everything[0].append(101.0)
+    assert delays(seen) == ([pytest.approx(1.0)], 0)
+
+
+def test_a_hint_that_never_came_is_missed(seen: Seen) -> None:
+    assert delays(seen) == ([], 1)
+
+
+def test_a_stream_that_broke_meanwhile_does_not_count(seen: Seen) -> None:
+    seen.opened[0].append(103.0)
+    seen.hints[31][0] = 103.0
+    assert delays(seen) == ([], 0)
+
+
+def test_streams_of_other_departments_do_not_count(seen: Seen) -> None:
+    assert told(seen, {7: 31}, {7: 1}, [Stream(0, 2, "", 0, "")]) == ([], 0)
+
+
+def test_replies_are_counted_at_the_mail_server() -> None:
+    seen = Seen(replies={"reply-1-1-end": True, "reply-1-3-end": True, "reply-1-5-end": False, "reply-1-11-end": True})
+    sent = [b"It is on its way. reply-1-1-end\r\n<p>It is on its way. reply-1-1-end</p>", b"reply-1-11-end",
+            b"reply-1-11-end"]
+    assert replies_gone(seen, sent) == (1, 1)
+
+
+def test_anything_lost_is_not_good() -> None:
+    assert Outcome(0, 0, 0, 0, 0, 0).is_good
+    assert not Outcome(0, 0, 0, 1, 0, 0).is_good
+
+
+def test_half_a_line_waits_for_the_rest() -> None:
+    hints, rest = lines_of(b"", b'HTTP/1.1 200 OK\r\n\r\ndata: {"tickets": [1]}\n\ndata: {"tick')
+    assert hints == [{"tickets": [1]}]
+    assert lines_of(rest, b'ets": [2]}\n') == ([{"tickets": [2]}], b"")
+
+
+@pytest.fixture
+def desk() -> Iterator[argparse.Namespace]:
+    """A port that answers each connection with one hint and leaves it open, until told to end."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    asked: list[bytes] = []
+
+    def serve() -> None:
+        while True:
+            try:
+                link, _ = listener.accept()
+            except OSError:
+                return
+            asked.append(link.recv(4096))
+            link.sendall(b'HTTP/1.1 200 OK\r\n\r\ndata: {"tickets": [31]}\n\n')
+
+    threading.Thread(target=serve, daemon=True).start()
+    yield argparse.Namespace(port=listener.getsockname()[1], asked=asked)
+    listener.close()
+
+
+def test_a_stream_remembers_when_it_was_told_and_wakes_the_list(desk: argparse.Namespace) -> None:
+    seen, stop, event = Seen(), threading.Event(), threading.Event()
+    streams = Streams([desk.port], [Stream(0, 2, "a=b", 0, "5.0")], {2: event}, seen, stop)
+    begun = time.monotonic()
+    streams.start()
+    assert event.wait(60)
+    stop.set()
+    streams.join(60)
+    assert seen.hints[31][0] >= seen.opened[0][0] >= begun
+    assert b"GET /live?after=5.0 HTTP" in desk.asked[0]
+
+
+def test_a_browser_asks_the_next_process_when_one_is_away() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener, socket.create_server(("127.0.0.1", 0)) as closed:
+        away, here = closed.getsockname()[1], listener.getsockname()[1]
+        closed.close()
+
+        def serve() -> None:
+            link, _ = listener.accept()
+            link.recv(4096)
+            link.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+            link.close()
+
+        server = threading.Thread(target=serve, daemon=True)
+        server.start()
+        seen = Seen()
+        assert Browser([away, here], 0, "a=b", seen).ask("list", "GET", "/") == "ok"
+        server.join(60)
+    assert dict(seen.gone) == {"list: ConnectionRefusedError": 1}
+    assert not seen.errors
