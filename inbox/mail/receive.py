@@ -151,7 +151,7 @@ def _take_in(row: Waiting) -> str:
 def opened(row: Waiting) -> ParsedMessage | Ending:
     """The bytes of a message, read; or how it ends without."""
     try:
-        raw = attachments.read(row.sha256)
+        raw = attachments.read(row.sha256, packed=True)
     except NotFound:
         return lambda: _settle(row, _Verdict("quarantined", LOST_BYTES))
     if not raw.strip() and len(raw) >= row.size:

@@ -86,6 +86,9 @@ def test_files_are_read_whichever_way_they_lie(app, session, s3):
     assert [attachments.read(plain), attachments.read(plain, packed=True)] == [data, data]
     assert [attachments.read(packed), attachments.read(packed, packed=True)] == [data + b"!"] * 2
     assert attachments.exists(plain, packed=True) and attachments.exists(packed)
+    s3.asked.clear()
+    attachments.read(packed, packed=True)  # as the intake does with every message
+    assert len(s3.asked) == 1
     s3.objects.clear()
     assert not attachments.exists(plain)
     with pytest.raises(NotFound):

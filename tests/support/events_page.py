@@ -45,6 +45,7 @@ Events come at least once and, for one ticket and plugin, in order. A plugin is 
 | kind | what happened | about | `data` |
 |---|---|---|---|
 """
+RECORDING = ("events.record", "events.put", "events.record_many")
 NOT_TOLD = {"by", "audit_subject", "changes"}
 ABOUT = {"ticket": "ticket", "message": "message"}
 
@@ -58,9 +59,12 @@ def carried() -> dict[str, set[str]]:
         unnamed: set[str] = set()
         named: set[str] = set()
         for node in ast.walk(tree):
-            if not (isinstance(node, ast.Call) and ast.unparse(node.func) == "events.record"):
+            if not (isinstance(node, ast.Call) and ast.unparse(node.func) in RECORDING):
                 continue
             given = {each.arg for each in node.keywords if each.arg and not _is_none(each.value)} - NOT_TOLD
+            for facts in node.args[1:]:  # of record_many: a dictionary each
+                given |= {key.value for each in ast.walk(facts) if isinstance(each, ast.Dict)
+                          for key in each.keys if isinstance(key, ast.Constant)}
             kind = node.args[0]
             if isinstance(kind, ast.Constant):
                 found[kind.value] |= given
