@@ -1,7 +1,8 @@
 """Mail in, by way and by step: `python -m bench.intake` prints a table.
 
 By way: how many messages a second are acknowledged, which means bytes synced to the disk and ledger row committed. By
-step: what the processor works for one message of many that wait, from there until it is in its ticket.
+step: what the processor works for one message from there until it is in its ticket, of a rush of waiting messages
+(taken in by sixteen, as a worker does) and of one alone.
 """
 
 from __future__ import annotations
@@ -24,10 +25,12 @@ from bench.words import letter
 from inbox import secrets
 from inbox.app import create_app
 from inbox.config import Config
-from inbox.core import arrivals, attachments, intake, search
+from inbox.core import attachments, intake, search
+from inbox.core.arrivals import JOB
 from inbox.db import db, work_context
-from inbox.jobs import engine
-from inbox.mail import batch, body, ledger, parse, pipe  # noqa: F401  (batch declares how many are taken in at once)
+from inbox.jobs import engine as jobs
+from inbox.jobs import worker
+from inbox.mail import body, ledger, parse, pipe, receive
 from inbox.prepare import make_tables
 from inbox.testing.factories import make_department, make_mailbox
 from tests.support.dovecot import Dovecot, is_installed
@@ -133,11 +136,12 @@ def measured(spent: Counter[str]) -> Iterator[None]:
             setattr(module, attribute, kept[name])
 
 
-def by_step(app: Flask) -> list[tuple[str, float]]:
+def by_step(app: Flask, *, rush: bool) -> list[tuple[str, float]]:
     """Milliseconds of the processor for one message, step by step; the last line is all of it."""
     spent: Counter[str] = Counter()
-    raws, arrived = letters("step"), []
-    engine.run_due(app, [arrivals.JOB])  # what came by the other ways
+    raws, arrived = letters("rush" if rush else "step"), []
+    worker.load_handlers()
+    jobs.run_due(app, [JOB])  # what the ways have left
     begun = time.process_time()
     for raw in raws:
         with work_context(app):
@@ -145,11 +149,16 @@ def by_step(app: Flask) -> list[tuple[str, float]]:
             arrived.append(ledger.arrive(raw, source="smtp", mailbox_id=mailbox.id if mailbox else None))
     arrival, begun = time.process_time() - begun, time.process_time()
     with measured(spent):
-        assert engine.run_due(app, [arrivals.JOB]) >= len(arrived)
+        if rush:
+            assert jobs.run_due(app, [JOB]) >= COUNT
+        else:
+            for row in arrived:
+                with work_context(app):
+                    assert receive.process(row) == "created"
     whole = time.process_time() - begun
     rest = whole - sum(spent.values())
-    rows = [("arrival: bytes synced, row committed", arrival), *spent.most_common(),
-            ("the rest: threading, guards, plugins, commits", rest), ("together", arrival + whole)]
+    rows = [("arrival: bytes synced, row committed", arrival), *((name, spent[name]) for name in STEPS),
+            ("the rest: threading, guards, plugins, queue, commits", rest), ("together", arrival + whole)]
     return [(name, seconds * 1000 / COUNT) for name, seconds in rows]
 
 
@@ -185,14 +194,15 @@ def main() -> None:
     ways = [("pipe (`inbox receive`, one process)", by_pipe(app)),
             ("SMTP, one connection", by_smtp(folder / "home", 1)),
             ("SMTP, four connections", by_smtp(folder / "home", 4))]
-    steps = by_step(app)
+    rush, alone = by_step(app, rush=True), by_step(app, rush=False)
     if is_installed():
         ways += over_imap(folder / "imap")
     shutil.rmtree(folder, ignore_errors=True)
     print("### Mail in\n\n| acknowledged: synced and committed | messages/s |\n|---|---|")
     print("\n".join(f"| {name} | {rate:.0f} |" for name, rate in ways))
-    print("\n| step of one message (4.5 kB) | processor |\n|---|---|")
-    print("\n".join(f"| {name} | {spent:.1f} ms |" for name, spent in steps))
+    print("\n| step of one message (4.5 kB) | in a rush | alone |\n|---|---|---|")
+    print("\n".join(f"| {name} | {spent:.2f} ms | {lone:.2f} ms |"
+                    for (name, spent), (_, lone) in zip(rush, alone, strict=True)))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,32 @@
+"""What the measuring suite computes itself; the measuring is tried by running it."""
+
+import pytest
+
+from bench.figures import Figure, between, milliseconds, percentile, times
+
+
+def test_a_ratio_says_how_often_the_floor_goes_into_ours() -> None:
+    assert times(44.0, 1.1) == "40 ×"
+    assert times(3.3, 1.1) == "3.0 ×"
+    assert times(0.55, 1.1) == "0.50 ×"
+
+
+def test_without_one_of_both_there_is_no_ratio() -> None:
+    assert Figure("List", "3 ms", work=3.0).over(Figure("Floor", "")).floor == ""
+    assert Figure("List", "3 ms", work=3.0).over(None).floor == ""
+
+
+def test_the_percentile_is_one_of_the_values() -> None:
+    assert percentile([5.0, 1.0, 3.0], 0.5) == 3.0
+    assert percentile(list(map(float, range(100))), 0.95) == 95.0
+    assert percentile([7.0], 0.95) == 7.0
+
+
+def test_small_times_keep_two_figures() -> None:
+    assert (milliseconds(0.094), milliseconds(12.34)) == ("0.09 ms", "12.3 ms")
+
+
+def test_a_table_goes_between_its_marks_and_nowhere_else() -> None:
+    assert between("a <b> old <e> z", "<b>", "<e>", "new") == "a <b>\n\nnew\n\n<e> z"
+    with pytest.raises(ValueError, match="<b>"):
+        between("a <e> z", "<b>", "<e>", "new")
