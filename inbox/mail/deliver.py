@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import OperationalError
 
 from inbox import secrets
+from inbox.blobs import StoreAway
 from inbox.core import attachments, circuits, departments, logins, messages, notices, queue, sending
 from inbox.core.errors import CoreError
 from inbox.core.models import Department, Mailbox, MailboxLogin, Message, Recipient, Reference, SendAttempt, Ticket
@@ -80,6 +81,9 @@ def send(message_pk: int) -> None:
         _attempt(attempt, mailbox)
     except (CannotSend, CoreError, mime.AddressError, secrets.SecretLost) as error:
         sending.finish(attempt, "refused", str(error))
+    except StoreAway as error:  # before anything was said to a mail server
+        session().rollback()
+        _remember(attempt, Result("later", f"Its files cannot be read just now: {error}"))
 
 
 def _attempt(attempt: SendAttempt, mailbox: Mailbox | None) -> None:

@@ -11,11 +11,13 @@ import sqlalchemy as sa
 
 from inbox import backup, blobs, doctor
 from inbox.config import Config, ConfigError, load_config
-from inbox.core import alarms, attachments
+from inbox.core import alarms, attachments, messages
 from inbox.core.errors import NotFound
-from inbox.db import work_context
-from inbox.mail import ledger, reconcile
-from inbox.testing.factories import make_file, make_message, make_ticket
+from inbox.core.events import Actor
+from inbox.core.messages import Body
+from inbox.db import transaction, utcnow, work_context
+from inbox.mail import deliver, ledger, reconcile
+from inbox.testing.factories import make_agent, make_file, make_mailbox, make_message, make_ticket
 from tests.mail.conftest import letter
 from tests.support.fake_s3 import FakeS3
 
@@ -161,6 +163,23 @@ def test_a_back_up_without_files(app, session, config, s3, mailbox, tmp_path):
     assert (made["blobs"], made["has_files"]) == (0, False)
     with tarfile.open(tmp_path / "desk.tar.gz") as archive:
         assert not [name for name in archive.getnames() if name.startswith("blobs/")]
+
+
+def test_a_reply_whose_files_cannot_be_read_just_now_goes_out_later(app, session, s3, smtp_sink):
+    box = make_mailbox("help@desk.example")
+    with transaction():
+        box.outgoing, box.smtp_host, box.smtp_port, box.smtp_security = "smtp", "127.0.0.1", smtp_sink.port, "none"
+    ticket = make_ticket("Boots", mailbox=box, text="Where are they?")
+    reply = messages.reply(ticket, Body("Here."), by=Actor.of(make_agent(role="admin")), files=[make_file(b"a file")])
+    s3.refuse = 503
+    deliver.send(reply.id)
+    session.refresh(reply)
+    assert (reply.state, "cannot be read just now" in reply.error, smtp_sink.messages) == ("queued", True, [])
+    s3.refuse = None
+    with transaction():
+        reply.send_after = utcnow()
+    deliver.send(reply.id)
+    assert len(smtp_sink.messages) == 1
 
 
 @pytest.mark.once
