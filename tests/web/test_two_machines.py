@@ -27,7 +27,6 @@ from inbox.web import live
 from tests.support.fake_s3 import FakeS3
 from tests.web.browse import Visitor
 
-pytestmark = pytest.mark.each_database
 PATIENCE = 30  # seconds for what takes milliseconds
 
 
@@ -45,11 +44,13 @@ def config(config: Config, s3: FakeS3) -> Config:
 
 
 @pytest.fixture
-def other(app: Flask, config: Config, tmp_path: Path) -> Iterator[Flask]:
+def other(app: Flask, config: Config, tmp_path: Path, shared) -> Iterator[Flask]:
     """The application of the second machine, whose data folder is empty."""
     home = tmp_path / "second"
     home.mkdir()
     machine = create_app(replace(config, home=home, database_url=config.sqlalchemy_url))
+    with machine.app_context():
+        shared.lend_to(machine, db.engine)
     yield machine
     machine.extensions[live.EXTENSION].stop()
     with machine.app_context():
@@ -123,6 +124,7 @@ def test_what_one_encrypts_the_other_reads(app, other) -> None:
         assert secrets.decrypt(stored) == "hush"
 
 
+@pytest.mark.each_database
 def test_the_live_stream_of_one_tells_of_the_other(app, other, kari, ticket) -> None:
     """Also that a stream hears at once: the limit below is for slow machines."""
     with work_context(other):
@@ -131,6 +133,7 @@ def test_the_live_stream_of_one_tells_of_the_other(app, other, kari, ticket) -> 
     assert stream.hints.get(timeout=PATIENCE) == {"tickets": [ticket.number]}
 
 
+@pytest.mark.each_database
 def test_who_is_at_a_ticket_is_seen_from_the_other(app, other, kari, support, ticket) -> None:
     from inbox.testing.factories import make_agent
 
@@ -143,6 +146,7 @@ def test_who_is_at_a_ticket_is_seen_from_the_other(app, other, kari, support, ti
     assert [each["name"] for each in hint["presence"][str(ticket.number)]] == ["Ola"]
 
 
+@pytest.mark.each_database
 def test_a_job_asked_for_on_one_is_done_by_the_other_once(app, other, session) -> None:
     from inbox.core import queue
     from inbox.jobs import engine, schedule  # noqa: F401  (which declares the kind)
@@ -156,6 +160,7 @@ def test_a_job_asked_for_on_one_is_done_by_the_other_once(app, other, session) -
     assert (len(first), second) == (1, [])
 
 
+@pytest.mark.each_database
 def test_a_restarted_database_server_is_listened_to_again(app, session, config) -> None:
     """What the driver raises by itself ended the watching for good."""
     if config.is_sqlite:
