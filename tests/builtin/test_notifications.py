@@ -90,6 +90,18 @@ def test_ticket_assigned_is_told_to_the_one_who_got_it(app, session, department,
     assert mails(app, session) == [("Ben", "Ticket #1 is yours: Printer")]
 
 
+def test_ticket_woke_is_told_to_its_assignee_when_the_time_has_come(app, session, department, ada, ben) -> None:
+    mine, brought_back = given_to(ada, department), given_to(ada, department)
+    mails(app, session)
+    for each in (mine, brought_back):
+        tickets.snooze(each, utcnow() + dt.timedelta(hours=1), by=Actor.of(ada))
+    tickets.wake(brought_back, by=Actor.of(ben))
+    assert mails(app, session) == []
+    with at_time(utcnow() + dt.timedelta(hours=2)):
+        assert tickets.wake_due() == 1
+        assert mails(app, session) == [("Ada", f"#{mine.number} is back: Printer")]
+
+
 def test_own_acts_are_not_told(app, session, department, ada) -> None:
     ticket = given_to(ada, department)
     mails(app, session)

@@ -37,6 +37,7 @@ def register_notification_types() -> list[NotificationType]:
         NotificationType("notifications.assigned", "A ticket is given to me"),
         NotificationType("notifications.answer",
                          "A customer writes in a ticket that is mine, nobody’s, or of somebody I stand in for"),
+        NotificationType("notifications.woke", "A snoozed ticket of mine comes back as its time has come"),
         NotificationType("notifications.note", "A colleague leaves a note in a ticket of mine"),
         NotificationType("notifications.mention", "A colleague mentions me in a note"),
         NotificationType("notifications.followed", "Somebody writes in a ticket that I follow"),
@@ -106,6 +107,13 @@ def ticket_assigned(ticket: Ticket, agent: Agent | None, event: Event) -> None:
     is_told_once = {"many", "bulk"} & set(event.data or {})
     if agent is not None and ticket.assignee_id == agent.id and not is_told_once:
         _tell([agent], "assigned", ticket, None, event)
+
+
+@hookimpl
+def ticket_woke(ticket: Ticket, event: Event) -> None:
+    """By its time alone: of an answer the agent is told anyway."""
+    if event.source == "schedule" and ticket.assignee is not None and not _is_away(ticket):
+        _tell([ticket.assignee], "woke", ticket, None, event)
 
 
 @hookimpl
@@ -220,6 +228,7 @@ def _words(_: Callable[[str], str], wish: str, ticket: Ticket, message: Message 
         "new_ticket": (_("New ticket #%(number)s: %(subject)s"), _("%(customer)s opened ticket #%(number)s.")),
         "assigned": (_("Ticket #%(number)s is yours: %(subject)s"), _("You were given ticket #%(number)s.")),
         "answer": (_("Answer in #%(number)s: %(subject)s"), _("%(customer)s wrote in ticket #%(number)s.")),
+        "woke": (_("#%(number)s is back: %(subject)s"), _("The time you let ticket #%(number)s rest is over.")),
         "note": (_("Note in #%(number)s: %(subject)s"), _("%(author)s left a note in ticket #%(number)s.")),
         "mention": (_("You are mentioned in #%(number)s: %(subject)s"),
                     _("%(author)s mentions you in ticket #%(number)s.")),
