@@ -235,7 +235,7 @@ def ticket_status_changed(ticket, status, previous_status, event):  # type: igno
 
 @event(since="0.1")
 def ticket_woke(ticket, event):  # type: ignore[no-untyped-def]
-    """A snoozed ticket came back: its time had come (the schedule is the actor), or somebody brought it back or wrote."""
+    """A snoozed ticket came back: its time had come (`event.source` is `schedule`), or somebody brought it back."""
 
 
 @event(since="0.1")

@@ -73,7 +73,6 @@ class Walk:
 
     def tap(self, target: Locator) -> None:
         """A finger on the middle of it; what is over it takes the tap, and then this fails."""
-        target.scroll_into_view_if_needed()
         target.tap()
 
     def go(self, words: str, address: str) -> None:

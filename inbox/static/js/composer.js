@@ -39,7 +39,10 @@ class MailComposer extends HTMLElement {
     this.listen();
     this.recover();
     if (early) { this.editor.putText(early); this.changed(); }
-    if (wasThere || ("focus" in this.dataset && !this.isStopped)) this.editor.focus();
+    if (wasThere || ("focus" in this.dataset && !this.isStopped)) {
+      this.editor.focus();
+      requestAnimationFrame(() => { if (this.isConnected) this.editor.focus(); }); // a swap gives it back to what had it before
+    }
   }
 
   listen() {
