@@ -167,7 +167,8 @@ def report(desk: LoadDesk, options: argparse.Namespace, seen: Seen, streams: lis
     delays, missed = told(seen, tickets, {mail: mail % options.departments for mail in seen.accepted}, streams)
     lists = [max(0.0, seen.listed[tickets[mail]] - accepted) for mail, accepted in seen.accepted.items()
              if tickets.get(mail) in seen.listed]
-    lost_replies, double_replies = replies_gone(seen, [each.raw for each in desk.sink.messages])
+    lost_replies, double_replies = replies_gone(seen, [
+        each.raw for each in desk.sink.messages if each.recipients[0].endswith("@mail.example")])  # others tell agents
     foreign = sum(MARK in program.output() for program in desk.processes.values())
     # Without kills nothing may go away: a closed stream or an unanswered page is an error then.
     errors = seen.errors if options.kill else seen.errors + seen.gone
@@ -203,6 +204,8 @@ def _options(given: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--tickets", type=int, default=10_000, help="seeded before")
     parser.add_argument("--kill", type=float, nargs="?", const=20, default=0, metavar="SECONDS",
                         help="kill a process every so often (20)")
+    parser.add_argument("--letters", action="store_true",
+                        help="agents are told by mail of each new ticket, which is what a desk does unless they choose")
     parser.add_argument("--patience", type=float, default=300, help="seconds to wait for what is left")
     parser.add_argument("--write", action="store_true", help=f"put the figures into {PAGE}")
     options = parser.parse_args(given)
@@ -218,7 +221,7 @@ def main() -> int:
         return 2
     with tempfile.TemporaryDirectory(prefix="pluginbox-load-") as folder:
         desk = LoadDesk(Path(folder) / "home", tickets=options.tickets, departments=options.departments,
-                        agents=options.streams + options.agents)
+                        agents=options.streams + options.agents, letters=options.letters)
         try:
             desk.start()
             print("The desk is up.", flush=True)

@@ -15,6 +15,7 @@ from bench.plugins import NAMES
 from bench.seed import Size, seed
 from inbox.app import create_app
 from inbox.config import Config
+from inbox.core import notifications
 from inbox.core.models import Agent, Department, Ledger, Message, Recipient, Ticket
 from inbox.db import db, session, work_context
 from inbox.plugin_host import lifecycle
@@ -32,7 +33,7 @@ STREAMS_EACH = 224  # one web process has all live streams while the other is aw
 class LoadDesk:
     """Seeded with tickets, then 20 departments more with a mailbox each, and agents in them."""
 
-    def __init__(self, home: Path, *, tickets: int, departments: int, agents: int) -> None:
+    def __init__(self, home: Path, *, tickets: int, departments: int, agents: int, letters: bool) -> None:
         self.home, self.sink, self.postgres = home, SmtpSink(), Postgres(durable=True)
         self.processes: dict[str, Program] = {}
         self.restarted: Counter[str] = Counter()
@@ -54,10 +55,11 @@ class LoadDesk:
         self.addresses: list[str] = []
         self.cookies: list[str] = []
         with work_context(self.app):
-            self._people(departments, agents)
+            self._people(departments, agents, letters)
             self.newest_before = session().scalar(sa.select(sa.func.max(Message.id))) or 0
 
-    def _people(self, departments: int, agents: int) -> None:
+    def _people(self, departments: int, agents: int, letters: bool) -> None:
+        wishes = {} if letters else {"notify": {kind: {"mail": False} for kind in notifications.types()}}
         made: list[Department] = []
         for number in range(departments):
             made.append(make_department(f"Load {number}"))
@@ -66,7 +68,8 @@ class LoadDesk:
                          smtp_port=self.sink.port, smtp_security="none")
         for number in range(agents):
             self.cookies.append(self._cookie(make_agent(
-                email=f"load{number}@desk.example", departments=[made[number % departments]])))
+                email=f"load{number}@desk.example", departments=[made[number % departments]],
+                preferences=wishes)))
 
     def _cookie(self, agent: Agent) -> str:
         client = self.app.test_client()
