@@ -12,7 +12,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 p
 PIP     = $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: lint load help run test test-sqlite test-postgresql check docs bench soak screenshots corpus fuzz translations wheel clean
+.PHONY: lint load help run test test-sqlite test-postgresql check docs bench bench-compare soak screenshots corpus fuzz translations wheel clean
 
 help: ## list what can be done here
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,8 +48,11 @@ docs: $(VENV)/.dev ## write docs/reference/commands.md, hooks.md, events.md and 
 	$(VENV)/bin/python -m tests.support.events_page
 	$(VENV)/bin/python -m tests.support.toolkit_page
 
-bench: $(VENV)/.dev ## measure speed and memory with 10,000 and 100,000 tickets
-	$(VENV)/bin/python -m bench $(ARGS)
+bench: $(VENV)/.dev ## measure speed and memory with 10,000 and 100,000 tickets (SIZE=1000000: with so many)
+	$(VENV)/bin/python -m bench $(if $(SIZE),--size $(SIZE)) $(ARGS)
+
+bench-compare: $(VENV)/.dev ## the same work on django-helpdesk beside ours, 10,000 tickets each (SIZE=1000 to try it)
+	$(VENV)/bin/python -m bench.compare $(if $(SIZE),--size $(SIZE)) $(ARGS)
 
 soak: $(VENV)/.dev ## every misbehaving plugin at once; then 5,000 messages through kills, locks, a full disk (half an hour)
 	$(VENV)/bin/python -m tests.chaos.run $(ARGS)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import http.client
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -14,6 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.support.ports import free_port
+
+LINKED = re.compile(r"""(?:<script[^>]*\ssrc|<link[^>]*rel=["']stylesheet["'][^>]*\shref|"""
+                    r"""<link[^>]*\shref)=["'](/[^"']+\.(?:js|css)[^"']*)["']""")
 
 
 @dataclass
@@ -88,3 +93,26 @@ def _family(pid: int) -> list[int]:
     for each in found:
         found += children.get(each, [])
     return found
+
+
+def linked(page: str) -> list[str]:
+    """Addresses of the scripts and style sheets a page loads from its own server, each once."""
+    return list(dict.fromkeys(LINKED.findall(page)))
+
+
+def weight(port: int, path: str, cookie: str) -> tuple[int, int]:
+    """Bytes and requests of a first visit: page, scripts and style sheets, as sent to a browser that takes gzip."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+
+    def get(address: str) -> tuple[int, bytes]:
+        connection.request("GET", address, headers={"Cookie": cookie, "Accept-Encoding": "gzip"})
+        answer = connection.getresponse()
+        body = answer.read()
+        assert answer.status == 200, (address, answer.status)
+        return len(body), gzip.decompress(body) if answer.getheader("Content-Encoding") == "gzip" else body
+
+    size, page = get(path)
+    found = linked(page.decode())
+    size += sum(get(each)[0] for each in found)
+    connection.close()
+    return size, 1 + len(found)

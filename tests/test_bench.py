@@ -3,6 +3,7 @@
 import pytest
 
 from bench.figures import Figure, between, milliseconds, percentile, times
+from bench.program import linked
 
 
 def test_a_ratio_says_how_often_the_floor_goes_into_ours() -> None:
@@ -30,3 +31,9 @@ def test_a_table_goes_between_its_marks_and_nowhere_else() -> None:
     assert between("a <b> old <e> z", "<b>", "<e>", "new") == "a <b>\n\nnew\n\n<e> z"
     with pytest.raises(ValueError, match="<b>"):
         between("a <e> z", "<b>", "<e>", "new")
+
+
+def test_what_a_page_loads_is_counted_once_and_only_from_its_own_server() -> None:
+    page = """<link rel="stylesheet" href="/a.css"><link href='/b.css' rel="stylesheet"><script defer src="/c.js?v=1">
+    </script><script src="/c.js?v=1"></script><script src="https://elsewhere.example/d.js"></script>"""
+    assert linked(page) == ["/a.css", "/b.css", "/c.js?v=1"]
