@@ -200,10 +200,8 @@ def register_health_checks():  # type: ignore[no-untyped-def]
 @prepare(since="0.1")
 def prepare_ticket(ticket, message):  # type: ignore[no-untyped-def]
     """A message is about to open a new ticket: set fields of the unsaved ticket (priority, type).
-
     `message` is unsaved, too, and only to be read; `message.extra["headers"]` holds headers of the mail that speak
-    about the whole message, by lower-case name: `{"x-priority": "1 (Highest)"}`.
-    """
+    about the whole message, by lower-case name: `{"x-priority": "1 (Highest)"}`."""
 
 
 # --- filter: a value in, a value of the same type out -----------------------------------------------------------
@@ -313,10 +311,8 @@ def reply_failed(ticket, message, error, event):  # type: ignore[no-untyped-def]
 @event(since="0.1")
 def reply_bounced(ticket, message, reason, event):  # type: ignore[no-untyped-def]
     """A reply came back. `reason` holds the other mail server's words.
-
     `event.data["address"]` did not get it; `event.data["sort"]` says why: `hard` (cannot be reached), `full` (the
-    mailbox) or `blocked` (refused as unwanted).
-    """
+    mailbox) or `blocked` (refused as unwanted)."""
 
 
 @event(since="0.1")
@@ -377,9 +373,7 @@ def main_menu_links(agent):  # type: ignore[no-untyped-def]
 @slot(since="0.1", item=items.RowBadge)
 def inbox_row_badges(tickets, agent):  # type: ignore[no-untyped-def]
     """Badges on the rows of a list: asked once with all the rows of a page.
-
-    A row has a ticket's `id`, `number`, `department_id`, `customer_id`, `priority` and the like.
-    """
+    A row has a ticket's `id`, `number`, `department_id`, `customer_id`, `priority` and the like."""
 
 
 @slot(since="0.1", item=items.Link)
@@ -449,6 +443,4 @@ def demo_desk():  # type: ignore[no-untyped-def]
 @lifecycle(since="0.1")
 def demo_started(shop):  # type: ignore[no-untyped-def]
     """The demo desk starts: `shop` says where its WooCommerce is, which nobody else has (`url`, `key`, `secret`).
-
-    Told at every start, since the address may be another one.
-    """
+    Told at every start, since the address may be another one."""
