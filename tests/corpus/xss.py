@@ -17,7 +17,7 @@ from contextlib import closing
 from email.message import EmailMessage
 from pathlib import Path
 
-from playwright.sync_api import Browser, BrowserContext
+from playwright.sync_api import Browser, BrowserContext, Page
 
 from tests.corpus.run import folder, missing
 from tests.support.browser import WHY_NOT, chromium, find_chromium
@@ -96,6 +96,15 @@ def deliver(program: Program, found: list[str]) -> list[int]:
     raise AssertionError(f"{done} of {len(found)} messages were taken in")
 
 
+def _unfold(page: Page, count: int) -> None:
+    """Show the earlier messages of a long thread, too: all `count` of them."""
+    earlier = page.locator("[data-earlier]")
+    if earlier.count():
+        earlier.first.click()
+    page.locator("article.message").nth(count - 1).wait_for(timeout=30_000)
+    page.wait_for_timeout(300)
+
+
 def run(corpus: Path) -> int:
     """Returns the exit code."""
     found = vectors(corpus)
@@ -111,8 +120,9 @@ def run(corpus: Path) -> int:
         page.get_by_role("button", name="Sign in").click()
         page.wait_for_url("**/views/**")
         shown = frames = 0
-        for number in numbers:
+        for place, number in enumerate(numbers):
             watch.open(f"{program.url}/tickets/{number}")
+            _unfold(page, min(TOGETHER, len(found) - place * TOGETHER))
             shown += page.locator("article.message").count()
             frames += page.locator("iframe.mail-frame").count()
         armed = control(browser, found)
