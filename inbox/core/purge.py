@@ -20,11 +20,6 @@ def digest(value: str) -> str:
     return hashlib.sha256(value.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def is_buried(message_id: str) -> bool:
-    """True when a message with this Message-ID was purged."""
-    return session().get(Tombstone, digest(message_id)) is not None
-
-
 def buried_of(message_ids: Collection[str]) -> set[str]:
     """Those of some Message-IDs whose message was purged."""
     digests = {digest(each): each for each in message_ids}

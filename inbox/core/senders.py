@@ -32,14 +32,6 @@ def clean(sender: str) -> str:
     return "@" + normalise_address(f"name@{domain}").rpartition("@")[2]
 
 
-def verdict_of(address: str) -> tuple[str, str] | None:
-    """What was decided about a sender: (`allow` or `block`, the rule's address or domain), or None.
-
-    The address comes before its domain, and a domain before the one it belongs to.
-    """
-    return verdict_in(decided_about([address]), address)
-
-
 def decided_about(addresses: Iterable[str]) -> dict[str, str]:
     """The rules that may concern some senders, in one query: `allow` or `block` by address or domain."""
     names = {name for address in addresses for name in _names(address)}
@@ -50,7 +42,8 @@ def decided_about(addresses: Iterable[str]) -> dict[str, str]:
 
 
 def verdict_in(decided: Mapping[str, str], address: str) -> tuple[str, str] | None:
-    """What `verdict_of` says of a sender, out of what `decided_about` has found."""
+    """What was decided about a sender, out of what `decided_about` has found: (`allow` or `block`, the rule's address
+    or domain), or None. The address comes before its domain, and a domain before the one it belongs to."""
     return next(((decided[each], each) for each in _names(address) if each in decided), None)
 
 

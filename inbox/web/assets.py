@@ -77,7 +77,7 @@ def static_file(version: str, name: str) -> Response:
     else:
         try:
             response = _text(_content(name), kind)
-        except FileNotFoundError:
+        except (OSError, ValueError):  # not there, below a file, or no name that a file can have
             abort(404)
     return kept(response, version in (fingerprint(name), modules_fingerprint()))
 

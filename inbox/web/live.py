@@ -246,10 +246,15 @@ def stream() -> Any:
     """The stream of the browser that holds the lock; see static/js/live.js."""
     agent = me()
     opened = hub().open(agent)
-    version, hint = agent.session_version, missed(agent, request.args.get("after", ""))  # after it was opened
-    session().close()  # the stream lives for minutes and must not hold a connection
     if opened is None:
         return Response("Too many live streams; the page works without.", 503, {"Retry-After": "30"})
+    try:
+        hint = missed(agent, request.args.get("after", ""))  # now that it is told of what comes
+    except SQLAlchemyError:
+        hub().close(opened)
+        raise
+    version = agent.session_version
+    session().close()  # the stream lives for minutes and must not hold a connection
     app = current_app._get_current_object()  # type: ignore[attr-defined]
     response = Response(_lines(app, opened, version, hint), mimetype="text/event-stream")
     response.call_on_close(lambda: app.extensions[EXTENSION].close(opened))  # also when it never began

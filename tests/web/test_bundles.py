@@ -2,6 +2,7 @@
 
 import gzip
 import re
+from urllib.parse import quote
 
 import brotli
 import pytest
@@ -53,7 +54,8 @@ def test_a_bundle_comes_compressed_and_is_kept_for_good(app):
     older = Visitor(app).get(address, headers={"Accept-Encoding": "gzip, br;q=0"})
     assert older.headers["Content-Encoding"] == "gzip" and gzip.decompress(older.data) == bundles.content("desk.css")
     assert Visitor(app).get(address).data == bundles.content("desk.css")
-    assert Visitor(app).get(address.replace("desk.css", "nothing.css")).status_code == 404
+    for name in ("bundle/nothing.css", "app.css/below.css", "no\0name.js", "../app.py", "x" * 300 + ".css"):
+        assert Visitor(app).get(f"/static/0/{quote(name)}").status_code == 404
 
 
 def test_pages_are_compressed_and_their_length_says_nothing(app, kari):

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import pytest
 import sqlalchemy as sa
 from flask import Flask
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from inbox.changes import ChangeWatcher
@@ -212,6 +213,16 @@ def test_a_notice_that_came_after_the_page_is_told(app: Flask, kari: Agent, supp
         event = current.scalar(sa.select(Event.id).where(Event.ticket_id == ticket.id).limit(1))
         current.add(Notification(agent_id=kari.id, event_id=event, ticket_id=ticket.id, way="app"))
     assert "tickets" in visitor.get(f"/live/missed?after={drawn}").json
+
+
+def test_a_stream_that_could_not_begin_is_not_counted(
+        app: Flask, hub: live.Hub, kari: Agent, monkeypatch: pytest.MonkeyPatch) -> None:
+    def away(_agent: Agent, _drawn_at: str) -> None:
+        raise OperationalError("SELECT", {}, Exception("the database is away"))
+
+    monkeypatch.setattr(live, "missed", away)
+    assert Visitor(app).sign_in(kari).get("/live").status_code == 503
+    assert hub.count() == 0
 
 
 def test_who_says_not_where_they_stand_looks_at_everything(app: Flask, kari: Agent) -> None:
