@@ -112,10 +112,11 @@ def ours(tickets: int, rounds: int) -> tuple[dict[str, Figure], dict[str, Any]]:
         finally:
             with work_context(app):
                 db.engine.dispose()
+        start = program.best_start(home)
         with program.running(home) as running:
             for _ in range(rounds):
                 assert running.get(f"/tickets/{LONG_EVERY}", cookie)[0] == 200
-            whole = {"start": running.cold_start, "weight": program.weight(running.port, "/views/unassigned", cookie),
+            whole = {"start": start, "weight": program.weight(running.port, "/views/unassigned", cookie),
                      "memory": running.memory()}
     return {each.what: each for each in found}, whole
 
@@ -139,7 +140,7 @@ def compared(own: dict[str, Figure], whole: dict[str, Any], other: dict[str, Any
                  times(other["mail"]["cpu"], figure.work))
     shown: list[tuple[str, str, Callable[[Any], float], str]] = [
         ("Memory of all processes (PSS)", "memory", float, "{:.0f} MB"),
-        ("Cold start to the first page", "start", float, "{:.1f} s"),
+        ("From the command to the first page", "start", float, "{:.1f} s"),
         ("First visit of the list, scripts and style sheets with it, gzip", "weight",
          lambda each: each[0] / 1000, "{:.0f} kB")]
     for what, key, value, form in shown:

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import gc
-import importlib
 import multiprocessing
 import os
-import pkgutil
 import signal
-import sys
 from collections.abc import Callable, Iterable
 from functools import partial
 from multiprocessing.connection import Connection
@@ -17,7 +13,7 @@ from typing import Any
 from granian.constants import Interfaces
 from granian.log import LogLevels
 
-from inbox import logs, processes
+from inbox import logs, preload, processes
 from inbox.config import Config
 from inbox.web_server import READY, REPLACE, Server, turn_deaf
 
@@ -78,28 +74,16 @@ def application(config: Config, mouth: Connection) -> Any:
     return answer
 
 
-def _preload() -> None:
-    """Read the program's own code before the worker processes are forked: they share it, and each starts sooner.
-
-    Never a plugin's: that is read anew in each new process.
-    """
-    import inbox.web
-
-    for each in pkgutil.walk_packages(inbox.web.__path__, "inbox.web."):
-        importlib.import_module(each.name)
-    gc.collect()
-    gc.freeze()  # else the collector would write to the shared pages
-
-
 def run_web(config: Config) -> int:
     """Answer requests until SIGTERM or SIGINT. Returns the exit code. Raises StartError."""
-    if not processes.watch_supervisor():
+    is_child = processes.watch_supervisor()
+    if not is_child:
         processes.require_port(config.host, config.port, "port")
     processes.hear_signals()
-    if sys.platform == "linux":  # where a newer Python would start them afresh, without our socket
+    if processes.FORKS:  # where a newer Python would start them afresh, without our socket
         multiprocessing.set_start_method("fork", force=True)
-    if multiprocessing.get_start_method() == "fork":
-        _preload()
+        if not is_child:  # the supervisor has read it
+            preload.web()
     ear, mouth = multiprocessing.Pipe(duplex=False)
     server = Server(
         ear, "inbox", address=config.host, port=config.port, interface=Interfaces.WSGI, workers=config.web_processes,

@@ -1,13 +1,9 @@
-"""What has to be done before the processes start: the key, the tables, the demo desk, the way in.
-
-`python -m inbox.prepare` does it in a process of its own and prints the greeting as JSON, so that the supervisor
-stays small: it never loads the database layer.
-"""
+"""What has to be done before the processes start: the key, the tables, the demo desk, the way in."""
 
 from __future__ import annotations
 
-import json
 import sys
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from inbox import dev, migrate, secrets
 from inbox.app import create_core_app
 from inbox.backup import copy_sqlite, sqlite_path
-from inbox.config import Config, ConfigError, load_config
+from inbox.config import Config, ConfigError
 from inbox.core import agents
 from inbox.db import db, session, utcnow, work_context
 from inbox.migrate import MigrationError
@@ -144,16 +140,13 @@ def greeting(app: Flask, config: Config) -> dict[str, Any]:
     return {"login": list(demo.LOGIN), "mail_to": demo.MAIL_TO}
 
 
-def main() -> int:
-    """Prepare the installation the environment names. Returns the exit code."""
+def tell(config: Config, mouth: Connection) -> None:
+    """In a process of its own, since the supervisor opens no database: prepare, and send the greeting.
+
+    What stands in the way is said on standard error, and the exit code is 1.
+    """
     try:
-        config = load_config()
-        print(json.dumps(greeting(make_tables(config), config)))
+        mouth.send(greeting(make_tables(config), config))
     except (StartError, ConfigError, MigrationError) as error:
         print(f"Error: {error}", file=sys.stderr)
-        return 1
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+        raise SystemExit(1) from error

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import dataclasses
 import fcntl
+import multiprocessing
 import os
 import signal
 import socket
@@ -12,8 +13,10 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 from inbox.config import Config
 
@@ -21,7 +24,11 @@ LOCK_FILE = "inbox.lock"
 SUPERVISOR = "INBOX_SUPERVISOR"  # process id, in the environment of a supervisor's children
 LOOK_SECONDS = 1.0
 LAST_SECONDS = 12.0  # how long an orphan may take to end what it has in hand
-PR_SET_PDEATHSIG = 1
+PR_SET_PDEATHSIG, PR_SET_NAME = 1, 15
+ANEW = 75  # exit code of a supervisor's child that wants to be replaced by a new process
+FORKS = sys.platform == "linux"  # elsewhere libraries do not bear it
+_context: Any = multiprocessing.get_context("fork" if FORKS else "spawn")
+FOR_THE_PARENT = (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD)
 # No option sets them: children read them as we did.
 NOT_PASSED_ON = ("home", "database_url", "secret_key", "blobs_key_id", "blobs_secret", "testing")
 
@@ -60,6 +67,10 @@ class HomeLock:
                  trace: TracebackType | None) -> None:
         os.ftruncate(self._file, 0)
         os.close(self._file)
+
+    def fileno(self) -> int:
+        """The open file that is locked; a forked child has to close its copy, or it would hold the lock, too."""
+        return self._file
 
 
 def is_running(home: Path) -> bool:
@@ -147,15 +158,44 @@ def start_anew() -> None:
 
 
 def die_with_parent() -> None:
-    """Ask the kernel for SIGTERM when the parent ends (Linux). Safe between fork and exec."""
+    """Ask the kernel for SIGTERM when the parent ends (Linux)."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
-def become_child() -> None:
-    """Between fork and exec: end with the supervisor, and leave Ctrl-C to it."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+def start_child(function: Callable[..., None], *args: Any, leaving: tuple[int, ...] = ()) -> BaseProcess:
+    """Call a function in a new process that ends with this one, hears its own signals only, and leaves Ctrl-C to us.
+
+    Where it is forked, it has all the code that was read here, and closes the open files `leaving`. Call it before
+    this process has a thread.
+    """
+    process: BaseProcess = _context.Process(target=_child, args=(function, args, leaving if FORKS else ()))
+    heard = signal.pthread_sigmask(signal.SIG_BLOCK, FOR_THE_PARENT)  # until the child has handlers of its own
+    try:
+        process.start()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, heard)
+    return process
+
+
+def _child(function: Callable[..., None], args: tuple[Any, ...], leaving: tuple[int, ...]) -> None:
+    signal.set_wakeup_fd(-1)
+    for each in FOR_THE_PARENT:
+        signal.signal(each, signal.SIG_IGN if each == signal.SIGINT else signal.SIG_DFL)
     die_with_parent()
+    for file in leaving:
+        os.close(file)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, FOR_THE_PARENT)
+    function(*args)
+
+
+def set_name(name: str) -> None:
+    """What `top`, `ps -e` and `pstree` call this process, 15 bytes at most (Linux)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_NAME, name.encode())
 
 
 def watch_parent(parent: int) -> None:

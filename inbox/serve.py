@@ -1,4 +1,7 @@
-"""`inbox run`: one supervisor with the children web, worker and smtp. It loads nothing but the settings.
+"""`inbox run`: one supervisor with the children web, smtp and worker.
+
+It reads the program's code and opens nothing: no database, no thread, no plugin. Its children are forked from it: they
+need not read the code again, and share its memory (docs/decisions/0007-forked.md).
 
 A child that ends is started again, later each time it fails soon. SIGINT and SIGTERM end them all: each finishes
 what it has in hand, within ten seconds. When the supervisor itself is killed, its children notice and end.
@@ -6,17 +9,15 @@ what it has in hand, within ten seconds. When the supervisor itself is killed, i
 
 from __future__ import annotations
 
-import json
 import logging
+import multiprocessing
 import os
 import select
 import signal
 import socket
-import subprocess
-import sys
 import time
 from dataclasses import dataclass
-from pathlib import Path
+from multiprocessing.process import BaseProcess
 from typing import Any
 
 import inbox
@@ -25,7 +26,7 @@ from inbox.config import Config
 from inbox.processes import HomeLock, StartError
 
 log = logging.getLogger(__name__)
-CHILDREN = ("smtp", "worker", "web")
+CHILDREN = ("web", "smtp", "worker")
 STOP_SECONDS = 11.0  # each child takes 8 at most for itself
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
 STEADY_SECONDS = 30.0  # alive for this long counts as well
@@ -39,7 +40,7 @@ class Child:
     """One of the processes below us."""
 
     name: str
-    process: subprocess.Popen[bytes] | None = None
+    process: BaseProcess | None = None
     began: float = 0.0
     failures: int = 0
     due: float = 0.0  # when to start it (again)
@@ -52,19 +53,20 @@ def run(config: Config) -> int:
         patience = UNCLEAN_PATIENCE if lock.was_unclean else 0.0
         processes.require_port(config.host, config.port, "port", patience)
         processes.require_port(config.smtp_host, config.smtp_port, "smtp_port", patience)
-        return Supervisor(config).run()
+        return Supervisor(config, lock).run()
 
 
 class Supervisor:
     """Starts the children, keeps them running, ends them."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, lock: HomeLock) -> None:
         self._config = config
         self._environment = processes.environment_for(config) | {processes.SUPERVISOR: str(os.getpid())}
         self._children = [Child(name) for name in CHILDREN]
         self._stopping = False
         self._ready = False
         self._wake, wake = os.pipe()
+        self._ours = (self._wake, wake, lock.fileno())  # open files that no child may keep
         os.set_blocking(wake, False)
         signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
         for each in (signal.SIGTERM, signal.SIGINT):
@@ -77,54 +79,60 @@ class Supervisor:
     def run(self) -> int:
         """Prepare, then watch. Returns the exit code."""
         greeting = self._prepare()
-        code = 0
+        try:
+            return self._watch(greeting)
+        finally:
+            self._end_all()
+
+    def _watch(self, greeting: dict[str, Any]) -> int:
         while not self._stopping:
             now = time.monotonic()
             for child in self._children:
                 if child.process is None and child.due <= now:
                     self._start(child)
-                elif child.process is not None and child.process.poll() is not None:
+                elif child.process is not None and child.process.exitcode is not None:
                     self._ended(child, now)
             if not self._ready:
                 if hopeless := next((each for each in self._children if each.failures >= TRIES_AT_START), None):
                     log.error("%s cannot be started; its last words are above.", hopeless.name)
-                    code = 1
-                    break
+                    return 1
                 self._ready = self._is_ready()
                 if self._ready:
                     self._greet(greeting)
             self._wait()
-        self._end_all()
-        return code
+        return 0
 
     # --- starting ------------------------------------------------------------------------------------------------
 
     def _prepare(self) -> dict[str, Any]:
-        """Tables, demo desk, set-up code: in a process of its own, which is not interrupted."""
+        """Tables, demo desk, set-up code: in a process of its own, not interrupted. Meanwhile the code is read."""
+        from inbox import prepare  # not before the ports are known to be free
+
         if self._config.demo and self._config.is_sqlite and not (self._config.home / "inbox.db").exists():
             print("Preparing the demo desk; the first time takes some seconds.", flush=True)
-        done = subprocess.Popen(self._command("inbox.prepare"), env=self._environment, stdin=subprocess.DEVNULL,
-                                stdout=subprocess.PIPE, preexec_fn=processes.become_child)
-        said, _ = done.communicate()
-        if done.returncode:
-            raise StartError("")  # it has said why
-        answer: dict[str, Any] = json.loads(said)
-        return answer
+        ear, mouth = multiprocessing.Pipe(duplex=False)
+        child = processes.start_child(prepare.tell, self._config, mouth, leaving=self._ours)
+        mouth.close()
+        if processes.FORKS:
+            from inbox import preload
 
-    @staticmethod
-    def _command(module: str, *words: str) -> list[str]:
-        """This Python, not looking for modules in the current folder unless we came from there ourselves."""
-        from_here = Path.cwd() == Path(inbox.__file__).parent.parent
-        return [sys.executable, *([] if from_here else ["-P"]), "-m", module, *words]
+            preload.everything()
+        try:
+            greeting: dict[str, Any] = ear.recv()
+        except EOFError:
+            raise StartError("") from None  # it has said why
+        child.join()
+        return greeting
 
     def _start(self, child: Child) -> None:
-        child.process = subprocess.Popen(self._command("inbox", child.name), env=self._environment,
-                                         stdin=subprocess.DEVNULL, preexec_fn=processes.become_child)
+        child.process = processes.start_child(_become, child.name, self._environment, leaving=self._ours)
         child.began = time.monotonic()
 
     def _ended(self, child: Child, now: float) -> None:
         assert child.process is not None
-        code, child.process = child.process.returncode, None
+        code, child.process = child.process.exitcode or 0, None
+        if code == processes.ANEW:
+            return  # it has said why
         child.failures = 1 if now - child.began > STEADY_SECONDS else child.failures + 1
         if code == USELESS_TO_RETRY:
             child.failures = max(child.failures, TRIES_AT_START)
@@ -167,12 +175,20 @@ class Supervisor:
             process.terminate()
         end = time.monotonic() + STOP_SECONDS
         for process in alive:
-            try:
-                process.wait(max(end - time.monotonic(), 0.1))
-            except subprocess.TimeoutExpired:
+            process.join(max(end - time.monotonic(), 0.1))
+            if process.exitcode is None:
                 log.warning("Process %s did not end in time and is killed.", process.pid)
                 process.kill()
-                process.wait()
+                process.join()
+
+
+def _become(name: str, environment: dict[str, str]) -> None:
+    """In a child: be `inbox web`, `inbox smtp` or `inbox worker`."""
+    from inbox.cli import main
+
+    processes.set_name(f"inbox {name}")
+    os.environ.update(environment)
+    main([name], prog_name="inbox")
 
 
 def _answers(host: str, port: int) -> bool:

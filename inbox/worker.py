@@ -16,8 +16,8 @@ STOP_SECONDS = 8.0
 def run_worker(config: Config) -> int:
     """Work until SIGTERM or SIGINT, then finish what is in hand. Returns the exit code.
 
-    Asked to be replaced, it finishes what it has in hand and starts anew under the same process id: whoever watches
-    over it, our supervisor or a service manager, need not know.
+    Asked to be replaced, it finishes what it has in hand. Below our supervisor it then asks for a successor by its exit
+    code; else it starts anew under the same process id, so that a service manager need not know.
     """
     ended, again = threading.Event(), threading.Event()
     turn = threading.Event()  # one of the two
@@ -29,7 +29,7 @@ def run_worker(config: Config) -> int:
     for each in (signal.SIGTERM, signal.SIGINT):
         signal.signal(each, end)
     processes.hear_signals()
-    processes.watch_supervisor()
+    is_child = processes.watch_supervisor()
 
     from inbox.app import create_app
     from inbox.jobs.worker import Worker
@@ -62,5 +62,7 @@ def run_worker(config: Config) -> int:
     closing.join(STOP_SECONDS)
     watching.stop()
     if again.is_set() and not ended.is_set():
+        if is_child:
+            return processes.ANEW
         processes.start_anew()
     return 0 if done else 1

@@ -9,8 +9,6 @@ import fcntl
 import gc
 import os
 import socket
-import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -227,7 +225,7 @@ def start_program(tmp_path: Path) -> Iterator[Callable[..., "Program"]]:
 @pytest.fixture(scope="session")
 def demo_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The demo desk as it is after its first start, not running. Work on a copy: all test processes share it."""
-    from tests.support.program import ROOT, environment
+    from tests.support.program import inbox
 
     own = tmp_path_factory.getbasetemp()
     home = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "demo-desk"
@@ -235,8 +233,7 @@ def demo_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (home / "inbox.db").exists():
             writing = Path(tempfile.mkdtemp(dir=home.parent))
-            done = subprocess.run([sys.executable, "-m", "inbox.prepare"], cwd=ROOT, capture_output=True, timeout=240,
-                                  env=environment(writing, {"INBOX_DEMO": "1"}))
+            done = inbox(writing, "init", env={"INBOX_DEMO": "1"}, timeout=240)
             assert done.returncode == 0, done.stderr.decode()
             writing.rename(home)
     return home

@@ -183,12 +183,25 @@ def test_log_lines_can_be_json(at_work: Program) -> None:
 
 def child(program: Program, name: str) -> int | None:
     """The process id of a child; None while it does not run."""
-    for pid in program.members():
+    for pid in sorted(program.members()):
         with suppress(OSError):  # it ended while we looked
-            words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-            if words[-2:-1] == [name.encode()]:
+            if Path(f"/proc/{pid}/comm").read_text().strip() == f"inbox {name}":
                 return pid
     return None
+
+
+def open_files(pid: int) -> set[str]:
+    """What a process has open."""
+    return {str(each.readlink()) for each in Path(f"/proc/{pid}/fd").iterdir()}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="children are forked on Linux")
+def test_the_supervisor_opens_nothing_that_a_fork_would_copy(at_work: Program) -> None:
+    supervisor = at_work.process.pid
+    assert len(list(Path(f"/proc/{supervisor}/task").iterdir())) == 1  # a lock that a thread held would stay locked
+    assert not [each for each in open_files(supervisor) if "inbox.db" in each]
+    lock = str(at_work.home / "inbox.lock")
+    assert [pid for pid in at_work.members() if lock in open_files(pid)] == [supervisor]
 
 
 @pytest.mark.parametrize("name", ["smtp", "web", "worker"])

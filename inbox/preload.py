@@ -1,0 +1,56 @@
+"""Reads the program's own code in a process that others are forked from: they share it, and each starts sooner.
+
+Never a plugin's: that is read anew in each new process. Nothing is opened: no database, no thread.
+"""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import pkgutil
+from collections.abc import Callable
+
+
+def everything() -> None:
+    """The code of all processes."""
+    _settled(_read_all)
+
+
+def web() -> None:
+    """The code of the pages."""
+    _settled(_read_web)
+
+
+def _settled(read: Callable[[], None]) -> None:
+    """Read, with the collector at rest: it would look through all modules again and again, and later write to pages
+    of memory that processes share.
+    """
+    gc.disable()
+    try:
+        read()
+        gc.collect()
+        gc.freeze()
+    finally:
+        gc.enable()
+
+
+def _read_all() -> None:
+    _read_web()
+    from inbox.jobs import worker
+    from inbox.mail import fetcher, smtp_server  # noqa: F401
+
+    worker.load_handlers()
+
+
+def _read_web() -> None:
+    from sqlalchemy.orm import configure_mappers
+
+    import inbox.builtin
+    import inbox.web
+    from inbox import demo, recycling  # noqa: F401
+    from inbox.plugin_host import watchdog  # noqa: F401
+
+    for package in (inbox.web, inbox.builtin):
+        for each in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            importlib.import_module(each.name)
+    configure_mappers()
