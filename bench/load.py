@@ -10,19 +10,20 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import resource
 import statistics
 import sys
 import tempfile
 import threading
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from bench.load_clients import Browser, Seen, Stream, Streams, follow, post, work
-from bench.load_desk import LoadDesk
+from bench.load_desk import LoadDesk, Reply
 from inbox.testing.netguard import MARK
 from tests.support.postgres import WHY_NOT, find_binaries
 
@@ -30,6 +31,7 @@ PAGE = Path("docs/reference/benchmarks.md")
 BEGIN, END = "<!-- load -->", "<!-- end of load -->"
 SENDERS = 4
 WARM = 0.1  # of the time passes before memory is looked at first
+MESSAGE_ID = re.compile(rb"^Message-ID:\s*<([^>]+)>", re.IGNORECASE | re.MULTILINE)
 TURN = ("web 1", "worker 1", "smtp", "web 2", "worker 2")
 
 
@@ -76,21 +78,38 @@ class Outcome:
         return not any(vars(self).values())
 
 
-def replies_gone(seen: Seen, sent: list[bytes]) -> tuple[int, int]:
-    """How many confirmed replies never came to the mail server, and how many of all came twice."""
-    times: Counter[bytes] = Counter()
-    for raw in sent:
-        begun = raw.find(b"reply-")  # the text comes before its HTML
-        times[raw[begun:raw.find(b"-end", begun)] + b"-end"] += 1
-    lost = sum(confirmed and not times[words.encode()] for words, confirmed in seen.replies.items())
-    return lost, sum(times[words.encode()] > 1 for words in seen.replies)
+@dataclass
+class Replies:
+    """What became of the replies of the load."""
+
+    lost: int  # confirmed, not at the customer's mail server, and nobody is told of it
+    doubled: int  # stored twice by the desk, or at the mail server twice: the customer would read it twice
+    unsure: int  # the desk says "may have been sent": a person decides
+    unsure_arrived: int  # of them
+
+
+def replies_gone(seen: Seen, stored: list[Reply], sent: list[bytes]) -> Replies:
+    """Hold what was confirmed against what the desk has stored and what has come to the customer's mail server.
+
+    Copies are counted by Message-ID; `sent` are letters as that server has taken them.
+    """
+    at_server = Counter(found[1].decode() for raw in sent if (found := MESSAGE_ID.search(raw)))
+    by_words: dict[str, list[Reply]] = defaultdict(list)
+    for reply in stored:
+        by_words[reply.words].append(reply)
+    unsure = [each for each in stored if each.state == "unknown"]
+    return Replies(
+        lost=sum(confirmed and not any(at_server[each.message_id] or each.state == "unknown"
+                                       for each in by_words[words]) for words, confirmed in seen.replies.items()),
+        doubled=sum(len(each) > 1 for each in by_words.values()) + sum(count > 1 for count in at_server.values()),
+        unsure=len(unsure), unsure_arrived=sum(at_server[each.message_id] > 0 for each in unsure))
 
 
 def load(desk: LoadDesk, options: argparse.Namespace, seen: Seen
-         ) -> tuple[list[Stream], dict[str, dict[str, float]], float]:
+         ) -> tuple[list[Stream], tuple[Mark, Mark], float]:
     """Everything at once for so many minutes; streams and lists go on until all is done that came in.
 
-    Returns the streams, memory at the start and the end, and how many seconds longer that took.
+    Returns the streams, how the processes stood at the start and the end, and how many seconds longer that took.
     """
     stop, no_more_work = threading.Event(), threading.Event()
     ports, seconds = desk.web_ports, options.minutes * 60
@@ -115,7 +134,7 @@ def load(desk: LoadDesk, options: argparse.Namespace, seen: Seen
             desk.addresses, seen, stop)))
     for each in threads:
         each.start()
-    memory = _watch(desk, begun, seconds, options.kill)
+    marks = _watch(desk, begun, seconds, options.kill)
     no_more_work.set()
     for each in threads[1 + len(lists):]:
         each.join(120)
@@ -124,22 +143,36 @@ def load(desk: LoadDesk, options: argparse.Namespace, seen: Seen
     stop.set()
     for each in threads:
         each.join(70)
-    return streams, memory, settled
+    return streams, marks, settled
 
 
-def _watch(desk: LoadDesk, begun: float, seconds: float, kill: float) -> dict[str, dict[str, float]]:
-    memory: dict[str, dict[str, float]] = {}
+@dataclass
+class Mark:
+    """How the processes stood at a time."""
+
+    at: float  # time.monotonic()
+    memory: dict[str, float]  # MB by process
+    worked: dict[str, float]  # seconds of the processor by process
+
+
+def _mark(desk: LoadDesk) -> Mark:
+    return Mark(time.monotonic(), desk.memory(), desk.worked())
+
+
+def _watch(desk: LoadDesk, begun: float, seconds: float, kill: float) -> tuple[Mark, Mark]:
+    """Kill what is to be killed until the time is over. Returns how it stood at first, once warm, and in the end."""
+    first: Mark | None = None
     turn, due = 0, begun + kill
     while (now := time.monotonic()) < begun + seconds:
-        if not memory and now > begun + seconds * WARM:
-            memory["start"] = desk.memory()
+        if first is None and now > begun + seconds * WARM:
+            first = _mark(desk)
         if kill and now >= due:
             print(f"  {now - begun:.0f} s: {TURN[turn % len(TURN)]} is killed", flush=True)
             desk.kill(TURN[turn % len(TURN)])
             turn, due = turn + 1, due + kill
         time.sleep(0.2)
-    memory["end"] = desk.memory()
-    return memory
+    assert first is not None
+    return first, _mark(desk)
 
 
 # --- report -----------------------------------------------------------------------------------------------------
@@ -153,27 +186,35 @@ def _row(what: str, values: Iterable[float], aim: str = "") -> str:
             f"{percentile(values, 0.95) * 1000:.0f} ms | {max(values) * 1000:.0f} ms | {aim} |")
 
 
-def _memory_rows(memory: dict[str, dict[str, float]]) -> list[str]:
-    first, last = memory["start"], memory["end"]
-    return ["| process | memory at the start (PSS) | at the end |", "|---|---|---|",
-            *(f"| {name} | {first[name]:.0f} MB | {last[name]:.0f} MB |" for name in last),
-            f"| all | {sum(first.values()):.0f} MB | {sum(last.values()):.0f} MB |"]
+def _process_rows(first: Mark, last: Mark) -> list[str]:
+    """Memory and processor of each process, between two marks; PostgreSQL's memory is its own affair."""
+    took = last.at - first.at
+    shares = {name: 100 * (last.worked[name] - first.worked[name]) / took for name in last.worked}
+    return ["| process | memory at the start (PSS) | at the end | of one processor |", "|---|---|---|---|",
+            *(f"| {name} | {_megabytes(first, name)} | {_megabytes(last, name)} | {share:.0f} % |"
+              for name, share in shares.items()),
+            f"| all | {sum(first.memory.values()):.0f} MB | {sum(last.memory.values()):.0f} MB "
+            f"| {sum(shares.values()):.0f} % |"]
+
+
+def _megabytes(mark: Mark, name: str) -> str:
+    return f"{mark.memory[name]:.0f} MB" if name in mark.memory else ""
 
 
 def report(desk: LoadDesk, options: argparse.Namespace, seen: Seen, streams: list[Stream],
-           memory: dict[str, dict[str, float]], shares: str) -> tuple[str, Outcome]:
+           marks: tuple[Mark, Mark], shares: str) -> tuple[str, Outcome]:
     """The tables, and whether all is well."""
     times, tickets = desk.received()
     delays, missed = told(seen, tickets, {mail: mail % options.departments for mail in seen.accepted}, streams)
     lists = [max(0.0, seen.listed[tickets[mail]] - accepted) for mail, accepted in seen.accepted.items()
              if tickets.get(mail) in seen.listed]
-    lost_replies, double_replies = replies_gone(seen, [
+    replies = replies_gone(seen, desk.replies(), [
         each.raw for each in desk.sink.messages if each.recipients[0].endswith("@mail.example")])  # others tell agents
     foreign = sum(MARK in program.output() for program in desk.processes.values())
     # Without kills nothing may go away: a closed stream or an unanswered page is an error then.
     errors = seen.errors if options.kill else seen.errors + seen.gone
     outcome = Outcome(sum(mail not in times for mail in seen.accepted), sum(n > 1 for n in times.values()),
-                      lost_replies, double_replies, sum(errors.values()) + foreign, missed)
+                      replies.lost, replies.doubled, sum(errors.values()) + foreign, missed)
     pages = [seconds for what, values in seen.pages.items() if not what.startswith("SMTP") for seconds in values]
     rows = [_row("SMTP's 250 to the event in each open stream", delays, "under 1 s"),
             _row("SMTP's 250 to the changed list", lists, "under 3 s"),
@@ -184,11 +225,11 @@ def report(desk: LoadDesk, options: argparse.Namespace, seen: Seen, streams: lis
         f"{options.minutes:g} minutes, {options.streams} live streams over {options.departments} departments, "
         f"{options.rate:g} messages a second, {options.agents} agents at work, {options.tickets:,} tickets before."
         f"{kills} {shares}", "", "| what | how often | median | 95th percentile | slowest | aim |",
-        "|---|---|---|---|---|---|", *rows, "", *_memory_rows(memory), "",
+        "|---|---|---|---|---|---|", *rows, "", *_process_rows(*marks), "",
         f"Messages accepted {len(seen.accepted):,}: lost {outcome.lost}, doubled {outcome.doubled}; replies confirmed "
-        f"{sum(seen.replies.values()):,}: lost {lost_replies}, sent twice {double_replies} (states of delivery: "
-        f"{desk.states()}). Hints that never came: {missed}; messages no list has shown: "
-        f"{len(seen.accepted) - len(lists)}.",
+        f"{sum(seen.replies.values()):,}: lost {replies.lost}, sent twice {replies.doubled}; of {replies.unsure} the "
+        f"desk says that they may have been sent ({replies.unsure_arrived} were). Hints that never came: {missed}; "
+        f"messages no list has shown: {len(seen.accepted) - len(lists)}.",
         f"Errors: {dict(seen.errors) or 'none'}. No answer: {dict(seen.gone) or 'never'}."]
     return "\n".join(words), outcome
 
@@ -226,13 +267,13 @@ def main() -> int:
             desk.start()
             print("The desk is up.", flush=True)
             seen, begun, worked = Seen(), time.monotonic(), resource.getrusage(resource.RUSAGE_SELF)
-            streams, memory, settled = load(desk, options, seen)
+            streams, marks, settled = load(desk, options, seen)
             after, took = resource.getrusage(resource.RUSAGE_SELF), time.monotonic() - begun
             own = (after.ru_utime + after.ru_stime - worked.ru_utime - worked.ru_stime) / took
             shares = (f"What makes the load and takes the replies worked {own * 100:.0f} % of one of "
                       f"{os.cpu_count()} processors; the machine's load was {os.getloadavg()[0]:.1f} at the end. "
                       f"All that came in was done {settled:.0f} s after the last message.")
-            text, outcome = report(desk, options, seen, streams, memory, shares)
+            text, outcome = report(desk, options, seen, streams, marks, shares)
         finally:
             desk.stop()
     print(text)

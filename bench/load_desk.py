@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
+import re
 import time
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import sqlalchemy as sa
 from flask import Flask
 
 from bench.plugins import NAMES
+from bench.program import family
 from bench.seed import Size, seed
 from inbox.app import create_app
 from inbox.config import Config
@@ -28,6 +32,16 @@ from tests.support.program import Program
 from tests.support.smtp_sink import SmtpSink
 
 STREAMS_EACH = 224  # one web process has all live streams while the other is away
+WORDS = re.compile(r"reply-\d+-\d+-end")
+TICKS = os.sysconf("SC_CLK_TCK")
+
+
+class Reply(NamedTuple):
+    """A reply as the desk stored it."""
+
+    words: str  # the agent's, by which it is known
+    message_id: str
+    state: str
 
 
 class LoadDesk:
@@ -37,6 +51,7 @@ class LoadDesk:
         self.home, self.sink, self.postgres = home, SmtpSink(), Postgres(durable=True)
         self.processes: dict[str, Program] = {}
         self.restarted: Counter[str] = Counter()
+        self._worked: Counter[str] = Counter()  # seconds of the processor, by those that were killed
         home.mkdir(parents=True)
         self.config = Config(home=home, database_url=self.postgres.url("postgres"))
         app = make_tables(self.config)
@@ -99,6 +114,7 @@ class LoadDesk:
 
     def kill(self, name: str) -> None:
         """`kill -9`, and a new start at once, as systemd would."""
+        self._worked[name] += _worked(self.processes[name].members())
         self.processes[name].kill()
         self.restarted[name] += 1
         self.processes[name].start_again()
@@ -106,6 +122,11 @@ class LoadDesk:
     def memory(self) -> dict[str, float]:
         """Proportional set size in MB by process (a web process with what is below it)."""
         return {name: sum(map(_pss, program.members())) for name, program in self.processes.items()}
+
+    def worked(self) -> dict[str, float]:
+        """Seconds of the processor each process has taken so far, with those killed before it, and PostgreSQL."""
+        return {**{name: self._worked[name] + _worked(program.members()) for name, program in self.processes.items()},
+                "PostgreSQL": _worked(family(self.postgres.process.pid), is_with_ended=True)}
 
     def stop(self) -> None:
         """End everything, whatever state it is in."""
@@ -144,12 +165,13 @@ class LoadDesk:
                     tickets[mail] = number
         return times, tickets
 
-    def states(self) -> dict[str, Any]:
-        """Replies by the state of their delivery."""
-        query = sa.select(Recipient.state, sa.func.count()).where(
-            Recipient.message_pk > self.newest_before).group_by(Recipient.state)
+    def replies(self) -> list[Reply]:
+        """What the desk knows of the replies of the load."""
+        query = sa.select(Message.text, Message.message_id, Message.state).where(
+            Message.id > self.newest_before, Message.kind == "reply", Message.state != "draft")
         with work_context(self.app):
-            return {row[0]: row[1] for row in session().execute(query)}
+            return [Reply(found[0], row.message_id or "", row.state) for row in session().execute(query)
+                    if (found := WORDS.search(row.text))]
 
 
 def _pss(pid: int) -> float:
@@ -158,3 +180,15 @@ def _pss(pid: int) -> float:
     except OSError:
         return 0.0  # it ended while we looked
     return next((int(line.split()[1]) for line in lines if line.startswith("Pss:")), 0) / 1024
+
+
+def _worked(pids: Iterable[int], *, is_with_ended: bool = False) -> float:
+    """Seconds of the processor these have taken; `is_with_ended`: with their children that ended before."""
+    total = 0
+    for pid in pids:
+        try:
+            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            continue  # it ended while we looked
+        total += sum(map(int, fields[11:15 if is_with_ended else 13]))
+    return total / TICKS

@@ -44,7 +44,7 @@ class Running:
     def memory(self) -> float:
         """Proportional set size of all its processes in MB (shared pages are counted once)."""
         total = 0
-        for pid in _family(self.pid):
+        for pid in family(self.pid):
             try:
                 lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
             except (FileNotFoundError, ProcessLookupError, PermissionError):
@@ -93,7 +93,7 @@ def best_start(home: Path) -> float:
     return min(found)
 
 
-def _family(pid: int) -> list[int]:
+def family(pid: int) -> list[int]:
     """A process and all below it."""
     children: dict[int, list[int]] = {}
     for stat in Path("/proc").glob("[0-9]*/stat"):

@@ -360,7 +360,7 @@ def ledger_page(at: Place) -> None:
 
 def background(at: Place) -> None:
     engine.ensure_repeating()
-    engine.take_back_expired()
+    engine.take_back_lost()
     for kinds in (("mail.process",), ("mail.send", "mail.system"), tuple(engine.HANDLERS)):
         engine.next_due(kinds)
         claimed = engine.turn([], kinds)

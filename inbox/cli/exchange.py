@@ -97,5 +97,5 @@ def _follow(import_id: int, run: Any, *, quiet: bool) -> None:
         elif row.state not in imports.UNFINISHED:
             return
         else:
-            engine.take_back_expired()  # of a run that was ended in the middle
+            engine.take_back_lost()  # of a run that was ended in the middle
             time.sleep(STEP_SECONDS)

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
-import os
 import time
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ import sqlalchemy as sa
 from flask import Flask
 from sqlalchemy.orm import aliased, lazyload
 
+from inbox import holders
 from inbox.core.events import MAX_DEPTH
 from inbox.core.models import Agent, Customer, Delivery, Event, Mailbox, Message, Ticket
 from inbox.db import is_sqlite, session, transaction, utcnow, work_context
@@ -209,23 +209,12 @@ def let_go(owner: str) -> None:
                         .values(lease_owner=None, lease_until=None).execution_options(synchronize_session=False))
 
 
-def let_go_of_the_dead(host: str) -> None:
+def let_go_of_the_ended() -> None:
     """Give back what processes of this machine had in hand that ended without doing so: nobody has to wait for it."""
     for owner in session().scalars(sa.select(Event.lease_owner).where(
-            Event.dispatched_at.is_(None), Event.lease_owner.startswith(f"{host}:", autoescape=True)).distinct()).all():
-        number = str(owner).removeprefix(f"{host}:").partition(":")[0]
-        if number.isdigit() and not _is_alive(int(number)):
+            Event.dispatched_at.is_(None), Event.lease_owner.is_not(None)).distinct()).all():
+        if holders.has_ended(str(owner)):
             let_go(str(owner))
-
-
-def _is_alive(number: int) -> bool:
-    try:
-        os.kill(number, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 # --- delivering one ---------------------------------------------------------------------------------------------

@@ -6,16 +6,14 @@ A slow plugin delays nobody but itself: when its lane is long or stuck, its even
 from __future__ import annotations
 
 import logging
-import os
 import queue
-import socket
 import threading
 import time
-import uuid
 
 from flask import Flask
 from sqlalchemy.exc import SQLAlchemyError
 
+from inbox import holders
 from inbox.db import work_context
 from inbox.jobs import deliveries
 from inbox.jobs.deliveries import Task
@@ -33,23 +31,13 @@ MOST_TOGETHER = 30  # of them are looked at together
 MAX_IN_HAND = 400
 
 
-def owner_name() -> str:
-    """A name for this process and dispatcher, for leases."""
-    return f"{host_name()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
-
-
-def host_name() -> str:
-    """This machine, in names of owners."""
-    return socket.gethostname()[:40]
-
-
 def deliver_due(app: Flask) -> int:
     """Deliver everything that is due, and what follows from it, in this thread. Returns how many calls were made.
 
     Where faults are to be seen at once (in tests), raises PluginFailure; the event is to be retried all the same.
     """
     host = app.extensions.get(EXTENSION)
-    owner, count = owner_name(), 0
+    owner, count = holders.new_name(), 0
     done: list[int] = []
     while True:
         with work_context(app):
@@ -131,7 +119,7 @@ class Dispatcher:
 
     def __init__(self, app: Flask) -> None:
         self.app = app
-        self._owner = owner_name()
+        self._owner = holders.new_name()
         self._stopping = threading.Event()
         self._wake = threading.Event()
         self._lanes: dict[str, Lane] = {}
@@ -252,6 +240,6 @@ class Dispatcher:
         host = call.current()
         revision = host.revision() if host is not None else None
         if revision != self._revision or now - self._settled_at > SETTLE_SECONDS:
-            deliveries.let_go_of_the_dead(host_name())
+            deliveries.let_go_of_the_ended()
             deliveries.settle_states()
             self._revision, self._settled_at = revision, now

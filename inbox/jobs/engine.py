@@ -29,12 +29,13 @@ import sqlalchemy as sa
 from flask import Flask
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
+from inbox import holders
 from inbox.core import queue
 from inbox.core.models import Job
 from inbox.db import fixed, session, transaction, utcnow, work_context
 
 log = logging.getLogger(__name__)
-LEASE = dt.timedelta(seconds=30)  # how long a job of a process that was killed waits for another
+LEASE = dt.timedelta(seconds=30)  # how long a job of a process that was killed waits for one of another machine
 RENEW_SECONDS = 10.0
 LOOK_SECONDS = 5.0  # at the latest, without any wake-up
 FIRST_DELAY, LONGEST_DELAY = 5, 3600  # seconds before a retry; four times as long after each
@@ -154,7 +155,8 @@ def _claim(kinds: tuple[str, ...], now: dt.datetime) -> list[Claimed]:
              .order_by(Job.run_at, Job.id).limit(most).with_for_update(skip_locked=True).cte("first"))
     rows = session().execute(
         sa.update(Job).where(Job.id.in_(sa.select(first.c.id)), Job.state == "queued")
-        .values(state="running", attempts=Job.attempts + 1, lease_until=now + LEASE)
+        .values(state="running", attempts=Job.attempts + 1, lease_owner=holders.this_process(),
+                                   lease_until=now + LEASE)
         .returning(Job.id, Job.kind, Job.args, Job.attempts, Job.run_at)
         .execution_options(synchronize_session=False)).all()
     return [Claimed(row.id, row.kind, row.args, row.attempts)
@@ -182,13 +184,13 @@ def _write(ids: list[int], attempts: int, values: dict[str, Any]) -> None:
 
 def _done(now: dt.datetime) -> dict[str, Any]:
     """The columns of a job that is over; texts and one-time links are not kept beyond their use."""
-    return {"lease_until": None, "last_error": None, "state": "done", "done_at": now, "args": {}}
+    return {"lease_owner": None, "lease_until": None, "last_error": None, "state": "done", "done_at": now, "args": {}}
 
 
 def _how_it_stands(outcome: Outcome, now: dt.datetime) -> dict[str, Any]:
     """The columns of a job after a try."""
     job, how = outcome.job, HANDLERS[outcome.job.kind]
-    values: dict[str, Any] = {"lease_until": None, "last_error": outcome.error}
+    values: dict[str, Any] = {"lease_owner": None, "lease_until": None, "last_error": outcome.error}
     if outcome.error is not None and job.attempts <= how.retries:
         delay = min(FIRST_DELAY * 4 ** (job.attempts - 1), LONGEST_DELAY)
         return values | {"state": "queued", "run_at": now + dt.timedelta(seconds=delay)}
@@ -211,17 +213,24 @@ def renew(jobs: Iterable[Claimed]) -> None:
                 .values(lease_until=utcnow() + LEASE).execution_options(synchronize_session=False))
 
 
-def take_back_expired(now: dt.datetime | None = None) -> int:
-    """Queue jobs again whose process went away; give up on those that always end the process. Returns how many."""
+def take_back_lost(now: dt.datetime | None = None) -> int:
+    """Queue jobs again whose process went away; give up on those that always end the process. Returns how many.
+
+    A process of this machine that has ended is known at once, others when their leases have run out.
+    """
     now = now or utcnow()
-    lost = sa.select(Job).where(Job.state == "running", Job.lease_until < now).order_by(Job.id).limit(500)
+    running = Job.state == "running"
+    owners = session().scalars(sa.select(Job.lease_owner).where(running, Job.lease_owner.is_not(None)).distinct())
+    ended = [owner for owner in owners if owner is not None and holders.has_ended(owner)]
+    lost = sa.select(Job).where(running, sa.or_(Job.lease_until < now, Job.lease_owner.in_(ended))).order_by(
+        Job.id).limit(500)
     if session().scalar(lost.with_only_columns(Job.id).order_by(None).limit(1)) is None:
         return 0
     with transaction() as current:
         rows = current.scalars(lost.with_for_update(skip_locked=True)).all()
         for row in rows:
             how = HANDLERS.get(row.kind)
-            row.state, row.lease_until = "queued", None
+            row.state, row.lease_owner, row.lease_until = "queued", None, None
             row.last_error = "The program ended while it ran this."
             if how is not None and row.kind not in REPEATING and row.attempts > how.retries:
                 row.state, row.done_at = "failed", now
@@ -402,7 +411,7 @@ class Engine:
             try:
                 with work_context(self._app):
                     renew(list(self._in_hand.values()))
-                    if take_back_expired():
+                    if take_back_lost():
                         self.wake()
             except SQLAlchemyError as error:
                 log.warning("The job queue cannot be reached (%s); trying again.", error)

@@ -12,7 +12,7 @@ from imapclient import IMAPClient
 from imapclient.exceptions import IMAPClientAbortError, IMAPClientError
 from sqlalchemy.exc import SQLAlchemyError
 
-from inbox import secrets
+from inbox import holders, secrets
 from inbox.config import ConfigError
 from inbox.core import logins, mailbox_folders, mailboxes
 from inbox.core.errors import NotFound
@@ -186,7 +186,7 @@ class Fetcher:
 
     def __init__(self, app: Flask, poll_seconds: float = POLL_SECONDS) -> None:
         self._app, self._poll = app, poll_seconds
-        self._owner = rows.new_owner()
+        self._owner = holders.new_name()
         self._threads: dict[int, _MailboxThread] = {}
         self._kinds: dict[int, str] = {}
         self._stopping = threading.Event()
@@ -205,7 +205,7 @@ class Fetcher:
             each.stopping.set()
         for each in self._threads.values():
             each.join(max(0.1, end - time.monotonic()))
-        rows.forget_owner(self._owner)
+        holders.forget(self._owner)
 
     def _run(self) -> None:
         while not self._stopping.is_set():

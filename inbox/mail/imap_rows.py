@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import datetime as dt
-import os
-import socket
-import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
 
+from inbox import holders
 from inbox.core import arrivals, settings
 from inbox.core.models import Ledger, Mailbox, MailboxFolder
 from inbox.db import session, transaction, utcnow
 from inbox.mail import ledger
 
 LEASE = dt.timedelta(seconds=90)
-_owners_here: set[str] = set()  # of this process, so that a lease left by an earlier one with our number is seen
 
 
 class LeaseLost(Exception):
@@ -46,24 +43,12 @@ class Place:
 # --- the lease -------------------------------------------------------------------------------------------------
 
 
-def new_owner() -> str:
-    """A name for whoever fetches: machine, process, and a random part."""
-    owner = f"{socket.gethostname()[:40]}:{os.getpid()}:{uuid.uuid4().hex[:12]}"
-    _owners_here.add(owner)
-    return owner
-
-
-def forget_owner(owner: str) -> None:
-    """Nobody fetches under this name any more."""
-    _owners_here.discard(owner)
-
-
 def take_lease(mailbox_id: int, owner: str) -> bool:
-    """Become the one who fetches, or stay it. False while somebody else does."""
+    """Become the one who fetches, or stay it. False while somebody else does. `owner` is a name of `inbox.holders`."""
     now = utcnow()
     held = session().scalar(sa.select(Mailbox.lease_owner).where(
         Mailbox.id == mailbox_id, Mailbox.lease_until > now, Mailbox.lease_owner != owner))
-    if held is not None and not _is_gone(held):
+    if held is not None and not holders.has_ended(held):
         return False
     with transaction() as current:
         free = sa.or_(Mailbox.lease_owner.is_(None), Mailbox.lease_owner.in_([owner, held or owner]),
@@ -72,22 +57,6 @@ def take_lease(mailbox_id: int, owner: str) -> bool:
             sa.update(Mailbox).where(Mailbox.id == mailbox_id, Mailbox.is_active, free)
             .values(lease_owner=owner, lease_until=now + LEASE), execution_options={"synchronize_session": False})
         return bool(done.rowcount)  # type: ignore[attr-defined]
-
-
-def _is_gone(owner: str) -> bool:
-    """True when a lease was left behind on this machine by a process that ended without a word."""
-    host, pid, _ = owner.rsplit(":", 2)
-    if host != socket.gethostname()[:40]:
-        return False
-    if int(pid) == os.getpid():
-        return owner not in _owners_here
-    try:
-        os.kill(int(pid), 0)
-    except ProcessLookupError:
-        return True
-    except PermissionError:
-        return False
-    return False
 
 
 def release(mailbox_id: int, owner: str) -> None:

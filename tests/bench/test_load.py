@@ -8,8 +8,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from bench.load import Outcome, percentile, replies_gone, told
+from bench.load import Outcome, Replies, percentile, replies_gone, told
 from bench.load_clients import Browser, Seen, Stream, Streams, lines_of
+from bench.load_desk import Reply
 
 pytestmark = pytest.mark.once
 
@@ -65,11 +66,30 @@ def test_streams_of_other_departments_do_not_count(seen: Seen) -> None:
     assert told(seen, {7: 31}, {7: 1}, [Stream(0, 2, "", 0, "")]) == ([], 0)
 
 
-def test_replies_are_counted_at_the_mail_server() -> None:
-    seen = Seen(replies={"reply-1-1-end": True, "reply-1-3-end": True, "reply-1-5-end": False, "reply-1-11-end": True})
-    sent = [b"It is on its way. reply-1-1-end\r\n<p>It is on its way. reply-1-1-end</p>", b"reply-1-11-end",
-            b"reply-1-11-end"]
-    assert replies_gone(seen, sent) == (1, 1)
+def sent(*message_ids: str) -> list[bytes]:
+    return [f"From: desk\r\nMessage-ID: <{each}>\r\n\r\nIt is on its way.".encode() for each in message_ids]
+
+
+def test_a_reply_that_is_nowhere_is_lost() -> None:
+    seen = Seen(replies={"reply-1-1-end": True, "reply-1-3-end": True, "reply-1-5-end": False})
+    stored = [Reply("reply-1-1-end", "a@desk", "sent")]
+    assert replies_gone(seen, stored, sent("a@desk")) == Replies(lost=1, doubled=0, unsure=0, unsure_arrived=0)
+
+
+def test_a_reply_at_the_mail_server_twice_is_doubled() -> None:
+    stored = [Reply("reply-1-1-end", "a@desk", "sent")]
+    assert replies_gone(Seen(), stored, sent("a@desk", "a@desk", "other@desk")).doubled == 1
+
+
+def test_a_reply_the_desk_has_stored_twice_is_doubled() -> None:
+    stored = [Reply("reply-1-1-end", "a@desk", "sent"), Reply("reply-1-1-end", "b@desk", "sent")]
+    assert replies_gone(Seen(), stored, sent("a@desk", "b@desk")).doubled == 1
+
+
+def test_a_reply_of_which_the_desk_says_that_it_is_unsure_is_not_lost() -> None:
+    seen = Seen(replies={"reply-1-1-end": True, "reply-1-3-end": True})
+    stored = [Reply("reply-1-1-end", "a@desk", "unknown"), Reply("reply-1-3-end", "b@desk", "unknown")]
+    assert replies_gone(seen, stored, sent("a@desk")) == Replies(lost=0, doubled=0, unsure=2, unsure_arrived=1)
 
 
 def test_anything_lost_is_not_good() -> None:

@@ -172,7 +172,7 @@ def test_a_worker_killed_inside_the_window_neither_sends_twice_nor_loses_it(
     assert copies(session) == 0 and reply.state == "queued"
     for _look in range(2):
         frozen_time.move(minutes=10)
-        engine.take_back_expired(utcnow())
+        engine.take_back_lost(utcnow())
         work(app, session)
     assert reply.state == "sent" and copies(session) == 1
 

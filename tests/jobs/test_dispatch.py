@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from flask import Flask
 from sqlalchemy.orm import Session
 
+from inbox import holders
 from inbox.app import create_app
 from inbox.core import customers, events, messages, tickets
 from inbox.core.events import Actor
@@ -280,9 +281,11 @@ def test_what_a_dead_process_of_this_machine_had_in_hand_is_free_at_once(app, ho
 
     plug(app, "a", note_added)
     add_note(make_ticket())
-    for owner, count in (("elsewhere:999999:x", 0), (dispatch.owner_name(), 0), ("here:999999:x", 1)):
+    ended = holders.new_name()
+    holders.forget(ended)
+    for owner, count in (("elsewhere:999999:5:x", 0), (holders.this_process(), 0), (ended, 1)):
         deliveries.claim(owner)
-        deliveries.let_go_of_the_dead("here" if owner.startswith("here") else dispatch.host_name())
+        deliveries.let_go_of_the_ended()
         assert len(deliveries.claim("the next one", limit=0 if not count else 100)) == count
         deliveries.let_go(owner)
     assert waiting() == 1

@@ -1,6 +1,7 @@
 """The job queue: rows with leases, retries, lanes, and what survives when a process goes away."""
 
 import datetime as dt
+import subprocess
 import sys
 import threading
 import time
@@ -11,6 +12,7 @@ import sqlalchemy as sa
 from flask import Flask
 from sqlalchemy.orm import Session
 
+from inbox.config import Config
 from inbox.core import queue
 from inbox.core.models import Job
 from inbox.db import db, transaction, utcnow, work_context
@@ -122,14 +124,55 @@ def test_a_job_of_a_process_that_went_away_is_taken_again(app: Flask, session: S
 
     job = put()
     [claimed] = engine.turn([], ["test.work"])  # and then the process is killed
-    assert engine.take_back_expired() == 0
+    assert engine.take_back_lost() == 0
     assert engine.run_due(app) == 0
     later = utcnow() + engine.LEASE + dt.timedelta(seconds=1)
-    assert engine.take_back_expired(later) == 1
+    assert engine.take_back_lost(later) == 1
     assert engine.run_due(app) == 1
     assert seen == [1]
     assert engine.turn([engine.Outcome(claimed, "too late")], []) == []
     assert (row(job).state, row(job).last_error) == ("done", None)
+
+
+KILLED = """
+import sys
+from pathlib import Path
+from inbox.app import create_core_app
+from inbox.config import Config
+from inbox.jobs import engine
+from inbox.db import work_context
+
+app = create_core_app(Config(home=Path(sys.argv[1]), database_url=sys.argv[2], testing=True))
+engine.handler("test.work")(print)
+with work_context(app):
+    assert engine.turn([], ["test.work"])
+    print("taken", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_a_job_of_a_killed_process_of_this_machine_waits_for_no_lease(app: Flask, session: Session,
+                                                                      config: Config) -> None:
+    seen = threading.Event()
+
+    @engine.handler("test.work")
+    def work(args):
+        seen.set()
+
+    job = put()
+    with subprocess.Popen([sys.executable, "-c", KILLED, str(config.home), config.database_url], text=True,
+                          stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        try:
+            assert other.stdout is not None and other.stdout.readline() == "taken\n"
+            assert engine.take_back_lost() == 0  # it lives
+        finally:
+            other.kill()
+    begun = utcnow()
+    running = engine.Engine(app)
+    running.start()
+    assert seen.wait(10) and utcnow() - begun < engine.LEASE / 2
+    assert running.stop()
+    assert (row(job).state, row(job).attempts, row(job).lease_owner) == ("done", 2, None)
 
 
 def test_a_job_that_always_ends_the_process_is_given_up(app: Flask, session: Session) -> None:
@@ -142,7 +185,7 @@ def test_a_job_that_always_ends_the_process_is_given_up(app: Flask, session: Ses
     for _ in range(2):
         engine.turn([], ["test.work"], now)
         now += engine.LEASE + dt.timedelta(seconds=1)
-        engine.take_back_expired(now)
+        engine.take_back_lost(now)
     assert row(job).state == "failed"
     assert "ended 2 times" in row(job).last_error
 
@@ -327,6 +370,6 @@ running = engine.Engine(app); running.start(); print("up", flush=True); time.sle
 
     later = utcnow() + engine.LEASE * 2
     with work_context(app):
-        engine.take_back_expired(later)
+        engine.take_back_lost(later)
     engine.run_due(app)
     assert session.scalar(sa.select(sa.func.count()).where(Job.state == "done")) == 60

@@ -99,7 +99,7 @@ def test_queue_dispatcher_and_schedule_walk_no_growing_table(busy: Flask) -> Non
         deliveries.settle_states()
         schedule.look()
         engine.turn([], ["tickets.wake", "rows.sweep"])
-        engine.take_back_expired(utcnow() + dt.timedelta(days=1))
+        engine.take_back_lost(utcnow() + dt.timedelta(days=1))
         engine.run_due(busy, ["tickets.wake"], now=utcnow() + dt.timedelta(days=1))
         schedule.sweep_rows({})
         faults.sweep(utcnow())

@@ -57,7 +57,7 @@ def kill_worker(config: Config, moment: str) -> None:
 
 def run_queue(app: Flask, session: Session, later: dt.timedelta) -> None:
     """What the next worker does once the lease of the dead one has run out."""
-    engine.take_back_expired(utcnow() + later)
+    engine.take_back_lost(utcnow() + later)
     engine.run_due(app, KINDS, now=utcnow() + later)
     session.rollback()
     session.expire_all()

@@ -10,7 +10,7 @@ import time
 import pytest
 import sqlalchemy as sa
 
-from inbox import secrets
+from inbox import holders, secrets
 from inbox.core import mailbox_folders, settings
 from inbox.core.events import Actor
 from inbox.core.models import Event, Ledger, Mailbox, Message, Ticket
@@ -42,7 +42,7 @@ def box(app, config, mailbox, account):
 @pytest.fixture
 def fetch(app, box, account):
     """One round over one connection. Returns how many messages were fetched."""
-    owner = imap_rows.new_owner()
+    owner = holders.new_name()
 
     def call(**changes):
         with work_context(app):
@@ -52,7 +52,7 @@ def fetch(app, box, account):
                 return imap.fetch_new(client, place, owner)
 
     yield call
-    imap_rows.forget_owner(owner)
+    holders.forget(owner)
 
 
 @pytest.fixture
@@ -228,7 +228,7 @@ def test_mail_in_two_folders_is_not_taken_for_mail_numbered_anew(app, dovecot, f
 def test_a_further_folder_numbered_anew_doubles_nothing(app, dovecot, fetch, ledger_rows, box):
     add_folders(app, box, "Sales")
     with work_context(app):
-        owner = imap_rows.new_owner()
+        owner = holders.new_name()
         assert imap_rows.take_lease(box, owner)
         for validity in (1, 2):
             place = imap_rows.Place(box, "Sales", validity, is_further=True)
@@ -238,7 +238,7 @@ def test_a_further_folder_numbered_anew_doubles_nothing(app, dovecot, fetch, led
         mailbox_folders.set_names(session().get(Mailbox, box), [], by=Actor.system("test"))
         with pytest.raises(imap_rows.LeaseLost):
             imap_rows.keep(place, owner, [], 10)
-        imap_rows.forget_owner(owner)
+        holders.forget(owner)
 
 
 def test_while_idle_a_new_message_arrives_at_once(app, dovecot, fetcher, ledger_rows):
@@ -335,14 +335,13 @@ def test_a_lost_lease_stores_nothing(app, dovecot, box, account, ledger_rows):
 
 
 def test_the_lease_of_a_process_that_is_gone_is_taken_over_at_once(app, box):
-    owner = imap_rows.new_owner()
-    host = socket.gethostname()[:40]
+    owner, gone = holders.new_name(), holders.new_name()
+    holders.forget(gone)
     with work_context(app):
-        for gone in (f"{host}:4194303:abc", f"{host}:{imap_rows.os.getpid()}:before"):
-            with transaction() as current:
-                row = current.get(Mailbox, box)
-                row.lease_owner, row.lease_until = gone, imap_rows.utcnow() + imap_rows.LEASE
-            assert imap_rows.take_lease(box, owner)
+        with transaction() as current:
+            row = current.get(Mailbox, box)
+            row.lease_owner, row.lease_until = gone, imap_rows.utcnow() + imap_rows.LEASE
+        assert imap_rows.take_lease(box, owner)
         with transaction() as current:
             current.get(Mailbox, box).lease_owner = "elsewhere:1:x"
         assert not imap_rows.take_lease(box, owner)

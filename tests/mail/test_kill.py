@@ -141,7 +141,7 @@ POISON = """
     receive.parse.parse = deadly
     app = create_core_app(load_config())
     with work_context(app):
-        engine.take_back_expired(utcnow() + 2 * engine.LEASE)
+        engine.take_back_lost(utcnow() + 2 * engine.LEASE)
     engine.run_due(app, ["mail.process"])
 """
 

@@ -5,7 +5,7 @@ import datetime as dt
 import pytest
 import sqlalchemy as sa
 
-from inbox import secrets
+from inbox import holders, secrets
 from inbox.core import settings
 from inbox.core.events import Actor
 from inbox.core.models import Job, Ledger, Mailbox, Ticket
@@ -36,7 +36,7 @@ def box(app, config, mailbox, account, session):
 
 @pytest.fixture
 def fetch(app, box, account):
-    owner = imap_rows.new_owner()
+    owner = holders.new_name()
 
     def call(delete_after=None):
         assert imap_rows.take_lease(box.id, owner)
@@ -49,7 +49,7 @@ def fetch(app, box, account):
         return count
 
     yield call
-    imap_rows.forget_owner(owner)
+    holders.forget(owner)
 
 
 def test_each_message_is_fetched_once_and_stays(dovecot, fetch) -> None:
@@ -135,7 +135,7 @@ def by_imap(box, dovecot, session):
 
 
 def round_by_imap(app, box, days=None):
-    owner = imap_rows.new_owner()
+    owner = holders.new_name()
     assert imap_rows.take_lease(box.id, owner)
     with connected(imap.account_of(box)) as (client, state):
         place = imap_rows.Place(box.id, "INBOX", int(state[b"UIDVALIDITY"]))
@@ -144,7 +144,7 @@ def round_by_imap(app, box, days=None):
             receive.process(row)
         gone = imap_after.tidy(client, place, days) if days is not None else 0
     imap_rows.release(box.id, owner)
-    imap_rows.forget_owner(owner)
+    holders.forget(owner)
     return gone
 
 

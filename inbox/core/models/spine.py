@@ -74,6 +74,7 @@ class Job(Model):
     state: Mapped[str] = mapped_column(sa.String(10), default="queued")  # queued, running, done, failed
     attempts: Mapped[int] = mapped_column(default=0)
     run_at: Mapped[dt.datetime] = mapped_column(UtcDateTime, default=utcnow)
+    lease_owner: Mapped[str | None] = mapped_column(sa.String(80))  # the process that runs it, see inbox.holders
     lease_until: Mapped[dt.datetime | None] = mapped_column(UtcDateTime)
     last_error: Mapped[str | None] = mapped_column(sa.Text)
     created_at: Mapped[dt.datetime] = mapped_column(UtcDateTime, default=utcnow)
