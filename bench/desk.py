@@ -1,68 +1,174 @@
-"""The seeded desk a measurement runs on: made once for each schema and size, copied for each run."""
+"""The seeded desk a measurement runs on: made once for each database and size, and kept below `.bench/`.
+
+Small ones are copied for each run. A large one is measured where it lies: a run adds some hundred messages to it, and
+leaves nothing to do behind (`leave_nothing_waiting`), so that the next one finds the same desk.
+"""
 
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
 import shutil
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 
 from bench.seed import VERSION, Size, seed
+from inbox.config import Config
 from inbox.migrate import migrate
+from tests.support.postgres import Postgres
 
 FOLDER = Path(".bench")
+COPIED = 100_000  # tickets of the largest desk that is copied: a million take 30 GB
+DATABASES = ("sqlite", "postgresql")
+
+
+@contextmanager
+def opened(tickets: int, database: str = "sqlite") -> Iterator[Config]:
+    """The settings of a desk with that many tickets, until the end of the block.
+
+    Raises RuntimeError where PostgreSQL is asked for and not installed.
+    """
+    FOLDER.mkdir(exist_ok=True)
+    name = f"{VERSION}-{dt.datetime.now(dt.UTC):%Y-%m}-{tickets}"  # it ages: after a month it is made anew
+    with (_sqlite if database == "sqlite" else _postgresql)(name, tickets) as config:
+        yield config
 
 
 @contextmanager
 def home(tickets: int) -> Iterator[Path]:
-    """A home with that many tickets, of which nothing is left afterwards."""
-    source, folder = _seeded(tickets), FOLDER / "home"
+    """The home of such a desk on SQLite."""
+    with opened(tickets) as config:
+        yield config.home
+
+
+def leave_nothing_waiting(engine: sa.Engine) -> None:
+    """Strike what measuring has left to do: events to tell, replies to send, jobs. Else the running program would do
+    it while it is measured, and again at the next run."""
+    waiting = "SELECT id FROM message WHERE state IN ('queued', 'sending')"
+    with engine.begin() as connection:
+        for statement in ("UPDATE event SET dispatched_at = at WHERE dispatched_at IS NULL",
+                          f"UPDATE recipient SET state = 'sent' WHERE state = 'queued' AND message_pk IN ({waiting})",
+                          "UPDATE message SET state = 'sent', sent_at = at WHERE state IN ('queued', 'sending')",
+                          "UPDATE job SET state = 'done', done_at = run_at WHERE state IN ('queued', 'running')"):
+            connection.exec_driver_sql(statement)
+
+
+# --- SQLite -----------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _sqlite(name: str, tickets: int) -> Iterator[Config]:
+    seeded = FOLDER / name / "inbox.db"
+    if not seeded.exists():
+        scratch = seeded.with_suffix(".part")
+        scratch.parent.mkdir(exist_ok=True)
+        scratch.unlink(missing_ok=True)
+        _fill(f"sqlite:///{scratch}", tickets, lambda: scratch.stat().st_size)
+        scratch.rename(seeded)
+    _migrated(f"sqlite:///{seeded}")
+    if tickets > COPIED:
+        yield Config(home=seeded.parent.absolute())
+        return
+    with _scratch_home() as folder:
+        shutil.copy(seeded, folder / "inbox.db")
+        yield Config(home=folder)
+
+
+@contextmanager
+def _scratch_home() -> Iterator[Path]:
+    folder = (FOLDER / "home").absolute()
     shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    shutil.copy(source, folder / "inbox.db")
+    folder.mkdir()
     try:
-        yield folder.absolute()
+        yield folder
     finally:
         shutil.rmtree(folder)
 
 
-def _seeded(tickets: int) -> Path:
-    FOLDER.mkdir(exist_ok=True)
-    path = FOLDER / f"{_schema_hash()}-{tickets}.db"
-    if path.exists():
-        return path
-    begun, scratch = time.perf_counter(), path.with_suffix(".part")
-    scratch.unlink(missing_ok=True)
-    engine = sa.create_engine(f"sqlite:///{scratch}")
-    sa.event.listen(engine, "connect", _hurry)
-    migrate(engine)
-    with engine.begin() as connection:
-        seed(connection, Size(tickets), dt.datetime.now(dt.UTC))
-    engine.dispose()
-    scratch.rename(path)
-    print(f"Seeded {tickets:,} tickets in {time.perf_counter() - begun:.0f} s, "
-          f"{path.stat().st_size / 1e6:,.0f} MB: {path}", flush=True)
-    return path
-
-
 def _hurry(connection: Any, _record: Any) -> None:
-    for pragma in ("journal_mode=OFF", "synchronous=OFF", "cache_size=-400000"):
+    for pragma in ("journal_mode=OFF", "synchronous=OFF", "cache_size=-2000000"):
         connection.execute(f"PRAGMA {pragma}")
 
 
-def _schema_hash() -> str:
-    """What changes when a seeded file no longer fits: tables and indexes, what is seeded, the month (it ages)."""
-    engine = sa.create_engine("sqlite://", poolclass=sa.pool.StaticPool)
+# --- PostgreSQL -------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _postgresql(name: str, tickets: int) -> Iterator[Config]:
+    """A server of its own on the disk, durable, which has all seeded desks: a copy is made of a template."""
+    with _server() as server:
+        if not _has(server, name):
+            _order(server, f'DROP DATABASE IF EXISTS "{name}.part"', f'CREATE DATABASE "{name}.part"')
+            _fill(server.url(f"{name}.part"), tickets, lambda: _size(server, f"{name}.part"))
+            _order(server, f'ALTER DATABASE "{name}.part" RENAME TO "{name}"')
+        _migrated(server.url(name))
+        if tickets > COPIED:
+            folder = (FOLDER / f"{name}-postgresql").absolute()
+            folder.mkdir(exist_ok=True)
+            yield Config(home=folder, database_url=server.url(name))
+            return
+        _order(server, "DROP DATABASE IF EXISTS run", f'CREATE DATABASE run TEMPLATE "{name}"')
+        with _scratch_home() as folder:
+            try:
+                yield Config(home=folder, database_url=server.url("run"))
+            finally:
+                _order(server, "DROP DATABASE run WITH (FORCE)")
+
+
+@contextmanager
+def _server() -> Iterator[Postgres]:
+    """The server of all seeded desks, as long as the block runs."""
+    server = Postgres(durable=True, kept=FOLDER / "postgresql")
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+def _order(server: Postgres, *statements: str) -> Any:
+    """Send each outside of a transaction; what the last one answers, if anything."""
+    engine = sa.create_engine(server.url("postgres"), isolation_level="AUTOCOMMIT", poolclass=sa.pool.NullPool)
+    with closing(engine.connect()) as connection:
+        for statement in statements:
+            answer = connection.exec_driver_sql(statement)
+        return answer.scalar() if answer.returns_rows else None
+
+
+def _has(server: Postgres, name: str) -> bool:
+    return bool(_order(server, f"SELECT count(*) FROM pg_database WHERE datname = '{name}'"))
+
+
+def _size(server: Postgres, name: str) -> int:
+    return int(_order(server, f"SELECT pg_database_size('{name}')"))
+
+
+# --- both -------------------------------------------------------------------------------------------------------
+
+
+def _fill(url: str, tickets: int, size: Callable[[], int]) -> None:
+    """Make the tables and seed them, and say how long that took and what it takes."""
+    begun = time.perf_counter()
+    engine = sa.create_engine(url, poolclass=sa.pool.NullPool)
+    is_sqlite = engine.dialect.name == "sqlite"
+    if is_sqlite:
+        sa.event.listen(engine, "connect", _hurry)
     migrate(engine)
-    with engine.connect() as connection:
-        tables = connection.exec_driver_sql("SELECT sql FROM sqlite_master ORDER BY name").scalars().all()
-    # A table that a migration copied has its constraints in any order.
-    lines = sorted(line.strip(" ,\t") for sql in tables if sql for line in sql.splitlines())
-    text = f"{lines} {VERSION} {dt.datetime.now(dt.UTC):%Y-%m}"
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
+    with engine.begin() as connection:
+        seed(connection, Size(tickets), dt.datetime.now(dt.UTC))
+    if not is_sqlite:  # what its own upkeep would do in the minutes after
+        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.exec_driver_sql("VACUUM ANALYZE")
+    engine.dispose()
+    print(f"Seeded {tickets:,} tickets in {time.perf_counter() - begun:.0f} s, {size() / 1e6:,.0f} MB "
+          f"({engine.dialect.name})", flush=True)
+
+
+def _migrated(url: str) -> None:
+    """Bring the tables of a seeded desk to those of today, as an upgrade does."""
+    engine = sa.create_engine(url, poolclass=sa.pool.NullPool)
+    migrate(engine)
+    engine.dispose()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 import platform
+import re
 import sqlite3
 import statistics
 import time
@@ -28,6 +30,7 @@ class Figure:
     size: str = ""
     floor: str = ""  # so many times the floor, by the processor's time where both have one
     work: float = 0.0  # of the processor, in milliseconds, for that ratio
+    rank: float = 0.0  # of several runs the one with the smallest counts
 
     @property
     def cells(self) -> list[str]:
@@ -38,6 +41,11 @@ class Figure:
         if floor is not None:
             self.floor = times(self.work, floor.work)
         return self
+
+
+def best(runs: Sequence[Sequence[Figure]]) -> list[Figure]:
+    """Line for line that of the run which did best."""
+    return [min(line, key=lambda each: each.rank) for line in zip(*runs, strict=True)]
 
 
 def times(ours: float, other: float) -> str:
@@ -65,9 +73,9 @@ def timed(what: str, call: Callable[[], int], rounds: int, engine: sa.Engine | N
     `elsewhere`: another process does the work, so ours says nothing."""
     took, busy, queries, size = [], [], 0, 0
 
-    def count(*_: object) -> None:
+    def count(_connection: object, _cursor: object, statement: str, *_: object) -> None:
         nonlocal queries
-        queries += 1
+        queries += not statement.startswith("BEGIN")  # which only SQLite is sent as a statement
 
     for number in range(rounds + 2):
         if engine is not None and number == 2:
@@ -78,28 +86,47 @@ def timed(what: str, call: Callable[[], int], rounds: int, engine: sa.Engine | N
         busy.append((time.process_time() - worked) * 1000)
         if engine is not None and number == 2:
             sa.event.remove(engine, "before_cursor_execute", count)
-    work = 0.0 if elsewhere else statistics.median(busy[2:])
-    return Figure(what, milliseconds(statistics.median(took[2:])), milliseconds(percentile(took[2:], 0.95)),
+    work, median = 0.0 if elsewhere else statistics.median(busy[2:]), statistics.median(took[2:])
+    return Figure(what, milliseconds(median), milliseconds(percentile(took[2:], 0.95)),
                   "" if elsewhere else milliseconds(work),
-                  str(queries - 1) if engine else "", f"{size:,}" if size else "", work=work)  # BEGIN is no query
+                  str(queries) if engine else "", f"{size:,}" if size else "", work=work, rank=median)
 
 
-def machine() -> str:
-    """What it was measured on, in one line."""
+def machine(database: str = "", load: float | None = None) -> str:
+    """What it was measured on, and when, in one line; `load` as it was when that began (now)."""
     model = next((line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines()
                   if line.startswith("model name")), platform.machine())
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    database = database or f"SQLite {sqlite3.sqlite_version} (WAL, synchronous=FULL)"
+    load = os.getloadavg()[0] if load is None else load
     return (f"{os.cpu_count()} × {model}, {memory:.0f} GB, {platform.system()}; Pluginbox {__version__}, "
-            f"Python {platform.python_version()}, SQLite {sqlite3.sqlite_version} (WAL, synchronous=FULL); "
-            f"load when it began {os.getloadavg()[0]:.1f}")
+            f"Python {platform.python_version()}, {database}; {dt.datetime.now(dt.UTC):%Y-%m-%d}, "
+            f"load when it began {load:.1f}")
 
 
-def table(tickets: int, figures: list[Figure]) -> str:
-    """The figures of one size as a table in Markdown."""
-    lines = [f"### {tickets:,} tickets, {tickets * 4:,} messages", "",
-             "| what | median | 95th percentile | processor | queries | bytes | times the floor |",
+def table(figures: Sequence[Figure]) -> str:
+    """The figures of one desk as a table in Markdown."""
+    lines = ["| what | median | 95th percentile | processor | queries | bytes | times the floor |",
              "|---|---|---|---|---|---|---|"]
     return "\n".join([*lines, *("| " + " | ".join(each.cells) + " |" for each in figures)])
+
+
+HEADING = re.compile(r"(?m)^(?=### )")
+OF_A_DESK = re.compile(r"### ([\d,]+) tickets, .*, (SQLite|PostgreSQL)\n")
+
+
+def kept(page: str, begin: str, end: str, sections: Sequence[str]) -> str:
+    """A page with these sections between its marks, and those that were there and are not measured now: each begins
+    with its heading (`### …`), by which it is known. Desks come first, by database and size."""
+    there = page.partition(begin)[2].partition(end)[0]
+    found = {each.partition("\n")[0]: each.strip() for each in [*HEADING.split(there), *sections]
+             if each.startswith("### ")}
+    return between(page, begin, end, "\n\n".join(sorted(found.values(), key=_place)))
+
+
+def _place(section: str) -> tuple[bool, str, int]:
+    desk = OF_A_DESK.match(section)
+    return (False, {"SQLite": "1"}.get(desk[2], "2"), int(desk[1].replace(",", ""))) if desk else (True, "", 0)
 
 
 def between(page: str, begin: str, end: str, text: str) -> str:

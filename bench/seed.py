@@ -7,15 +7,15 @@ the search index. Only blobs are missing (attachments name files that are not on
 from __future__ import annotations
 
 import datetime as dt
-import json
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 
-from bench.words import LANGUAGES, Text, Writer
+from bench.rows import Rows, hurried
+from bench.words import LANGUAGES, Text, Writer, digest, message_id
 from inbox.core import search
 from inbox.core.models import (
     Agent,
@@ -41,7 +41,7 @@ from inbox.core.models import (
     TicketTag,
 )
 
-VERSION = 3  # moves when what is seeded changes
+VERSION = 4  # moves when what is seeded changes
 DEPARTMENTS = ("Support", "Returns", "Sales", "Wholesale")
 AGENTS = 20
 TAGS = 40
@@ -59,78 +59,21 @@ class Size:
     customers: int = 0  # 0: one for five tickets
 
 
-class _Rows:
-    """Rows by table, written together with the driver's own bulk insert: SQLAlchemy's costs more than the rest.
-
-    Times are passed through `time()` and JSON through `json()` first, once for all rows that share them.
-    """
-
-    def __init__(self, connection: sa.Connection) -> None:
-        self._connection = connection
-        self._is_sqlite = connection.dialect.name == "sqlite"
-        self._rows: dict[type, list[tuple[Any, ...]]] = {}
-        self._columns: dict[type, dict[str, Any]] = {}  # model → default by column
-        self._texts: list[tuple[int, str]] = []
-
-    def time(self, at: dt.datetime) -> Any:
-        return at.strftime("%Y-%m-%d %H:%M:%S.%f") if self._is_sqlite else at
-
-    def json(self, value: Any) -> str:
-        return json.dumps(value)
-
-    def add(self, model: type, **values: Any) -> None:
-        defaults = self._columns.get(model)
-        if defaults is None:
-            defaults = self._columns[model] = {each.name: self._default(each) for each in model.__table__.columns}  # type: ignore[attr-defined]
-            self._rows[model] = []
-        self._rows[model].append(tuple({**defaults, **values}.values()))
-
-    def _default(self, column: sa.Column[Any]) -> Any:
-        if column.default is None or column.name == "id":
-            return None
-        if column.default.is_scalar:
-            return column.default.arg
-        made = column.default.arg(None)
-        return self.time(made) if isinstance(made, dt.datetime) else json.dumps(made)
-
-    def index(self, message_pk: int, folded: str) -> None:
-        self._texts.append((message_pk, folded if self._is_sqlite else search.vector(folded)))
-
-    def flush(self) -> None:
-        for model, rows in self._rows.items():
-            columns = [name for name in self._columns[model] if name != "id" or (rows and rows[0][0] is not None)]
-            if rows and rows[0][0] is None:
-                rows = [row[1:] for row in rows]
-            self._insert(f'"{model.__tablename__}"', columns, rows)  # type: ignore[attr-defined]
-        self._insert("search_index", ["rowid" if self._is_sqlite else "message_pk", "body"], self._texts)
-        self._rows = {model: [] for model in self._rows}
-        self._texts = []
-
-    def _insert(self, table: str, columns: list[str], rows: Sequence[tuple[Any, ...]]) -> None:
-        if rows:
-            places = ", ".join(["?" if self._is_sqlite else "%s"] * len(columns))
-            names = ", ".join(f'"{name}"' for name in columns)
-            cursor = self._connection.connection.cursor()
-            cursor.executemany(f"INSERT INTO {table} ({names}) VALUES ({places})", rows)
-            cursor.close()
-
-
 def seed(connection: sa.Connection, size: Size, now: dt.datetime) -> None:
     """Fill an empty, migrated database. The caller commits."""
-    rows = _Rows(connection)
     roles = {row.name: row.id for row in connection.execute(sa.select(Role.name, Role.id))}
-    _people(rows, roles, size, now)
-    rows.flush()
-    writer, chance, next_pk = Writer(size.length), random.Random(4), 1
-    for number in range(1, size.tickets + 1):
-        next_pk = _ticket(rows, writer, chance, number, next_pk, size, now)
-        if number % BATCH == 0:
-            rows.flush()
-    rows.flush()
+    with hurried(connection) as rows:
+        _people(rows, roles, size, now)
+        rows.flush()
+        writer, chance, next_pk = Writer(size.length), random.Random(4), 1
+        for number in range(1, size.tickets + 1):
+            next_pk = _ticket(rows, writer, chance, number, next_pk, size, now)
+            if number % BATCH == 0:
+                rows.flush()
     _set_counters(connection, size.tickets)
 
 
-def _people(rows: _Rows, roles: dict[str, int], size: Size, now: dt.datetime) -> None:
+def _people(rows: Rows, roles: dict[str, int], size: Size, now: dt.datetime) -> None:
     rows.add(SettingValue, scope="site", key="setup.done", value=rows.json(True))
     for number, name in enumerate(DEPARTMENTS, 1):
         rows.add(Department, id=number, name=name, sender_name=name, signature="Kind regards", hue=number,
@@ -154,7 +97,7 @@ def _customers(size: Size) -> int:
     return size.customers or max(1, size.tickets // 5)
 
 
-def _ticket(rows: _Rows, writer: Writer, chance: random.Random, number: int, first_pk: int, size: Size,
+def _ticket(rows: Rows, writer: Writer, chance: random.Random, number: int, first_pk: int, size: Size,
             now: dt.datetime) -> int:
     """One ticket with all that hangs on it. Returns the next free message id."""
     language = LANGUAGES[number % len(LANGUAGES)]
@@ -185,8 +128,13 @@ def _ticket(rows: _Rows, writer: Writer, chance: random.Random, number: int, fir
     _event(rows, "ticket_created", number, None, "customer", customer, opened, department=department)
     if assignee is not None:
         _event(rows, "ticket_assigned", number, None, "agent", assignee, opened, agent=assignee)
+    heading = search.fold(subject)
     for step, (at, text) in enumerate(zip(times, texts, strict=True)):
-        _message(rows, chance, number, first_pk, step, at, text, subject, customer, assignee or agents[0], department)
+        kind = _message(rows, chance, number, first_pk, step, at, text, subject, customer, assignee or agents[0],
+                        department)
+        people = {"received": f"customer {customer} customer{customer} mail example",
+                  "reply": f"customer{customer} mail example", "note": ""}[kind]
+        rows.index(first_pk + step, f"{heading} {people} {text.folded}")
     if shelf == "closed":
         _event(rows, "ticket_status_changed", number, None, "agent", assignee or agents[0], times[-1], status="closed")
     if number % 20 == 0:
@@ -204,31 +152,32 @@ def _shelf(chance: random.Random) -> str:
     return "closed"
 
 
-def _message(rows: _Rows, chance: random.Random, ticket: int, first_pk: int, step: int, at: Any, text: Text,
-             subject: str, customer: int, agent: int, department: int) -> None:
+def _message(rows: Rows, chance: random.Random, ticket: int, first_pk: int, step: int, at: Any, text: Text,
+             subject: str, customer: int, agent: int, department: int) -> str:
+    """One message with its ledger row, references, events, recipients, attempts. Returns its kind."""
     pk = first_pk + step
     kind = "received" if step % 2 == 0 else "note" if chance.random() < 0.1 else "reply"
-    address = f"customer{customer}@mail.example"
+    address, name = f"customer{customer}@mail.example", message_id(pk)
     known = {"id": pk, "ticket_id": ticket, "kind": kind, "subject": subject, "text": text.text, "at": at}
     html = f"<p>{text.text}</p>" if chance.random() < 0.5 else None
     if kind == "received":
-        rows.add(Ledger, id=pk, source="smtp", mailbox_id=department, sha256=f"{pk:064x}", size=len(text.text) + 900,
+        rows.add(Ledger, id=pk, source="smtp", mailbox_id=department, sha256=digest(name), size=len(text.text) + 900,
                  envelope_from=address, envelope_to=rows.json([f"{DEPARTMENTS[department - 1].lower()}@desk.example"]),
-                 arrived_at=at, message_id=f"m{pk}@mail.example", from_address=address, subject=subject,
+                 arrived_at=at, message_id=name, from_address=address, subject=subject,
                  fate="appended" if step else "created", attempts=1, fated_at=at, ticket_id=ticket)
         rows.add(Message, **known, state="stored", author_kind="customer", customer_id=customer, agent_id=None,
-                 html=html, from_name=f"Customer {customer}", from_address=address, message_id=f"m{pk}@mail.example",
-                 fingerprint=f"{pk:x}", ledger_id=pk, sent_at=None,
+                 html=html, from_name=f"Customer {customer}", from_address=address, message_id=name,
+                 fingerprint=digest(text.text[:40] + name), ledger_id=pk, sent_at=None,
                  why=rows.json({"by": "in_reply_to" if step else "new"}))
         if step:
-            rows.add(Reference, message_pk=pk, position=0, value=f"m{pk - 1}@mail.example", ticket_id=ticket)
-            rows.add(Reference, message_pk=pk, position=1, value=f"m{first_pk}@mail.example", ticket_id=ticket)
+            rows.add(Reference, message_pk=pk, position=0, value=message_id(pk - 1), ticket_id=ticket)
+            rows.add(Reference, message_pk=pk, position=1, value=message_id(first_pk), ticket_id=ticket)
         _event(rows, "message_received", ticket, pk, "customer", customer, at, first=step == 0)
     else:
         is_reply = kind == "reply"
         rows.add(Message, **known, state="sent" if is_reply else "stored", author_kind="agent", customer_id=None,
                  agent_id=agent, html=html, from_name="", from_address="",
-                 message_id=f"m{pk}@mail.example" if is_reply else None, fingerprint="", ledger_id=None,
+                 message_id=name if is_reply else None, fingerprint="", ledger_id=None,
                  sent_at=at if is_reply else None)
         if is_reply:
             rows.add(Recipient, message_pk=pk, message_kind="reply", role="to", address=address, state="sent")
@@ -239,11 +188,11 @@ def _message(rows: _Rows, chance: random.Random, ticket: int, first_pk: int, ste
             _event(rows, "note_added", ticket, pk, "agent", agent, at)
     if chance.random() < 0.1:
         rows.add(Attachment, message_pk=pk, filename="label.jpg", content_type="image/jpeg", size=48_213,
-                 sha256=f"{pk * 7919:064x}", is_inline=False)
-    rows.index(pk, text.folded)
+                 sha256=digest(f"file{pk}"), is_inline=False)
+    return kind
 
 
-def _event(rows: _Rows, kind: str, ticket: int, message: int | None, actor: str, actor_id: int | None,
+def _event(rows: Rows, kind: str, ticket: int, message: int | None, actor: str, actor_id: int | None,
            at: Any, **data: Any) -> None:
     rows.add(Event, kind=kind, ticket_id=ticket, message_pk=message, actor_kind=actor, actor_id=actor_id,
              source="mail" if actor == "customer" else "web", data=rows.json(data), at=at, dispatched_at=at)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import random
 from dataclasses import dataclass
@@ -81,16 +82,29 @@ class Writer:
         number = next(self._numbers)
         chosen = [self._folded(_FIRST[language])] if number <= 5 else [self._pools[language][number % 600]]
         size = len(chosen[0].text)
-        wanted = self._length * self._random.uniform(0.5, 1.5)
+        chance, pool = self._random.random, self._pools[language]
+        wanted = self._length * (0.5 + chance())
         while size < wanted:
-            sentence = self._random.choice(self._pools[language])
+            sentence = pool[int(chance() * len(pool))]
             chosen.append(sentence)
             size += len(sentence.text) + 1
-        if self._random.random() < COMMON_SHARE:
+        if chance() < COMMON_SHARE:
             chosen.append(self._special[language, "common"])
         if number % RARE_EVERY == 7:
             chosen += [self._special[each, "rare"] for each in COMMON]
-        return Text("\n".join(each.text for each in chosen), " ".join(each.folded for each in chosen))
+        return Text("\n".join([each.text for each in chosen]), " ".join([each.folded for each in chosen]))
+
+
+def digest(of: str) -> str:
+    """64 hexadecimal digits that look like any, always the same: what has no order in life must have none here, or an
+    index would be cheaper than it is."""
+    return hashlib.sha256(of.encode()).hexdigest()
+
+
+def message_id(pk: int) -> str:
+    """The Message-ID of a seeded message, without <>."""
+    return f"{digest(f'id{pk}')[:20]}@mail.example"
+
 
 _MAIL = ("From: Customer {number} <customer{number}@mail.example>\r\nTo: support@desk.example\r\n"
          "Subject: Order {number}\r\nMessage-ID: <{way}{number}@mail.example>\r\n"

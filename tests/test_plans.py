@@ -19,7 +19,7 @@ from flask import Flask, current_app
 from flask.testing import FlaskClient
 
 from bench.seed import Size, seed
-from bench.words import COMMON, RARE
+from bench.words import COMMON, RARE, message_id
 from inbox.app import create_app
 from inbox.builtin.webhooks import hooks
 from inbox.builtin.webhooks import sending as webhook_sending
@@ -326,7 +326,8 @@ def mail_in(at: Place) -> None:
     mailbox = session().scalars(sa.select(Mailbox).order_by(Mailbox.id)).first()
     assert mailbox is not None
     raws = [MAIL % (b"New", b"plan1", b""), MAIL % (b"New", b"plan1", b""),
-            MAIL % (b"Answer", b"plan2", b"In-Reply-To: <m5@mail.example>\r\nReferences: <m4@mail.example>\r\n"),
+            MAIL % (b"Answer", b"plan2", b"In-Reply-To: <%s>\r\nReferences: <%s>\r\n" % (
+                message_id(5).encode(), message_id(4).encode())),
             MAIL % (b"Sibling", b"plan3", b"References: <unknown@mail.example>\r\n"),
             MAIL % (b"Sibling", b"plan4", b"References: <unknown@mail.example>\r\n"),
             MAIL % (b"Number [#200]", b"plan5", b""), b"Subject: no id\r\n\r\nHello", b"Subject: no id\r\n\r\nHello"]
@@ -349,7 +350,7 @@ def ledger_page(at: Place) -> None:
         ledger.page(agent, mailbox_id=2)
         ledger.page(agent, mailbox_id=2, fate="quarantined")
         ledger.page(agent, since=NOW - dt.timedelta(days=1))
-        for text in ("m5@mail.example", "customer3", "wool"):
+        for text in (message_id(5), "customer3", "wool"):
             ledger.page(agent, q=text)
         ledger.counts(agent, NOW - dt.timedelta(days=1))
         ledger.held(agent)

@@ -37,36 +37,41 @@ def quick_folder() -> str | None:
 class Postgres:
     """A running cluster on 127.0.0.1 that forgets everything when stopped and is fast for it (fsync off).
 
-    durable: it works as one that must forget nothing, on the disk, for measurements.
+    durable: it works as one that must forget nothing, on the disk, for measurements. With `kept`, a folder, it lies
+    there, is found again by the next one, and is stopped as it should be.
     """
 
-    def __init__(self, *, durable: bool = False) -> None:
+    def __init__(self, *, durable: bool = False, kept: Path | None = None) -> None:
         binaries = find_binaries()
         if binaries is None:
             raise RuntimeError(WHY_NOT)
-        self.folder = Path(tempfile.mkdtemp(prefix="postgres-", dir=None if durable else quick_folder()))
+        self.is_kept = kept is not None
+        if kept is not None:
+            kept.mkdir(parents=True, exist_ok=True)
+        self.folder = kept or Path(tempfile.mkdtemp(prefix="postgres-", dir=None if durable else quick_folder()))
         self.port = free_port()
         # PostgreSQL refuses to run as root: Debian's package brings the user "postgres".
         self._as: dict = {"cwd": self.folder}
         if os.geteuid() == 0:
             shutil.chown(self.folder, "postgres", "postgres")
             self._as |= {"user": "postgres", "group": "postgres", "extra_groups": []}
-        data = self.folder / "data"
-        subprocess.run(
-            [
-                binaries / "initdb",
-                "--no-sync",
-                "--auth=trust",
-                "--username=inbox",
-                "--encoding=UTF8",
-                "--locale=C.UTF-8",
-                "--pgdata",
-                data,
-            ],
-            check=True,
-            capture_output=True,
-            **self._as,
-        )
+        data = self.folder.absolute() / "data"
+        if not data.exists():
+            subprocess.run(
+                [
+                    binaries / "initdb",
+                    "--no-sync",
+                    "--auth=trust",
+                    "--username=inbox",
+                    "--encoding=UTF8",
+                    "--locale=C.UTF-8",
+                    "--pgdata",
+                    data,
+                ],
+                check=True,
+                capture_output=True,
+                **self._as,
+            )
         log = self.folder / "log"
         hasty = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "autovacuum": "off",
                  "min_wal_size": "32MB", "max_wal_size": "128MB"}
@@ -93,7 +98,11 @@ class Postgres:
         return f"postgresql+psycopg://inbox@127.0.0.1:{self.port}/{database}"
 
     def stop(self) -> None:
-        """Stop at once and remove all files."""
+        """Stop at once and remove all files; a kept one writes what it holds and stays on the disk."""
+        if self.is_kept:
+            self.process.send_signal(signal.SIGINT)
+            self.process.wait(300)
+            return
         self.process.send_signal(signal.SIGQUIT)
         self.process.wait(20)
         shutil.rmtree(self.folder, ignore_errors=True)
