@@ -492,6 +492,32 @@ def test_no_query_takes_many_steps(desk: Flask, recorded: Recorder) -> None:
 
 
 @pytest.mark.once
+@pytest.mark.parametrize(("q", "index"), [("is:waiting", "ix_ticket_waiting_last"),
+                                          ("is:unread", "ix_ticket_waiting_last"),
+                                          ("priority:urgent status:open", "ix_ticket_priority_last")])
+def test_a_list_of_few_begins_at_their_index(desk: Flask, q: str, index: str) -> None:
+    """Whoever sees two of four departments got a stream for each shelf of each: all closed tickets were looked at."""
+    with work_context(desk):
+        agent, recorder = Place.find().agent, Recorder(db.engine)
+        with recorder.recording(q):
+            views.page(agent, q=q)
+        plans = [row[3] for each in recorder.statements for row in session().connection().exec_driver_sql(
+            f"EXPLAIN QUERY PLAN {each.sql}", each.parameters)]
+    assert any(index in step for step in plans), plans
+
+
+@pytest.mark.once
+def test_the_beginning_of_many_words_reads_no_more_than_a_page(desk: Flask) -> None:
+    """A beginning is asked for word by word: FTS5 would put together all messages that hold one of them."""
+    with work_context(desk):
+        asked = search.match(search.phrases("parcel"))
+        words = str(asked.values["match"]).split(" OR ")
+        assert 2 < len(words) <= search.MANY_WORDS and all(each.strip('("').startswith("parcel") for each in words)
+        slow = sa.text(f"{asked.sql} ORDER BY rowid DESC LIMIT 50").bindparams(match='"parcel"*')
+        assert search.newest(asked, below=None, limit=50) == list(session().scalars(slow))
+
+
+@pytest.mark.once
 def test_many_steps_are_seen(desk: Flask) -> None:
     sql = "SELECT id FROM ticket WHERE shelf > '' ORDER BY snippet LIMIT 50"
     with work_context(desk), db.engine.connect() as connection:

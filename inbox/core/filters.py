@@ -27,7 +27,7 @@ from inbox.core.models import (
 )
 from inbox.core.query import Filter, Query
 from inbox.core.scope import NOTHING, Scope
-from inbox.db import session, utcnow
+from inbox.db import fixed, session, utcnow
 from inbox.plugin_host import call
 
 
@@ -134,14 +134,19 @@ def _few(ids: sa.Select[Any]) -> Scope:
     return Scope(where=(Ticket.id.in_(ids),), is_narrow=True)
 
 
+def _waiting(*where: Any) -> Scope:
+    """Tickets whose customer waits; few of all do."""
+    return Scope(where=(Ticket.waiting_since.is_not(None), *where), is_ordered=True)
+
+
 IS: dict[str, Callable[[Agent], Scope]] = {
     **{shelf: lambda agent, shelf=shelf: Scope(frozenset((shelf,)))  # type: ignore[misc]
        for shelf in ("open", "pending", "closed", "snoozed", "spam", "trash")},
     "unassigned": lambda agent: Scope(assignees=frozenset((None,))),
     "assigned": lambda agent: Scope(where=(Ticket.assignee_id.is_not(None),)),
     "mine": lambda agent: Scope(assignees=frozenset((agent.id,))),
-    "waiting": lambda agent: Scope(where=(Ticket.waiting_since.is_not(None),)),
-    "unread": lambda agent: Scope(where=(Ticket.waiting_since.is_not(None), ~_seen_by(agent))),
+    "waiting": lambda agent: _waiting(),
+    "unread": lambda agent: _waiting(~_seen_by(agent)),
     "followed": lambda agent: _few(sa.select(Follower.ticket_id).where(Follower.agent_id == agent.id)),
     "mentioned": lambda agent: _few(sa.select(Message.ticket_id).join(Mention, Mention.message_pk == Message.id).where(
         Mention.agent_id == agent.id, Message.ticket_id.is_not(None))),
@@ -185,7 +190,11 @@ def _has(asker: Asker, value: str) -> Scope:
 
 
 def _priority(asker: Asker, value: str) -> Scope:
-    return Scope(where=(Ticket.priority.in_(sorted({*value.lower().split(",")} & {*PRIORITIES})),))
+    wanted = sorted({*value.lower().split(",")} & {*PRIORITIES})
+    if not wanted or "normal" in wanted:  # as most are
+        return Scope(where=(Ticket.priority.in_(wanted),))
+    of_these = Ticket.priority == wanted[0] if len(wanted) == 1 else Ticket.priority.in_(wanted)
+    return Scope(where=(Ticket.priority != fixed("normal"), of_these), is_ordered=True)
 
 
 def _channel(asker: Asker, value: str) -> Scope:

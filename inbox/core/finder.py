@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from inbox.core import customers, permissions, search
 from inbox.core.customers import normalise_address
 from inbox.core.models import Agent, Customer, CustomerAddress, Message, Ticket, TicketSeen
-from inbox.db import is_sqlite, session, utcnow
+from inbox.db import session, utcnow
 
 FEW = 6
 RECENT = 20
@@ -75,9 +75,8 @@ def _hits(text: str) -> Rows | None:
     phrases = search.phrases(text)
     if not phrases:
         return None
-    base, values = search.match(phrases)
-    column = "rowid" if is_sqlite() else "message_pk"
-    newest = sa.text(f"{base.text} ORDER BY {column} DESC LIMIT {HITS}").bindparams(**values).columns(
+    asked = search.match(phrases)
+    newest = sa.text(f"{asked.sql} ORDER BY {asked.key} DESC LIMIT {HITS}").bindparams(**asked.values).columns(
         sa.column("pk", sa.Integer)).subquery("hit")
     return sa.select(Message.ticket_id).where(Message.id.in_(sa.select(newest.c.pk)), Message.ticket_id.is_not(None))
 

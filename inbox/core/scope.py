@@ -34,7 +34,8 @@ Condition = sa.ColumnElement[bool]
 class Scope:
     """Shelves, departments and assignees (None: any; an assignee None: nobody), and what else must hold.
 
-    `is_narrow` says that `where` finds few tickets by an index of its own.
+    `is_narrow` says that `where` finds few tickets by an index of its own; `is_ordered` that it has an index in the
+    order of lists, shorter than that of all, so that a list of them needs no stream for each shelf or department.
     """
 
     shelves: frozenset[str] | None = None
@@ -42,6 +43,7 @@ class Scope:
     assignees: frozenset[int | None] | None = None
     where: tuple[Condition, ...] = ()
     is_narrow: bool = False
+    is_ordered: bool = False
 
     @staticmethod
     def either(choices: Sequence[Scope]) -> Scope:
@@ -58,7 +60,7 @@ class Scope:
         """Tickets that are in both."""
         return Scope(_both(self.shelves, other.shelves), _both(self.departments, other.departments),
                      _both(self.assignees, other.assignees), self.where + other.where,
-                     self.is_narrow or other.is_narrow)
+                     self.is_narrow or other.is_narrow, self.is_ordered or other.is_ordered)
 
     def some(self, most: int) -> sa.Select[int]:
         """A row for each ticket in it, of which at most `most` are looked at: what an index finds, then `where`."""
@@ -98,7 +100,7 @@ class Scope:
         dimensions = self._dimensions()
         if any(not values for _, values in dimensions):
             return [[sa.false()]]
-        if self.is_narrow:
+        if self.is_narrow or self.is_ordered:
             return [self._unindexed()]
         loose: list[Condition] = []
         if self.assignees is not None and None not in self.assignees and self.departments is not None:

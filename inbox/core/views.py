@@ -216,11 +216,11 @@ def _search(typed: query.Query, wanted: Scope, agent: Agent, after: str | None, 
     message is not shown again: its newest match lies above the cursor.
     """
     below = _decode_search(after)
-    first_below = below
+    first_below, asked = below, search.match(typed.phrases)
     order: dict[int, int] = {}  # ticket id → its newest matching message, in the order found
     exhausted = False
     for window in WINDOWS:
-        hits = search.newest(typed.phrases, below=below, limit=window)
+        hits = search.newest(asked, below=below, limit=window)
         exhausted = len(hits) < window
         for ticket_id, message_pk in _tickets_of(hits, wanted):
             order.setdefault(ticket_id, message_pk)
@@ -229,7 +229,7 @@ def _search(typed: query.Query, wanted: Scope, agent: Agent, after: str | None, 
         if exhausted or len(order) > limit:
             break
     if first_below is not None and order:
-        order = _not_shown_before(typed, order, first_below)
+        order = _not_shown_before(asked, order, first_below)
     shown = list(order)[:limit]
     rows = {row.id: row for row in _rows(_COLUMNS.where(Ticket.id.in_(shown)), agent)} if shown else {}
     page = Page([rows[ticket_id] for ticket_id in shown if ticket_id in rows])
@@ -250,17 +250,16 @@ def _tickets_of(hits: list[int], wanted: Scope) -> list[tuple[int, int]]:
     return sorted(found, key=lambda pair: -pair[1])
 
 
-def _not_shown_before(typed: query.Query, order: dict[int, int], first_below: int) -> dict[int, int]:
+def _not_shown_before(asked: search.Match, order: dict[int, int], first_below: int) -> dict[int, int]:
     newer = sa.select(Message.ticket_id, sa.func.max(Message.id)).where(
         Message.ticket_id.in_(list(order)), Message.id >= first_below).group_by(Message.ticket_id)
     candidates = {row[0] for row in session().execute(newer) if row[0] is not None}
     if not candidates:
         return order
-    base, values = search.match(typed.phrases)
-    hits = sa.text(f"SELECT message.ticket_id FROM message JOIN ({base.text}) AS hit ON hit.pk = message.id "  # noqa: S608
+    hits = sa.text(f"SELECT message.ticket_id FROM message JOIN ({asked.sql}) AS hit ON hit.pk = message.id "  # noqa: S608
                    "WHERE message.ticket_id IN :tickets AND message.id >= :below").bindparams(
                        sa.bindparam("tickets", expanding=True))
-    shown = set(session().scalars(hits, {**values, "tickets": sorted(candidates), "below": first_below}))
+    shown = set(session().scalars(hits, {**asked.values, "tickets": sorted(candidates), "below": first_below}))
     return {ticket_id: pk for ticket_id, pk in order.items() if ticket_id not in shown}
 
 

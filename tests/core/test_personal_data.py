@@ -42,7 +42,7 @@ def test_register_personal_data_is_told_and_erased_with_ours(app: Flask, session
     assert session.get(Ticket, ticket_id) is None and session.get(Ticket, other.id) is not None
     assert session.scalar(sa.select(Message.id).where(Message.text.contains("hurts"))) is None
     assert views.page(make_agent(role="admin"), q="hurts").rows == [] and search.newest(
-        search.phrases("hurts"), below=None, limit=5) == []
+        search.match(search.phrases("hurts")), below=None, limit=5) == []
     assert session.scalar(sa.select(CustomerAddress.id).where(CustomerAddress.customer_id == kari_id)) is None
     assert customers.by_address("kari@a.example") is None and fields.of_customers.of(kari_id) == {}
     assert session.get_one(Customer, kari_id).name == ""

@@ -42,6 +42,14 @@ def test_what_is_not_there_is_not_found_and_nothing_breaks(session, desk, query)
         assert views.page(make_agent(role="owner"), q=query).rows == []
 
 
+def test_a_beginning_that_very_many_words_have_is_found_as_well(session, desk, monkeypatch):
+    agent = make_agent(role="owner")
+    few = [[row.id for row in views.page(agent, q=q).rows] for q in ("s", "ข", "返", "zzz")]
+    monkeypatch.setattr(search, "MANY_WORDS", 1)
+    assert [[row.id for row in views.page(agent, q=q).rows] for q in ("s", "ข", "返", "zzz")] == few
+    assert [len(each) for each in few] == [2, 1, 1, 0]
+
+
 def test_filters_are_split_from_words():
     query = parse('swap tag:returns is:open from:"maja@haugen.example" http://x')
     assert query.words == "swap http://x"

@@ -170,7 +170,7 @@ def test_answers_to_exported_messages_land_in_their_tickets(full, empty, exporte
         new = arrive(letter(subject="New", message_id="new@example.com"), box)
         numbers = session().scalars(sa.select(Ticket.number)).all()
         assert new.fate == "created" and len(numbers) == len(set(numbers)) == 4
-        (found,) = search.newest(search.phrases("別の"), below=None, limit=10)
+        (found,) = search.newest(search.match(search.phrases("別の")), below=None, limit=10)
         assert session().get_one(Message, found).subject == "別の質問"
         assert session().scalar(sa.select(sa.func.count(Message.id))) == 10
 
