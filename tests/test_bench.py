@@ -2,7 +2,7 @@
 
 import pytest
 
-from bench.figures import Figure, between, milliseconds, percentile, times
+from bench.figures import Figure, best, between, kept, milliseconds, percentile, times
 from bench.program import linked
 
 
@@ -37,3 +37,20 @@ def test_what_a_page_loads_is_counted_once_and_only_from_its_own_server() -> Non
     page = """<link rel="stylesheet" href="/a.css"><link href='/b.css' rel="stylesheet"><script defer src="/c.js?v=1">
     </script><script src="/c.js?v=1"></script><script src="https://elsewhere.example/d.js"></script>"""
     assert linked(page) == ["/a.css", "/b.css", "/c.js?v=1"]
+
+
+def test_of_several_runs_the_best_counts_line_for_line() -> None:
+    runs = [[Figure("List", "9 ms", rank=9.0), Figure("Mail", "200 messages/s", rank=1 / 200)],
+            [Figure("List", "7 ms", rank=7.0), Figure("Mail", "150 messages/s", rank=1 / 150)]]
+    assert [each.median for each in best(runs)] == ["7 ms", "200 messages/s"]
+
+
+def test_desks_that_are_not_measured_now_stay_in_the_page_and_each_has_its_place() -> None:
+    small, large = (f"### {size} messages, SQLite\n\nold" for size in ("10,000 tickets, 40,000",
+                                                                        "1,000,000 tickets, 4,000,000"))
+    other, mail = "### 10,000 tickets, 40,000 messages, PostgreSQL\n\ny", "### Mail in\n\nz"
+    page = f"before <b>\n\n{small}\n\n{mail}\n\n<e> after"
+    page = kept(page, "<b>", "<e>", [other])
+    page = kept(page, "<b>", "<e>", [large, small.replace("old", "new")])
+    wanted = "\n\n".join((small.replace("old", "new"), large, other, mail))
+    assert page == f"before <b>\n\n{wanted}\n\n<e> after"

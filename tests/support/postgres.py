@@ -6,11 +6,13 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 from tests.support.ports import free_port, wait_until_listening
 
 ROOM = 1024**3  # bytes
+READY_SECONDS = 300
 WHY_NOT = "PostgreSQL is not installed (Debian: apt install postgresql)"
 
 
@@ -92,6 +94,18 @@ class Postgres:
                 **self._as,
             )
         wait_until_listening(self.port, self.process, log)
+        self._wait_until_ready(binaries / "pg_isready", log)
+
+    def _wait_until_ready(self, asks: Path, log: Path) -> None:
+        """It listens before it answers: while it starts, and as long as it repairs what a killed one left."""
+        words = [asks, "--quiet", "--host=127.0.0.1", f"--port={self.port}", "--timeout=60"]
+        for _ in range(READY_SECONDS * 10):
+            if subprocess.run(words, check=False).returncode == 0:
+                return
+            if self.process.poll() is not None:
+                break
+            time.sleep(0.1)
+        raise RuntimeError(f"PostgreSQL does not answer: {log.read_text(errors='replace')[-2000:]}")
 
     def url(self, database: str) -> str:
         """Return the SQLAlchemy address of a database of this cluster."""
