@@ -248,15 +248,17 @@ def init_database(app: Flask, config: Config) -> None:
 def _engine_options(config: Config) -> dict[str, Any]:
     size = config.web_threads + 8
     if config.is_sqlite:
-        return {"pool_size": size, "max_overflow": 16, "connect_args": {"check_same_thread": False}}
+        return {"pool_size": size, "max_overflow": 16, "pool_use_lifo": True,  # each keeps pages: few shall be in use
+                "connect_args": {"check_same_thread": False}}
     kept = min(size, 20, config.database_connections)  # the rest is closed again after use
     return {"pool_size": kept, "max_overflow": config.database_connections - kept, "pool_pre_ping": True}
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    # The cache of pages is left at its 2 MB: each connection has its own, and a commit of another empties it.
     connection.isolation_level = None  # our own BEGIN: Python's default would leave savepoints behind a rollback
     for pragma in (f"busy_timeout={SQLITE_BUSY_MS}", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON",
-                   "temp_store=MEMORY", "cache_size=-16000"):
+                   "temp_store=MEMORY"):
         connection.execute(f"PRAGMA {pragma}")
 
 

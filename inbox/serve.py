@@ -49,6 +49,7 @@ class Child:
 def run(config: Config) -> int:
     """Run the whole desk until a signal. Returns the exit code. Raises StartError."""
     logs.init(config, "inbox")
+    processes.spare_memory()  # and that of the children
     with HomeLock(config.home) as lock:
         patience = UNCLEAN_PATIENCE if lock.was_unclean else 0.0
         processes.require_port(config.host, config.port, "port", patience)

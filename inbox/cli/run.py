@@ -46,11 +46,10 @@ def run(home: str | None, demo: bool, dev: bool, folders: tuple[str, ...], **giv
 @with_home
 def web(home: str | None, **given: Any) -> None:
     """Run the pages, the API and the live streams alone."""
-    from inbox import logs, pages
+    from inbox import pages
 
     config = load_config(home, **given)
-    _checked(config)
-    logs.init(config, "web")
+    _begin(config, "web")
     raise SystemExit(pages.run_web(config))
 
 
@@ -58,11 +57,9 @@ def web(home: str | None, **given: Any) -> None:
 @with_config
 def worker(config: Config) -> None:
     """Run the background work alone: mail fetching and sending, jobs, events to plugins."""
-    from inbox import logs
     from inbox import worker as process
 
-    _checked(config)
-    logs.init(config, "worker")
+    _begin(config, "worker")
     raise SystemExit(process.run_worker(config))
 
 
@@ -71,27 +68,28 @@ def worker(config: Config) -> None:
 @with_home
 def smtp(home: str | None, **given: Any) -> None:
     """Run the mail listener alone (SMTP or LMTP)."""
-    from inbox import logs, processes
+    from inbox import processes
     from inbox.mail.smtp_server import run_smtp
 
     config = load_config(home, **given)
-    _checked(config)
-    logs.init(config, "smtp")
+    _begin(config, "smtp")
     if not processes.watch_supervisor():
         processes.require_port(config.smtp_host, config.smtp_port, "smtp_port")
     raise SystemExit(run_smtp(config))
 
 
-def _checked(config: Config) -> None:
-    """Started by hand, a process first looks whether the database fits; below a supervisor that is known."""
+def _begin(config: Config, name: str) -> None:
+    """Name the process in the log. Started by hand, it first looks whether the database fits; a supervisor knows."""
     import os
 
-    from inbox import processes
+    from inbox import logs, processes
 
     if processes.SUPERVISOR not in os.environ:
         from inbox.prepare import open_desk
 
+        processes.spare_memory()
         open_desk(config)
+    logs.init(config, name)
 
 
 @click.command()

@@ -52,6 +52,8 @@ class PluginHost:
         self.broken: dict[str, str] = {}
         self.timing, self.running = Timing(), RunningCalls()
         self.skipped_at: dict[str, float] = {}
+        self.original: Original | None = None
+        """The functions of the program as they were before the first plugin. Without one nobody need look."""
         self.on_pause: list[Callable[[str, str], None]] = []
         """Told of a plugin that was paused and why, inside the transaction that pauses it."""
         self.on_register: list[Callable[[str, dict[str, list[Any]]], None]] = []
@@ -212,6 +214,7 @@ class PluginHost:
             if found.problem or found.manifest is None:
                 raise LoadError(found.problem or "It has no manifest.")
             before, original = set(Base.metadata.tables), Original()
+            self.original = self.original or original
             discover.open_packages(self.config, name)
             try:
                 try:

@@ -27,7 +27,7 @@ from inbox.plugin_host.blackbox import BlackBox, Record
 from inbox.plugin_host.models import Plugin
 from inbox.plugin_host.registry import EXTENSION, PluginHost
 from inbox.plugin_host.running import WAITED_FOR, Call, Scales
-from inbox.plugin_host.untouched import Original, Replaced
+from inbox.plugin_host.untouched import Replaced
 
 log = logging.getLogger(__name__)
 LOOK_SECONDS = 0.5
@@ -51,7 +51,6 @@ class Watchdog:
         self._home = self.host.config.home
         self._limit = self.host.config.memory_limit << 20
         self._is_too_big = False
-        self._original: Original | None = None
         self._stopping = threading.Event()
         self._seldom_at, self._flushed_at = 0.0, time.monotonic()
         self._thread = threading.Thread(target=self._run, name="plugin-watchdog", daemon=True)
@@ -79,12 +78,7 @@ class Watchdog:
         if self.host.running.blackbox is not None:
             self.host.running.blackbox.remove()
 
-    def remember(self) -> None:
-        """Hold the functions of the program against what they are now."""
-        self._original = Original()
-
     def _run(self) -> None:
-        self.remember()
         while not self._stopping.wait(LOOK_SECONDS):
             try:
                 self.look()
@@ -101,8 +95,8 @@ class Watchdog:
         if now - self._seldom_at >= SELDOM_SECONDS:
             self._seldom_at = now
             self.blame_for_deaths()
-            if self._original is not None:
-                for each in self._original.restore():
+            if self.host.original is not None:
+                for each in self.host.original.restore():
                     self._blame_replacement(each)
         if now - self._flushed_at >= FLUSH_SECONDS:
             self.flush()
