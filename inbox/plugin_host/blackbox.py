@@ -50,17 +50,17 @@ class BlackBox:
         fcntl.flock(self._file, fcntl.LOCK_EX)
         os.ftruncate(self._file, SIZE)
         self._map = mmap.mmap(self._file, SIZE)
-        self._free = list(range(PLACES))
+        self._free = list(range(HEADER, SIZE, RECORD.size))
         self._names: dict[tuple[str, str], tuple[bytes, bytes]] = {}
 
     def write(self, call: Call) -> int:
-        """Note a call that begins. Returns its place; -1 when all are taken."""
+        """Note a call that begins. Returns its place in the file; -1 when all are taken."""
         try:
             place = self._free.pop()
         except IndexError:
             return -1
         plugin, hook = self._names_of(call)
-        RECORD.pack_into(self._map, HEADER + place * RECORD.size, True, plugin, hook, call.ticket_id or 0,
+        RECORD.pack_into(self._map, place, True, plugin, hook, call.ticket_id or 0,
                          call.event_id or 0, call.number)
         return place
 
@@ -73,7 +73,7 @@ class BlackBox:
 
     def clear(self, place: int) -> None:
         """The call has ended."""
-        self._map[HEADER + place * RECORD.size] = 0
+        self._map[place] = 0
         self._free.append(place)
 
     def ending(self) -> None:

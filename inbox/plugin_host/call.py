@@ -57,8 +57,6 @@ class _Answerer:
     function: Callable[..., Any]
     takes: tuple[str, ...]
 
-
-
 def current() -> PluginHost | None:
     """The plugin host of the current work context, or None where no plugins are loaded."""
     return current_app.extensions.get(EXTENSION) if has_app_context() else None
@@ -75,17 +73,17 @@ def hears_itself(function: F) -> F:
 
 def check(name: str, **facts: Any) -> None:
     """Ask every plugin whether a change may happen. Raises Rejected with the first refusal."""
-    for host, spec, who in _each(name, Kind.check):
-        _ask(host, spec, who, facts)
+    for asking, who in _each(name, Kind.check, facts):
+        _ask(asking, who, facts)
 
 
 def prepare(name: str, new: Any, **facts: Any) -> None:
     """Let every plugin set fields of `new`, an unsaved object; a failed call leaves it as it was before."""
-    for host, spec, who in _each(name, Kind.prepare):
+    for asking, who in _each(name, Kind.prepare, facts):
         before = Snapshot(new)
         good = False
         try:
-            good, _ = _ask(host, spec, who, {spec.args[0]: new, **facts})
+            good, _ = _ask(asking, who, {asking.spec.args[0]: new, **facts})
         finally:
             if not good:
                 before.restore()
@@ -93,8 +91,8 @@ def prepare(name: str, new: Any, **facts: Any) -> None:
 
 def choose(name: str, **facts: Any) -> Any:
     """The first answer that is not None, in order of names; None when nobody has one."""
-    for host, spec, who in _each(name, Kind.choose):
-        _, answer = _ask(host, spec, who, facts)
+    for asking, who in _each(name, Kind.choose, facts):
+        _, answer = _ask(asking, who, facts)
         if answer is not None:
             return answer
     return None
@@ -102,8 +100,8 @@ def choose(name: str, **facts: Any) -> Any:
 
 def filter(name: str, value: T, **facts: Any) -> T:
     """Hand a value from plugin to plugin, in order of names; an answer of None leaves it unchanged."""
-    for host, spec, who in _each(name, Kind.filter):
-        good, answer = _ask(host, spec, who, {spec.args[0]: copy.copy(value), **facts})
+    for asking, who in _each(name, Kind.filter, facts):
+        good, answer = _ask(asking, who, {asking.spec.args[0]: copy.copy(value), **facts})
         if good and answer is not None:
             value = answer
     return value
@@ -115,11 +113,12 @@ def slot(name: str, failed: list[str] | None = None, /, **facts: Any) -> list[An
     The names of those that failed are added to `failed`.
     """
     items: list[Any] = []
-    for host, spec, who in _each(name, Kind.slot):
-        good, answer = _ask(host, spec, who, facts)
+    for asking, who in _each(name, Kind.slot, facts):
+        good, answer = _ask(asking, who, facts)
         if not good and failed is not None:
             failed.append(who.plugin)
-        items += [_signed(item, who.plugin) for item in answer or []]
+        if answer:
+            items += [_signed(item, who.plugin) for item in answer]
     return sorted(items, key=lambda item: getattr(item, "order", 0))
 
 
@@ -162,7 +161,7 @@ def guard(plugin: str, what: str, function: Callable[..., T], *args: Any, may_wr
     spec = HookSpec(what, Kind.event if may_write else Kind.slot, ("item",), "", "", None, None, "")
     who = _Answerer(plugin, lambda: function(*args), ())
     kind = "job" if longest is not None else "page" if may_write else "item"
-    answer, problem = _run(host, spec, who, facts, kind=kind, longest=longest)
+    answer, problem = _run(_Asking(host, spec, facts, kind=kind, longest=longest), who, facts)
     if problem is None:
         return True, answer
     if host.raise_faults:
@@ -188,11 +187,10 @@ def lifecycle(plugin: str, name: str, **facts: Any) -> None:
 
 
 def _tell(plugin: str, name: str, kind: Kind, facts: dict[str, Any]) -> None:
-    for host, spec, who in _each(name, kind):
-        if who.plugin == plugin:
-            problem = _run(host, spec, who, facts)[1]
-            if problem:
-                raise PluginFailure(plugin, name, problem)
+    for asking, who in _each(name, kind, facts, plugin):
+        problem = _run(asking, who, facts)[1]
+        if problem:
+            raise PluginFailure(plugin, name, problem)
 
 
 def hears_itself_in(plugin: str, name: str) -> bool:
@@ -246,7 +244,7 @@ def arguments(name: str) -> tuple[str, ...]:
 # --- one call ---------------------------------------------------------------------------------------------------
 
 
-def _each(name: str, kind: Kind) -> Iterator[tuple[PluginHost, HookSpec, _Answerer]]:
+def _each(name: str, kind: Kind, facts: dict[str, Any], only: str = "") -> Iterator[tuple[_Asking, _Answerer]]:
     host = current()
     if host is None:
         return
@@ -255,11 +253,16 @@ def _each(name: str, kind: Kind) -> Iterator[tuple[PluginHost, HookSpec, _Answer
         raise LookupError(f"There is no {kind} hook called {name}; declare it in inbox/hookspecs.py.")
     if in_transaction():
         raise RuntimeError(f"{name} is asked before the write begins, not inside transaction().")
-    for who in _answerers(host, name, host.active()):
-        if kind in PAGE_TIME and host.running.is_clogged(who.plugin):
+    active = host.active()
+    answerers = _answerers(host, name, active if not only else active & {only})
+    if not answerers:
+        return
+    asking, is_quick = _Asking(host, spec, facts), kind in PAGE_TIME
+    for who in answerers:
+        if is_quick and host.running.is_clogged(who.plugin):
             _note_skip(host, who.plugin, name)
             continue
-        yield host, spec, who
+        yield asking, who
 
 
 def is_answered(name: str) -> bool:
@@ -289,30 +292,49 @@ def _answerers(host: PluginHost, name: str, among: frozenset[str]) -> list[_Answ
     return [each for each in known[1] if each.plugin in among]
 
 
-def _ask(host: PluginHost, spec: HookSpec, who: _Answerer, facts: dict[str, Any]) -> tuple[bool, Any]:
+class _Asking:
+    """One question: what the calls of all who answer it have in common."""
+
+    __slots__ = ("context", "event", "facts", "fence", "host", "kind", "longest", "may_write", "others", "spec",
+                 "ticket_id")
+
+    def __init__(self, host: PluginHost, spec: HookSpec, facts: dict[str, Any], *, kind: str | None = None,
+                 longest: float | None = None) -> None:
+        self.host, self.spec, self.facts = host, spec, facts
+        self.kind = kind or spec.kind.value  # says what it is if it is no hook
+        self.may_write = spec.kind in (Kind.event, Kind.lifecycle)
+        self.longest = None if spec.kind is Kind.lifecycle else longest or running.LONGEST_CALL
+        self.event, self.ticket_id = facts.get("event"), getattr(facts.get("ticket"), "id", None)
+        self.context = contextvars.copy_context()
+        if not self.may_write:
+            self.context.run(forbid_writes, f"Hook {spec.name} may not write; write in an event hook.")
+        self.look()
+
+    def look(self) -> None:
+        """Remember how the session and what is given to be read are: each call has to leave them so."""
+        own = self.spec.args[0] if self.spec.kind in (Kind.prepare, Kind.filter) else None  # the one it may change
+        self.fence, self.others = SessionGuard(self.may_write), Snapshot.of(self.facts, own)
+
+
+def _ask(asking: _Asking, who: _Answerer, facts: dict[str, Any]) -> tuple[bool, Any]:
     """(True, answer), or (False, None) after a fault."""
-    answer, problem = _run(host, spec, who, facts)
+    answer, problem = _run(asking, who, facts)
     if problem is None:
         return True, answer
-    if host.raise_faults:
-        raise PluginFailure(who.plugin, spec.name, problem)
+    if asking.host.raise_faults:
+        raise PluginFailure(who.plugin, asking.spec.name, problem)
     return False, None
 
 
-def _run(host: PluginHost, spec: HookSpec, who: _Answerer, facts: dict[str, Any], *,
-         kind: str | None = None, longest: float | None = None) -> tuple[Any, str | None]:
-    """(answer, None), or (None, what went wrong), which is stored then. `kind` says what it is if it is no hook."""
-    may_write = spec.kind in (Kind.event, Kind.lifecycle)
-    own = spec.args[0] if spec.kind in (Kind.prepare, Kind.filter) else None  # the one it may change
-    limit = None if spec.kind is Kind.lifecycle else longest or running.LONGEST_CALL
-    ticket_id = getattr(facts.get("ticket"), "id", None)
-    call = Call(who.plugin, spec.name, kind or spec.kind.value, facts.get("event"), ticket_id, limit)
-    fence, others = SessionGuard(may_write), Snapshot.of(facts, own)
+def _run(asking: _Asking, who: _Answerer, facts: dict[str, Any]) -> tuple[Any, str | None]:
+    """(answer, None), or (None, what went wrong), which is stored then."""
+    host, spec = asking.host, asking.spec
+    call = Call(who.plugin, spec.name, asking.kind, asking.event, asking.ticket_id, asking.longest)
     answer: Any = None
     error: BaseException | None = None
     host.running.begin(call)
     try:  # in a copy of the context: what the plugin leaves open there (a transaction, a language) ends with the call
-        answer = contextvars.copy_context().run(_invoke, call, who, facts, may_write)
+        answer = asking.context.copy().run(_invoke, call, who, facts)
     except Rejected as refusal:
         if spec.kind is Kind.check:
             raise
@@ -323,9 +345,8 @@ def _run(host: PluginHost, spec: HookSpec, who: _Answerer, facts: dict[str, Any]
         error = raised
     finally:
         took = host.running.end(call)
-    problem = _problem(spec, call, fence, error, answer)
-    changed = [each for each in others if each.restore()]
-    if changed and not may_write:
+    problem = _problem(spec, call, asking.fence, error, answer)
+    if asking.others and _put_back(asking.others) and not asking.may_write:
         problem = problem or "It changed an object that it was only given to read."
     if problem is not None or call.query_failed:  # a failed query makes PostgreSQL refuse all others
         session().rollback()  # whatever it left in our session; all that core had there was read, and is read again
@@ -334,9 +355,17 @@ def _run(host: PluginHost, spec: HookSpec, who: _Answerer, facts: dict[str, Any]
         problem = problem or leak
     _note_time(host, call, took, problem)
     if problem is None:
+        if call.query_failed:
+            asking.look()
         return answer, None
     faults.store(host, who.plugin, spec.name, problem, error=error, ticket_id=call.ticket_id, event_id=call.event_id)
+    asking.look()
     return None, problem
+
+
+def _put_back(others: list[Snapshot]) -> bool:
+    """True when one of them had been changed."""
+    return any([each.restore() for each in others])  # noqa: C419 (all of them, not up to the first)
 
 
 def _is_for_us(host: PluginHost, raised: BaseException) -> bool:
@@ -354,11 +383,9 @@ def _problem(spec: HookSpec, call: Call, fence: SessionGuard, error: BaseExcepti
     return found or (complaint(spec, answer) if call.kind == spec.kind else too_long(answer))
 
 
-def _invoke(call: Call, who: _Answerer, facts: dict[str, Any], may_write: bool) -> Any:
+def _invoke(call: Call, who: _Answerer, facts: dict[str, Any]) -> Any:
     running.enter(call)
     chosen = {name: facts[name] for name in who.takes}
-    if not may_write:
-        forbid_writes(f"Hook {call.hook} of plugin {call.plugin} may not write; write in an event hook.")
     return who.function(**chosen)
 
 

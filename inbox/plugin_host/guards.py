@@ -76,7 +76,7 @@ class SessionGuard:
             return "It ended the transaction it was called in."
         if self._session.get_nested_transaction() is not self._nested:
             return "It left a savepoint open."
-        if self._changed() - self._before:
+        if (changed := self._changed()) and changed - self._before:
             return "It changed rows outside of transaction(), or past core's functions."
         return None
 

@@ -24,6 +24,8 @@ PAGE_SECONDS = 4.0  # that a page of a plugin may take before it counts: it may 
 CLOGGED_SECONDS = 2.0  # two or more calls of a plugin that have waited for so long together: others go past it
 MOST_AT_ONCE = 16  # calls of one plugin that people wait for, at the same time in one process
 GREW_BYTES = 4 << 20  # growth of the process below this is not put down to anybody
+QUICK_SECONDS = 0.0001  # in this time the system does not hand out as much
+FRESH_SECONDS = 0.001  # a weight is good for the calls that begin within this time
 _PEAK_UNIT = 1 if sys.platform == "darwin" else 1024
 
 WAITED_FOR = PAGE_TIME | {"item", "page"}  # kinds for which somebody waits: a person, or the mail
@@ -98,28 +100,37 @@ class RunningCalls:
         self.grown: dict[str, int] = {}  # bytes by which the process grew during calls of each plugin
         self.grew_in: dict[str, str] = {}  # the hook in which each grew last
         self._put_down = 0  # the sum of it
+        self._weight, self._weighed_at = 0, float("-inf")
         self._calls: dict[int, Call] = {}
 
     def begin(self, call: Call) -> None:
         """A call starts now."""
+        call.began = now = time.monotonic()
         if self.scales is not None:
-            call.weight = self.scales.weigh() - self._put_down
+            size = self._weight if now - self._weighed_at < FRESH_SECONDS else self._weigh(now)
+            call.weight = size - self._put_down
         if self.blackbox is not None:
             call.place = self.blackbox.write(call)
-        call.began = time.monotonic()
         self._calls[call.number] = call
 
     def end(self, call: Call) -> float:
         """It has ended. Returns the seconds it took."""
-        took = time.monotonic() - call.began
+        now = time.monotonic()
+        took = now - call.began
         del self._calls[call.number]
         if call.place >= 0 and self.blackbox is not None:
             self.blackbox.clear(call.place)
-        if self.scales is not None and (grew := self.growth(call, self.scales.weigh())) >= GREW_BYTES:
+        if self.scales is not None and took >= QUICK_SECONDS and (
+                grew := self.growth(call, self._weigh(now))) >= GREW_BYTES:
             self.grown[call.plugin] = self.grown.get(call.plugin, 0) + grew
             self.grew_in[call.plugin] = call.hook
             self._put_down += grew
         return took
+
+    def _weigh(self, now: float) -> int:
+        assert self.scales is not None
+        self._weight, self._weighed_at = self.scales.weigh(), now
+        return self._weight
 
     def growth(self, call: Call, size: int) -> int:
         """By how much the process, now of this size, has grown since a call began, without what calls that have

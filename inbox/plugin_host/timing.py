@@ -53,8 +53,9 @@ class Timing:
             if sums is None:
                 sums = self._sums[key] = _Sum()
             sums.calls += 1
-            sums.errors += failed
             sums.seconds += seconds
+            if failed:
+                sums.errors += 1
             if seconds > sums.slowest:
                 sums.slowest = seconds
             if seconds <= SLOW_SECONDS or kind not in PAGE_TIME:

@@ -324,6 +324,23 @@ def test_a_plugin_that_touches_the_database_in_prepare_is_caught(plug, session: 
     assert len(faults()) == 1
 
 
+def test_who_is_asked_after_one_that_broke_the_rules_is_not_blamed(plug, session: Session) -> None:
+    def colour_badges(ticket):
+        db.session().rollback()
+        ticket.subject = "Theirs"
+        return ["lost"]
+
+    def second(ticket):
+        return [ticket.subject]
+
+    second.__name__ = "colour_badges"
+    plug("a", colour_badges)
+    plug("b", second)
+    ticket = Ticket(subject="Ours")
+    assert call.slot("colour_badges", ticket=ticket) == ["Ours"]
+    assert [each.plugin for each in faults()] == ["a"]
+
+
 @pytest.mark.parametrize("deed", ["commit", "rollback", "change"])
 def test_a_plugin_that_breaks_the_rules_in_an_event_is_caught(plug, session: Session, deed: str) -> None:
     from inbox.core.models import Department

@@ -236,7 +236,6 @@ def test_an_import_that_hangs_is_tried_once_in_a_process(app: Flask, host: Plugi
 def test_functions_replaced_later_are_put_back_and_the_plugin_is_paused(app: Flask, activate: Any) -> None:
     activate("latepatcher")
     watchdog, before = Watchdog(app), call.listeners
-    watchdog.remember()
     make_ticket()
     dispatch.deliver_due(app)
     assert call.listeners is not before
@@ -384,14 +383,28 @@ def test_who_eats_memory_is_blamed_and_the_process_replaced(app: Flask, host: Pl
 
 
 def test_a_long_call_does_not_pay_for_a_short_one_beside_it() -> None:
-    calls, sizes = running.RunningCalls(), iter([100, 100, 160, 160])
+    calls, sizes = running.RunningCalls(), iter([100, 160, 160])
     calls.scales = SimpleNamespace(weigh=lambda: next(sizes) << 20)  # type: ignore[assignment]
     long, short = Call("patient", "note_added", "event"), Call("hungry", "note_added", "event")
     calls.begin(long)
-    calls.begin(short)
+    calls.begin(short)  # at once: the process has the weight it had
+    long.began -= 2.0
+    short.began -= 1.0
     calls.end(short)
     calls.end(long)
     assert calls.grown == {"hungry": 60 << 20}
+
+
+def test_calls_that_are_over_at_once_are_not_weighed(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls, weighed = running.RunningCalls(), []
+    calls.scales = SimpleNamespace(weigh=lambda: weighed.append(1) or 100 << 20)  # type: ignore[assignment]
+    monkeypatch.setattr(running, "QUICK_SECONDS", 60.0)
+    monkeypatch.setattr(running, "FRESH_SECONDS", 60.0)
+    for _ in range(50):
+        each = Call("idle", "main_menu_links", "slot")
+        calls.begin(each)
+        calls.end(each)
+    assert (len(weighed), calls.grown) == (1, {})
 
 
 DIES = """
