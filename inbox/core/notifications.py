@@ -6,6 +6,7 @@ import datetime as dt
 import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 import sqlalchemy as sa
 
@@ -178,24 +179,29 @@ class Told:
     path: str = ""  # its page, where there is no ticket
 
 
-def _of(agent: Agent) -> sa.ColumnElement[bool]:
-    return sa.and_(Notification.agent_id == agent.id, Notification.way == fixed("app"))
+def _of(agent_id: int) -> sa.ColumnElement[bool]:
+    return sa.and_(Notification.agent_id == agent_id, Notification.way == fixed("app"))
 
 
-def _unread(agent: Agent) -> sa.ColumnElement[bool]:
-    return sa.and_(_of(agent), Notification.read_at.is_(None))
+def _unread(agent_id: int) -> sa.ColumnElement[bool]:
+    return sa.and_(_of(agent_id), Notification.read_at.is_(None))
 
 
 def unread(agent: Agent) -> int:
     """How many lines of the agent's list are not read; counted to a hundred."""
+    return session().scalar(_counted(agent.id, permissions.reach(agent))) or 0
+
+
+@lru_cache(maxsize=200)
+def _counted(agent_id: int, departments: frozenset[int] | None) -> sa.Select[int]:
+    """Built once for an agent: every page asks for it."""
     lines = sa.select(Notification.id).outerjoin(Ticket, Ticket.id == Notification.ticket_id)
-    return session().scalar(sa.select(sa.func.count()).select_from(
-        lines.where(_unread(agent), _in_reach(agent)).limit(COUNTED).subquery())) or 0
+    return sa.select(sa.func.count()).select_from(
+        lines.where(_unread(agent_id), _in_reach(departments)).limit(COUNTED).subquery())
 
 
-def _in_reach(agent: Agent) -> sa.ColumnElement[bool]:
+def _in_reach(departments: frozenset[int] | None) -> sa.ColumnElement[bool]:
     """Of a notification joined with its ticket: it is about none, or one that is there and the agent may see."""
-    departments = permissions.reach(agent)
     theirs = Ticket.id.is_not(None) if departments is None else Ticket.department_id.in_(sorted(departments))
     return sa.or_(Notification.ticket_id.is_(None), theirs)
 
@@ -203,7 +209,8 @@ def _in_reach(agent: Agent) -> sa.ColumnElement[bool]:
 def page(agent: Agent, *, before: int | None = None, limit: int = 50) -> tuple[list[Told], int | None]:
     """Lines of tickets the agent may see, newest first, and the id to go on from (None: these are the last)."""
     query = (sa.select(Notification, Ticket.number).outerjoin(Ticket, Ticket.id == Notification.ticket_id)
-             .where(_of(agent), _in_reach(agent)).order_by(Notification.id.desc()).limit(limit + 1))
+             .where(_of(agent.id), _in_reach(permissions.reach(agent))).order_by(Notification.id.desc())
+             .limit(limit + 1))
     if before is not None:
         query = query.where(Notification.id < before)
     rows = session().execute(query).all()
@@ -214,7 +221,7 @@ def page(agent: Agent, *, before: int | None = None, limit: int = 50) -> tuple[l
 
 def mark_read(agent: Agent, *, ticket: Ticket | None = None) -> None:
     """Everything is read, or what is about one ticket. Writes only when there is something unread."""
-    which = _unread(agent) if ticket is None else sa.and_(_unread(agent), Notification.ticket_id == ticket.id)
+    which = _unread(agent.id) if ticket is None else sa.and_(_unread(agent.id), Notification.ticket_id == ticket.id)
     if session().scalar(sa.select(Notification.id).where(which).limit(1)) is not None:
         with transaction() as current:
             current.execute(sa.update(Notification).where(which).values(read_at=utcnow())

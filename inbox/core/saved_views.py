@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -64,11 +65,14 @@ _OWN = (View.id, View.name, View.query, View.sort, View.icon, View.is_counted, V
 
 
 def _reachable(agent: Agent) -> sa.ColumnElement[bool]:
-    reach = permissions.reach(agent)
+    return _reachable_by(agent.id, permissions.reach(agent))
+
+
+def _reachable_by(agent_id: int, reach: frozenset[int] | None) -> sa.ColumnElement[bool]:
     shared: sa.ColumnElement[bool] = View.agent_id.is_(None)
     if reach is not None:
         shared = sa.and_(shared, sa.or_(View.department_id.is_(None), View.department_id.in_(sorted(reach))))
-    return sa.or_(View.agent_id == agent.id, shared)
+    return sa.or_(View.agent_id == agent_id, shared)
 
 
 def _order(own: Own) -> tuple[bool, int, int]:
@@ -80,16 +84,21 @@ def of(agent: Agent) -> list[Own]:
     return sorted((Own(*row) for row in session().execute(sa.select(*_OWN).where(_reachable(agent)))), key=_order)
 
 
-def rail(agent: Agent) -> tuple[list[Line], list[Own]]:
-    """The departments an agent reaches and the views they have, in one query: every page shows them."""
-    reach = permissions.reach(agent)
+@lru_cache(maxsize=200)
+def _rail(agent_id: int, reach: frozenset[int] | None) -> sa.CompoundSelect[*tuple[Any, ...]]:
+    """Built once for an agent: that takes longer than the database needs to answer."""
     nothing = sa.cast(sa.null(), sa.Integer)
     departments = sa.select(
         sa.literal("department").label("kind"), Department.id, Department.name, sa.literal(""), sa.literal(""),
         sa.literal(""), sa.literal(False), Department.position, nothing, nothing, Department.hue).where(
         Department.is_active, *([] if reach is None else [Department.id.in_(sorted(reach))]))
-    views = sa.select(sa.literal("view").label("kind"), *_OWN, sa.literal(0)).where(_reachable(agent))
-    rows: Sequence[Any] = session().execute(sa.union_all(departments, views)).all()
+    views = sa.select(sa.literal("view").label("kind"), *_OWN, sa.literal(0)).where(_reachable_by(agent_id, reach))
+    return sa.union_all(departments, views)
+
+
+def rail(agent: Agent) -> tuple[list[Line], list[Own]]:
+    """The departments an agent reaches and the views they have, in one query: every page shows them."""
+    rows: Sequence[Any] = session().execute(_rail(agent.id, permissions.reach(agent))).all()
     lines = sorted((row for row in rows if row[0] == "department"), key=lambda row: (row[7], row[2]))
     own = [Own(row[1], row[2], row[3], row[4], row[5], bool(row[6]), *row[7:10]) for row in rows if row[0] == "view"]
     return [Line(row[1], row[2], row[10]) for row in lines], sorted(own, key=_order)

@@ -6,10 +6,10 @@ import base64
 import binascii
 import datetime as dt
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from functools import partial
-from typing import Any, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from typing import Any, NamedTuple, Protocol
 
 import sqlalchemy as sa
 
@@ -86,9 +86,8 @@ def _what(name: str) -> str:
     return f"view {name}"[:60]
 
 
-@dataclass
-class Row:
-    """One line of a list, columns only."""
+class Row(NamedTuple):
+    """One line of a list, columns only. Two rows that are equal look the same."""
 
     id: int
     number: int
@@ -110,7 +109,7 @@ class Row:
     message_count: int
     version: int
     seen_at: dt.datetime | None
-    tags: list[tuple[str, int]] = field(default_factory=list)  # name, hue
+    tags: tuple[tuple[str, int], ...]  # name, hue
 
     @property
     def unread(self) -> bool:
@@ -193,20 +192,27 @@ def _walk(agent: Agent, wanted: Scope, after: str | None, before: str | None, li
     back = before is not None
     key = _decode(before or after)
     descending = oldest_first == back  # newest first going on, or oldest first going back
-    place = sa.tuple_(Ticket.last_message_at, Ticket.id)
-    edge = []
-    if key is not None:
-        there = sa.tuple_(sa.literal(key[0], Ticket.last_message_at.type), sa.literal(key[1]))
-        edge = [place < there if descending else place > there]
-    ids = wanted.page_of_ids(*edge, descending=descending, limit=limit + 1)
-    order = (Ticket.last_message_at.desc(), Ticket.id.desc()) if descending else (Ticket.last_message_at, Ticket.id)
-    rows = _rows(_COLUMNS.where(Ticket.id.in_(ids)).order_by(*order), agent)
+    build = _listing.__wrapped__ if wanted.where else _listing  # conditions are new each time: nothing to keep
+    statement = build(wanted, key is not None, descending, limit + 1)
+    rows = _rows(statement, agent, {"edge_at": key[0], "edge_id": key[1]} if key is not None else {})
     more, rows = len(rows) > limit, rows[:limit]
     if back:
         rows.reverse()
     has_next, has_previous = (True, more) if back else (more, key is not None)
     return Page(rows, _encode(rows[-1]) if rows and has_next else None,
                 _encode(rows[0]) if rows and has_previous else None)
+
+
+@lru_cache(maxsize=200)
+def _listing(wanted: Scope, goes_on: bool, descending: bool, limit: int) -> sa.Select[*tuple[Any, ...]]:
+    """The statement of a list. Built once: that takes four times as long as the database does for it."""
+    place = sa.tuple_(Ticket.last_message_at, Ticket.id)
+    there = sa.tuple_(sa.bindparam("edge_at", type_=Ticket.last_message_at.type),
+                      sa.bindparam("edge_id", type_=Ticket.id.type))
+    edge = [place < there if descending else place > there] if goes_on else []
+    ids = wanted.page_of_ids(*edge, descending=descending, limit=limit)
+    order = (Ticket.last_message_at.desc(), Ticket.id.desc()) if descending else (Ticket.last_message_at, Ticket.id)
+    return _COLUMNS.where(Ticket.id.in_(ids)).order_by(*order)
 
 
 def _search(typed: query.Query, wanted: Scope, agent: Agent, after: str | None, limit: int) -> Page:
@@ -263,14 +269,14 @@ def _not_shown_before(asked: search.Match, order: dict[int, int], first_below: i
     return {ticket_id: pk for ticket_id, pk in order.items() if ticket_id not in shown}
 
 
-def _rows(statement: sa.Select[*tuple[Any, ...]], agent: Agent) -> list[Row]:
-    return [Row(**{**row, "tags": _tags(row["tags"])})
-            for row in session().execute(statement, {"viewer": agent.id}).mappings()]
+def _rows(statement: sa.Select[*tuple[Any, ...]], agent: Agent, values: Mapping[str, Any] | None = None) -> list[Row]:
+    found = session().execute(statement, {"viewer": agent.id, **(values or {})})
+    return [Row._make((*columns, _tags(joined))) for *columns, joined in found]  # `tags` is the last of both
 
 
-def _tags(joined: str | None) -> list[tuple[str, int]]:
+def _tags(joined: str | None) -> tuple[tuple[str, int], ...]:
     pairs = [each.split(UNIT) for each in joined.split(RECORD)] if joined else []
-    return sorted((name, int(hue)) for name, hue in pairs)
+    return tuple(sorted((name, int(hue)) for name, hue in pairs))
 
 
 # --- counts -----------------------------------------------------------------------------------------------------
@@ -297,13 +303,13 @@ def counts(agent: Agent, departments: Sequence[HasId], own: Sequence[tuple[str, 
     `own` are views that people made, by what they are called in the answer.
     """
     reach = Scope(departments=permissions.reach(agent))
-    counted = [view for view in every().values() if view.counted]
-    wanted = [(view, _capped(view.slug, view.scope(agent).within(reach))) for view in counted]
-    parts = [_capped(f"department:{each.id}", Scope(frozenset(("open",)), frozenset((each.id,))).within(reach))
+    ours = [_capped(view.slug, view.scope(agent).within(reach), COUNT_CAP) for view in BUILTIN.values() if view.counted]
+    ours += [_capped(f"department:{each.id}", Scope(frozenset(("open",)), frozenset((each.id,))).within(reach),
+                     COUNT_CAP)
              for each in departments]
-    parts += [_capped(slug, asked.within(reach)) for slug, asked in own]
-    ours = [part for view, part in wanted if not view.plugin] + parts
-    theirs = [(view, part) for view, part in wanted if view.plugin]
+    ours += [_capped.__wrapped__(slug, asked.within(reach), COUNT_CAP) for slug, asked in own]
+    theirs = [(view, _capped.__wrapped__(view.slug, view.scope(agent).within(reach), COUNT_CAP))
+              for view in every().values() if view.plugin]
     try:
         found = _numbers(*ours, *(part for _, part in theirs))
     except sa.exc.SQLAlchemyError:
@@ -325,7 +331,13 @@ def how_many(agent: Agent, *, view: str | None = None, department_id: int | None
 
 
 def _numbers(*parts: sa.Select[str, int]) -> dict[str, int]:
-    return {row[0]: row[1] for row in session().execute(sa.union_all(*parts))}
+    return {row[0]: row[1] for row in session().execute(_together(*parts))}
+
+
+@lru_cache(maxsize=100)
+def _together(*parts: sa.Select[str, int]) -> sa.CompoundSelect[str, int]:
+    """Built once for the same parts: that takes five times as long as counting."""
+    return sa.union_all(*parts)
 
 
 def _one_by_one(ours: list[sa.Select[str, int]], theirs: list[tuple[View, sa.Select[str, int]]]) -> dict[str, int]:
@@ -336,8 +348,9 @@ def _one_by_one(ours: list[sa.Select[str, int]], theirs: list[tuple[View, sa.Sel
     return found
 
 
-def _capped(name: str, wanted: Scope) -> sa.Select[str, int]:
-    inside = wanted.some(LOOKED_AT).limit(COUNT_CAP + 1)
+@lru_cache(maxsize=1000)
+def _capped(name: str, wanted: Scope, cap: int) -> sa.Select[str, int]:
+    inside = wanted.some(LOOKED_AT).limit(cap + 1)
     return sa.select(sa.literal(name).label("name"), sa.func.count().label("n")).select_from(inside.subquery())
 
 

@@ -40,6 +40,7 @@ class Address(Rule):
 def init_web(app: Flask, config: Config) -> None:
     """Add everything a browser meets to the application, as a readable list of steps."""
     from inbox.web import (
+        addresses,
         alarms,
         assets,
         auth,
@@ -53,6 +54,7 @@ def init_web(app: Flask, config: Config) -> None:
         icons,
         keys,
         live,
+        rows,
         security,
         theming,
     )
@@ -74,6 +76,7 @@ def init_web(app: Flask, config: Config) -> None:
         count = config.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=count, x_host=count)  # type: ignore[method-assign]
     compression.init(app)
+    addresses.init(app)
     assets.init(app)
     icons.init(app)
     htmx.init(app)
@@ -87,6 +90,7 @@ def init_web(app: Flask, config: Config) -> None:
     errors.init(app)
     live.init(app)
     alarms.init(app)
+    rows.init(app)
     _register_screens(app)
 
 

@@ -21,6 +21,8 @@ from inbox.web.htmx import go_to
 blueprint = Blueprint("auth", __name__)
 login_manager = LoginManager()
 OPEN_ENDPOINTS = {"assets.static_file", "assets.favicon"}
+_NEWEST = (sa.select(sa.func.max(each)).scalar_subquery() for each in (Event.id, Notification.id))
+_WHO = sa.select(Agent, *_NEWEST).where(Agent.id == sa.bindparam("agent_id")).options(joinedload(Agent.memberships))
 
 
 class SignedIn:
@@ -46,9 +48,7 @@ def load(identity: str) -> SignedIn | None:
     agent_id, _, version = identity.partition(".")
     if not agent_id.isdigit():
         return None
-    newest = (sa.select(sa.func.max(each)).scalar_subquery() for each in (Event.id, Notification.id))
-    found = database().execute(sa.select(Agent, *newest).where(Agent.id == int(agent_id)).options(
-        joinedload(Agent.memberships))).unique().one_or_none()
+    found = database().execute(_WHO, {"agent_id": int(agent_id)}).unique().one_or_none()
     if found is None or not found[0].is_active or str(found[0].session_version) != version:
         return None
     g.drawn_at = f"{found[1] or 0}.{found[2] or 0}"

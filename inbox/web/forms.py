@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from flask import Flask, current_app, url_for
-from flask_babel import gettext, lazy_gettext
+from flask_babel import lazy_gettext
 from markupsafe import Markup, escape
 
 from inbox.core import permissions
 from inbox.web import keys
 from inbox.web.auth import me
+from inbox.web.i18n import gettext
 from inbox.web.security import csrf_token
 
 _URL = re.compile(r"https?://[^\s<>\"']{1,2000}[^\s<>\"'.,;:!?)\]]")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import zlib
-from functools import lru_cache
+from functools import cache, lru_cache
 
 from flask import Flask
 from markupsafe import Markup, escape
@@ -28,8 +28,13 @@ _SCRIPTS = (  # the first one found names the language: kana before ideographs, 
 
 def icon(name: str, label: str = "") -> Markup:
     """An icon of the sprite. Without a label it is decoration: then a word stands beside it."""
+    return _icon(name, str(label), static_url("icons.svg"))
+
+
+@lru_cache(maxsize=2000)
+def _icon(name: str, label: str, sprite: str) -> Markup:
     said = Markup('role="img" aria-label="{}"').format(label) if label else Markup('aria-hidden="true"')
-    return Markup('<svg class="icon" {}><use href="{}#{}"/></svg>').format(said, static_url("icons.svg"), name)
+    return Markup('<svg class="icon" {}><use href="{}#{}"/></svg>').format(said, sprite, name)
 
 
 def initials(name: str) -> str:
@@ -56,7 +61,11 @@ def _language_of(sample: str) -> str:
 
 def lang(text: str | None) -> Markup:
     """The attributes of an element that holds a customer's words: `lang` and `dir`."""
-    tag = language_of(text or "")
+    return _lang(language_of(text or ""))
+
+
+@cache
+def _lang(tag: str) -> Markup:
     return Markup('lang="{}" dir="auto"').format(tag) if tag else Markup('dir="auto"')
 
 

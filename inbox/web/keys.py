@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from flask import Blueprint, Flask, render_template, request
@@ -104,8 +105,13 @@ def works(key: Key, agent: Agent) -> bool:
 
 def attributes(name: str) -> Markup:
     """What makes a control answer to the keys of an action: `<button{{ key('reply') }}>`."""
+    return _attributes(name, works(BY_NAME[name], me()))
+
+
+@cache
+def _attributes(name: str, do_work: bool) -> Markup:
     found = BY_NAME[name]
-    said = Markup(' aria-keyshortcuts="{}"').format(found.aria) if found.aria and works(found, me()) else Markup("")
+    said = Markup(' aria-keyshortcuts="{}"').format(found.aria) if found.aria and do_work else Markup("")
     return Markup(' data-key="{}"').format(found.keys) + said
 
 
@@ -122,9 +128,12 @@ def hint(name: str, words: str) -> str:
 
 def caps(name: str) -> Markup:
     """The keys of an action, drawn; nothing when they are switched off."""
-    found = BY_NAME[name]
-    return Markup(" ").join(Markup("<kbd>{}</kbd>").format(each) for each in found.caps) if works(found, me()) else (
-        Markup(""))
+    return _caps(name) if works(BY_NAME[name], me()) else Markup("")
+
+
+@cache
+def _caps(name: str) -> Markup:
+    return Markup(" ").join(Markup("<kbd>{}</kbd>").format(each) for each in BY_NAME[name].caps)
 
 
 def groups(keys: Iterable[Key] = KEYS) -> list[tuple[str, list[Key]]]:

@@ -207,15 +207,15 @@ class PluginDomain(Domain):  # type: ignore[misc]
     def get_translations(self) -> Any:
         if not has_app_context():
             return super().get_translations()
-        here = g._get_current_object()  # once: a page asks with each of its five hundred words
+        here = g._get_current_object()  # once: a page asks with each of its words
         locale = getattr(getattr(here, "_flask_babel", None), "babel_locale", None) or get_locale()
         running = call.answering()
         plugin = running.plugin if running is not None else ""
-        known: dict[Any, Any] = here.setdefault("inbox_catalogues", {})
-        key = (plugin, locale.language, locale.territory, locale.script)
-        found = known.get(key)
-        if found is None:
-            found = known[key] = (plugin and _catalogue(plugin)) or super().get_translations()
+        known: dict[str, tuple[Any, Any]] = here.setdefault("inbox_catalogues", {})
+        of, found = known.get(plugin, (None, None))
+        if of is not locale:
+            found = (plugin and _catalogue(plugin)) or super().get_translations()
+            known[plugin] = (locale, found)
         return found
 
 
