@@ -6,6 +6,7 @@ import datetime as dt
 import unicodedata
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
+from functools import lru_cache
 
 import sqlalchemy as sa
 
@@ -130,10 +131,17 @@ def get(customer_id: int, agent: Agent) -> Customer:
 
 def tickets_of(customer: Customer, agent: Agent, limit: int = 20) -> list[Ticket]:
     """The customer's tickets that the agent may see, newest first."""
-    query = (sa.select(Ticket).where(Ticket.customer_id == customer.id, Ticket.shelf.not_in(("trash", "merged")))
-             .order_by(Ticket.last_message_at.desc(), Ticket.id.desc()).limit(limit)
+    asked = {"customer_id": customer.id, "most": limit}
+    return list(session().scalars(_tickets_of(permissions.reach(agent)), asked))
+
+
+@lru_cache(maxsize=100)
+def _tickets_of(reach: frozenset[int] | None) -> sa.Select[Ticket]:
+    query = (sa.select(Ticket).where(Ticket.customer_id == sa.bindparam("customer_id"),
+                                     Ticket.shelf.not_in(("trash", "merged")))
+             .order_by(Ticket.last_message_at.desc(), Ticket.id.desc()).limit(sa.bindparam("most"))
              .options(sa.orm.lazyload(Ticket.tags)))
-    return list(session().scalars(permissions.visible(query, agent)))
+    return permissions.within(query, reach)
 
 
 def within_reach(query: sa.Select[Customer], agent: Agent) -> sa.Select[Customer]:

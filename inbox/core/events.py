@@ -201,7 +201,10 @@ def log(agent: Agent, *, of_agent: int | None = None, kind: str | None = None, t
     return found, floor if floor > 1 else None
 
 
+_OF_TICKET = (sa.select(Event).where(Event.ticket_id == sa.bindparam("ticket_id")).order_by(Event.id.desc())
+              .limit(sa.bindparam("most")))
+
+
 def of_ticket(ticket: Ticket, limit: int = 500) -> list[Event]:
     """A ticket's events, oldest first; at most the newest `limit`."""
-    query = sa.select(Event).where(Event.ticket_id == ticket.id).order_by(Event.id.desc()).limit(limit)
-    return list(reversed(session().scalars(query).all()))
+    return list(reversed(session().scalars(_OF_TICKET, {"ticket_id": ticket.id, "most": limit}).all()))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -74,11 +75,16 @@ def thread(ticket: Ticket, *, with_drafts: bool = False) -> list[Message]:
 
     Drafts are not among them unless asked for (a page needs both, in one query): those of all who write here.
     """
+    return list(session().scalars(_thread(with_drafts), {"ticket_id": ticket.id}).unique())
+
+
+@cache
+def _thread(with_drafts: bool) -> sa.Select[Message]:
     shown = sa.true() if with_drafts else Message.state != "draft"
-    query = (sa.select(Message).where(Message.ticket_id == ticket.id, shown)
-             .order_by(Message.at, Message.id).options(joinedload(Message.agent).lazyload(Agent.memberships),
-                      joinedload(Message.customer).lazyload(Customer.addresses), joinedload(Message.recipients)))
-    return list(session().scalars(query).unique())
+    return (sa.select(Message).where(Message.ticket_id == sa.bindparam("ticket_id"), shown)
+            .order_by(Message.at, Message.id).options(
+                joinedload(Message.agent).lazyload(Agent.memberships),
+                joinedload(Message.customer).lazyload(Customer.addresses), joinedload(Message.recipients)))
 
 
 def recipients_for_reply(ticket: Ticket, among: Sequence[Message] | None = None) -> list[Address]:

@@ -147,7 +147,11 @@ def _sees_customer(customer: Customer, agent: Agent) -> bool:
 
 def visible(statement: S, agent: Agent) -> S:
     """The same query over Ticket (or joined with it), narrowed to what the agent may see."""
-    departments = reach(agent)
+    return within(statement, reach(agent))
+
+
+def within(statement: S, departments: frozenset[int] | None) -> S:
+    """The same for what `reach` says of an agent: for statements that are built once for all who reach the same."""
     if departments is None:
         return statement
     return statement.where(Ticket.department_id.in_(sorted(departments)))

@@ -7,7 +7,6 @@ from urllib.parse import urlsplit
 
 import sqlalchemy as sa
 from flask import Blueprint, Flask, current_app, g, redirect, render_template, request, session, url_for
-from flask_babel import gettext
 from flask_login import LoginManager, current_user, login_user, logout_user
 from sqlalchemy.orm import joinedload
 
@@ -17,6 +16,7 @@ from inbox.core.events import Actor
 from inbox.core.models import Agent, Event, Notification
 from inbox.db import session as database
 from inbox.web.htmx import go_to
+from inbox.web.i18n import gettext
 
 blueprint = Blueprint("auth", __name__)
 login_manager = LoginManager()

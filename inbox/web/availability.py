@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from flask import Blueprint, flash, redirect, request, url_for
-from flask_babel import gettext, ngettext
+from flask_babel import ngettext
 from markupsafe import Markup
 
 from inbox.core import agents, availability, handover, permissions
@@ -13,7 +13,7 @@ from inbox.core.errors import Invalid, NotFound
 from inbox.core.models import Agent
 from inbox.web import snooze
 from inbox.web.auth import actor, me
-from inbox.web.i18n import coming
+from inbox.web.i18n import coming, gettext
 
 blueprint = Blueprint("availability", __name__)
 

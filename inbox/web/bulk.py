@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from flask import Blueprint, Flask, flash, redirect, render_template, request, url_for
-from flask_babel import format_decimal, gettext, ngettext
+from flask_babel import format_decimal, ngettext
 from markupsafe import Markup
 
 from inbox.core import agents, bulk, departments, permissions, ticket_merge, tickets, views
@@ -19,6 +19,7 @@ from inbox.web.auth import actor, me, safe_next
 from inbox.web.desk import Place, sidebar
 from inbox.web.forms import csrf_field
 from inbox.web.htmx import wants_partial
+from inbox.web.i18n import gettext
 
 blueprint = Blueprint("bulk", __name__, url_prefix="/bulk")
 COUNTED = 100_000

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from flask import Blueprint, jsonify
-from flask_babel import gettext
 
 from inbox.web import view_builder
 from inbox.web.auth import me
+from inbox.web.i18n import gettext
 
 blueprint = Blueprint("completion", __name__)
 COMPARED = ("time", "day", "number")  # kinds of fields: what their values are compared by belongs to the value

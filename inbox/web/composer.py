@@ -8,7 +8,6 @@ from dataclasses import replace
 from typing import Any
 
 from flask import Blueprint, jsonify, render_template, request
-from flask_babel import gettext
 from puremagic import PureError, from_string
 
 from inbox.core import answering, attachments, drafts, macros, messages, passing_on, permissions, tickets
@@ -25,7 +24,7 @@ from inbox.web import sending
 from inbox.web.auth import actor, me
 from inbox.web.desk import Place, list_of, sidebar
 from inbox.web.htmx import go_to, wants_partial
-from inbox.web.i18n import moment, said
+from inbox.web.i18n import gettext, moment, said
 from inbox.web.macros import acts_from_form, in_words, snooze_end
 from inbox.web.messages import SHOWN_INLINE, inline_urls
 from inbox.web.tickets import answer, load, pane

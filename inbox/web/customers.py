@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
-from flask_babel import gettext
 
 from inbox.core import customers, permissions, personal_data
 from inbox.core.errors import CoreError, Invalid
@@ -16,6 +15,7 @@ from inbox.core.models import Customer, Message
 from inbox.plugin_host import call
 from inbox.web.auth import actor, me
 from inbox.web.desk import sidebar
+from inbox.web.i18n import gettext
 
 blueprint = Blueprint("customers", __name__)
 PAGE = 30

@@ -8,12 +8,12 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from flask import Blueprint, g, redirect, render_template, request, url_for
-from flask_babel import gettext
 
 from inbox.core import saved_views, views
 from inbox.core.errors import NotFound
 from inbox.web import view_builder
 from inbox.web.auth import me
+from inbox.web.i18n import gettext
 from inbox.web.plugin_parts import words_of
 
 blueprint = Blueprint("desk", __name__)

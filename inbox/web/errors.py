@@ -6,7 +6,6 @@ import logging
 from typing import Any
 
 from flask import Flask, render_template, request
-from flask_babel import gettext
 from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import DataError, OperationalError
 from werkzeug.exceptions import HTTPException
@@ -15,6 +14,7 @@ from inbox.blobs import StoreAway
 from inbox.core.errors import CoreError, Invalid, NotAllowed, NotFound, RateLimited, Stale
 from inbox.plugin_host.call import Rejected
 from inbox.web.api import problems
+from inbox.web.i18n import gettext
 
 log = logging.getLogger(__name__)
 STATUS: dict[type[Exception], int] = {NotFound: 404, NotAllowed: 403, Stale: 409, RateLimited: 429, Invalid: 422,

@@ -25,7 +25,7 @@ FRESH_SECONDS = 2.0
 babel = Babel()
 
 
-def gettext(text: str, **values: Any) -> str:
+def gettext(text: str, /, **values: Any) -> str:
     """A text in the reader's language, as flask_babel's own, which asks more before it looks: a page has 200."""
     said = str(babel.domain_instance.get_translations().gettext(text))
     return said % values if values else said
@@ -95,7 +95,7 @@ def when(at: dt.datetime | None) -> str:
         return ""
     local, now = _local(at), today()
     if local.date() == now:
-        return f"{local.hour}:{local.minute:02}"
+        return _hours(local)
     return _day(local.date(), now, str(get_locale() or "en"))
 
 
@@ -106,15 +106,19 @@ def _day(day: dt.date, today: dt.date, locale: str) -> str:
     return str(dates.format_date(day, "d MMM" if day.year == today.year else "d MMM yyyy", locale))
 
 
+def _hours(local: dt.datetime) -> str:
+    """Hours and minutes, as all our languages write them."""
+    return f"{local.hour}:{local.minute:02}"
+
+
 def moment(at: dt.datetime | None) -> str:
     """A time in a thread: `Today 9:42`, `Fri 15:34`, `3 Nov 9:42`."""
     if at is None:
         return ""
-    local = _local(at)
-    clock = format_time(at, "H:mm")
-    if local.date() == today():
-        return gettext("Today %(time)s", time=clock)
-    return f"{when(at)} {clock}"
+    local, now = _local(at), today()
+    if local.date() == now:
+        return gettext("Today %(time)s", time=_hours(local))
+    return f"{_day(local.date(), now, str(get_locale() or 'en'))} {_hours(local)}"
 
 
 def coming(at: dt.datetime | str | None) -> str:
@@ -122,12 +126,16 @@ def coming(at: dt.datetime | str | None) -> str:
     if not at:
         return ""
     at = dt.datetime.fromisoformat(at) if isinstance(at, str) else at
-    local = _local(at)
-    clock = format_time(at, "H:mm")
-    if local.date() == today():
-        return gettext("Today %(time)s", time=clock)
-    skeleton = "MMMEd" if local.year == today().year else "yMMMEd"
-    return f"{dates.format_skeleton(skeleton, local, locale=str(get_locale() or 'en'))} {clock}"
+    local, now = _local(at), today()
+    if local.date() == now:
+        return gettext("Today %(time)s", time=_hours(local))
+    skeleton = "MMMEd" if local.year == now.year else "yMMMEd"
+    return f"{_in_words(local.date(), skeleton, str(get_locale() or 'en'))} {_hours(local)}"
+
+
+@lru_cache(maxsize=1024)
+def _in_words(day: dt.date, skeleton: str, locale: str) -> str:
+    return str(dates.format_skeleton(skeleton, dt.datetime.combine(day, dt.time()), locale=locale))
 
 
 def exactly(at: dt.datetime | None) -> str:

@@ -10,12 +10,13 @@ from functools import cache
 from typing import Any
 
 from flask import Blueprint, Flask, render_template, request
-from flask_babel import gettext, lazy_gettext
+from flask_babel import lazy_gettext
 from markupsafe import Markup
 
 from inbox.core.models import Agent
 from inbox.web.auth import me
 from inbox.web.htmx import wants_partial
+from inbox.web.i18n import gettext
 
 blueprint = Blueprint("keys", __name__)
 

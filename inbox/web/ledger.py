@@ -7,7 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from flask import Blueprint, flash, render_template, request, url_for
-from flask_babel import get_timezone, gettext
+from flask_babel import get_timezone
 
 from inbox.core import arrivals
 from inbox.core.errors import NotFound
@@ -17,6 +17,7 @@ from inbox.mail import ledger, ledger_health
 from inbox.web.auth import actor, me
 from inbox.web.desk import sidebar
 from inbox.web.htmx import go_to, wants_partial
+from inbox.web.i18n import gettext
 from inbox.web.messages import send_blob
 
 blueprint = Blueprint("ledger", __name__)

@@ -7,13 +7,12 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from flask import Blueprint
-from flask_babel import gettext
 
 from inbox.core import agents, departments, macros, times
 from inbox.core.macros import Act
 from inbox.core.models import PRIORITIES, STATUSES, Department
 from inbox.db import utcnow
-from inbox.web.i18n import choose_zone
+from inbox.web.i18n import choose_zone, gettext
 
 blueprint = Blueprint("macros", __name__)
 

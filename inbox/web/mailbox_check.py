@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from flask import render_template, request
-from flask_babel import gettext
 
 from inbox.core import mailboxes
 from inbox.core.customers import is_address
@@ -16,6 +15,7 @@ from inbox.core.errors import Invalid
 from inbox.core.models import Mailbox
 from inbox.db import session
 from inbox.mail import deliver, imap, mime, oauth, pop3
+from inbox.web.i18n import gettext
 from inbox.web.mailbox_form import passwords, read
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from flask import Blueprint
-from flask_babel import gettext
 
 from inbox.core.models import Message, Recipient
+from inbox.web.i18n import gettext
 
 blueprint = Blueprint("marks", __name__)
 BROKEN = ("hard", "full", "blocked", "complaint")

@@ -6,7 +6,6 @@ from typing import Any
 from urllib.parse import quote
 
 from flask import Blueprint, Response, current_app, flash, render_template, request, url_for
-from flask_babel import gettext
 from markupsafe import Markup
 
 from inbox.core import attachments, attribution, messages, moving, permissions, sending, tickets
@@ -19,6 +18,7 @@ from inbox.web.auth import actor, me
 from inbox.web.desk import Place
 from inbox.web.forms import linked
 from inbox.web.htmx import go_to
+from inbox.web.i18n import gettext
 from inbox.web.message_links import find_links, with_links
 from inbox.web.tickets import answer
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
-from flask_babel import gettext, lazy_gettext
+from flask_babel import lazy_gettext
 
 from inbox.core import departments, permissions, query, saved_views, views
 from inbox.core.errors import CoreError, Invalid
@@ -14,6 +14,7 @@ from inbox.web import view_builder
 from inbox.web.auth import actor, me
 from inbox.web.desk import sidebar
 from inbox.web.htmx import go_to, wants_partial
+from inbox.web.i18n import gettext
 
 blueprint = Blueprint("own_views", __name__, url_prefix="/own-views")
 SHOWN = 5  # tickets of the preview

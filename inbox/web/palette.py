@@ -9,12 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from flask import Blueprint, render_template, request, url_for
-from flask_babel import gettext
 
 from inbox.core import finder, saved_views, views
 from inbox.web import keys
 from inbox.web.auth import me
 from inbox.web.forms import rail_links
+from inbox.web.i18n import gettext
 from inbox.web.plugin_parts import slot, words_of
 
 blueprint = Blueprint("palette", __name__)

@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 from flask import Blueprint, Flask, Response, abort, current_app, render_template, request, send_from_directory
-from flask_babel import gettext
 from flask_login import current_user
 from sqlalchemy.exc import DataError
 from werkzeug.exceptions import HTTPException
@@ -31,6 +30,7 @@ from inbox.plugin_host.registry import EXTENSION, LoadError, PluginHost
 from inbox.web import plugin_parts
 from inbox.web.api import plugins as api_plugins
 from inbox.web.assets import kept
+from inbox.web.i18n import gettext
 from inbox.web.plugin_parts import PREFIX, short
 
 PAGES = "inbox_plugin_pages"

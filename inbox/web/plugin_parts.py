@@ -19,7 +19,7 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.support import NullTranslations, Translations
 from flask import Flask, current_app, flash, g, has_app_context, has_request_context, render_template, request
-from flask_babel import Domain, force_locale, get_locale, gettext
+from flask_babel import Domain, force_locale, get_locale
 from flask_login import current_user
 from markupsafe import Markup
 
@@ -33,6 +33,7 @@ from inbox.plugin_host import call, report
 from inbox.plugin_host.items import Panel, RowBadge
 from inbox.plugin_host.registry import EXTENSION, PluginHost
 from inbox.web import i18n, theming
+from inbox.web.i18n import gettext
 
 PREFIX = "/x"
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
-from flask_babel import gettext
 
 from inbox.core import agents, notifications, quiet, settings
 from inbox.core.errors import Invalid, RateLimited
 from inbox.web.auth import actor, me, safe_next, start_session
 from inbox.web.desk import sidebar
+from inbox.web.i18n import gettext
 
 blueprint = Blueprint("profile", __name__)
 LAYOUTS = {"layout": ("panes", "list"), "density": ("comfortable", "compact")}

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from flask import Blueprint, request, session, url_for
-from flask_babel import gettext, ngettext
+from flask_babel import ngettext
 
 from inbox.core import answering, drafts, events, outgoing_hold, overtaken, permissions, tickets
 from inbox.core.answering import Wishes
@@ -22,6 +22,7 @@ from inbox.web import snooze
 from inbox.web.auth import actor, me
 from inbox.web.desk import Place
 from inbox.web.htmx import go_to, wants_partial
+from inbox.web.i18n import gettext
 from inbox.web.macros import acts_from_form, snooze_end
 
 blueprint = Blueprint("sending", __name__)

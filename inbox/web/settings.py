@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from flask import Blueprint, current_app, flash, redirect, render_template, request, url_for
-from flask_babel import gettext, lazy_gettext
+from flask_babel import lazy_gettext
 
 from inbox.core import permissions, settings, setup, tags
 from inbox.core.errors import Invalid, NotAllowed, NotFound
@@ -15,6 +15,7 @@ from inbox.db import session, transaction
 from inbox.plugin_host import call
 from inbox.web import i18n
 from inbox.web.auth import actor, me
+from inbox.web.i18n import gettext
 from inbox.web.profile import time_zones
 
 blueprint = Blueprint("settings", __name__, url_prefix="/settings")

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 from flask import current_app, request, session
-from flask_babel import gettext
 from werkzeug.datastructures import FileStorage
 
 from inbox.config import Config
@@ -28,6 +27,7 @@ from inbox.plugin_host.lifecycle import PluginError
 from inbox.plugin_host.models import Plugin
 from inbox.plugin_host.requirements import RequirementsError
 from inbox.web.auth import actor, me
+from inbox.web.i18n import gettext
 from inbox.web.plugin_page import ASKS, what
 from inbox.web.settings import blueprint, page, require, saved
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from flask import flash, request, url_for
-from flask_babel import gettext
 
 from inbox.core import mailboxes
 from inbox.core.errors import Invalid
 from inbox.web.auth import actor
 from inbox.web.htmx import go_to
-from inbox.web.i18n import said
+from inbox.web.i18n import gettext, said
 from inbox.web.settings import blueprint, require, saved
 
 

@@ -9,12 +9,13 @@ from collections.abc import Iterator
 from typing import Any
 
 from flask import Response, current_app, request
-from flask_babel import gettext, lazy_gettext
+from flask_babel import lazy_gettext
 
 from inbox.core import agents, audit
 from inbox.core.models import AuditEntry
 from inbox.db import transaction, utcnow
 from inbox.web.auth import actor
+from inbox.web.i18n import gettext
 from inbox.web.settings import blueprint, page, require
 from inbox.web.settings_exchange import in_a_context_of_its_own
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from flask import render_template, request
-from flask_babel import gettext
 
 from inbox.core import mailboxes, settings
 from inbox.core.errors import NotFound
 from inbox.core.models import Mailbox
 from inbox.web import setting_form
 from inbox.web.auth import actor
+from inbox.web.i18n import gettext
 from inbox.web.plugin_page import Form, plugin_id, plugin_page
 from inbox.web.plugin_parts import said_by
 from inbox.web.setting_form import Line

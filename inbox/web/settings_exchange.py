@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from flask import Flask, Response, current_app, render_template, request
-from flask_babel import gettext
 from werkzeug.utils import secure_filename
 
 from inbox.core import imports, mailboxes
@@ -21,6 +20,7 @@ from inbox.db import current_config, release, utcnow, work_context
 from inbox.exchange import export
 from inbox.mail import import_mail, import_sources
 from inbox.web.auth import actor
+from inbox.web.i18n import gettext
 from inbox.web.settings import blueprint, page, require, saved
 
 ABILITY = "manage_owners"

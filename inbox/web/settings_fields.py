@@ -7,13 +7,14 @@ from functools import partial
 from typing import Any
 
 from flask import request
-from flask_babel import gettext, lazy_gettext
+from flask_babel import lazy_gettext
 
 from inbox.core import fields, settings, ticket_fields
 from inbox.core.errors import Invalid
 from inbox.core.models import CustomerField, TicketField
 from inbox.web import i18n
 from inbox.web.auth import actor
+from inbox.web.i18n import gettext
 from inbox.web.settings import blueprint, page, require, saved
 
 TITLES = {"text": lazy_gettext("Text"), "number": lazy_gettext("Number"), "date": lazy_gettext("Date"),

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from flask import current_app, request, url_for
-from flask_babel import gettext
 
 from inbox.core import circuits, senders, settings, tickets
 from inbox.core.errors import Invalid
 from inbox.db import transaction
 from inbox.web.auth import actor
 from inbox.web.htmx import go_to
+from inbox.web.i18n import gettext
 from inbox.web.settings import blueprint, page, require, saved
 
 NUMBERS = ("automatic.per_address", "automatic.per_ticket", "automatic.per_content", "automatic.per_hour",

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from flask import current_app, request
-from flask_babel import gettext
 
 from inbox.core import agents, departments, invitations, notices
 from inbox.core.errors import Invalid, RateLimited
 from inbox.core.models import Invitation
 from inbox.web.auth import actor
+from inbox.web.i18n import gettext
 from inbox.web.settings import blueprint, page, require, saved
 from inbox.web.settings_people import chosen_departments, the_agent
 

@@ -7,7 +7,6 @@ from typing import Any
 
 from flask import flash, redirect, render_template, request, url_for
 from flask import session as cookie
-from flask_babel import gettext
 
 from inbox import secrets
 from inbox.core import departments, dkim_keys, logins, mailboxes
@@ -18,6 +17,7 @@ from inbox.mail.imap_client import Trouble
 from inbox.mail.providers import PRESETS
 from inbox.web import mailbox_check, mailbox_form
 from inbox.web.auth import actor
+from inbox.web.i18n import gettext
 from inbox.web.settings import blueprint, page, require, saved
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from flask import current_app, redirect, request, url_for
-from flask_babel import gettext
 
 from inbox.core import agents, departments, invitations, mailboxes, permissions
 from inbox.core.errors import Invalid, NotFound
 from inbox.core.models import Agent, Department
 from inbox.db import transaction
 from inbox.web.auth import actor, me
+from inbox.web.i18n import gettext
 from inbox.web.settings import blueprint, page, require, saved
 
 # --- departments ------------------------------------------------------------------------------------------------

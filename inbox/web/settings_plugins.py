@@ -8,7 +8,6 @@ from typing import Any
 
 import sqlalchemy as sa
 from flask import current_app, request
-from flask_babel import gettext
 
 from inbox.core import settings
 from inbox.core.plugins import teller
@@ -19,6 +18,7 @@ from inbox.plugin_host.lifecycle import PluginError, PluginInfo
 from inbox.plugin_host.models import Plugin
 from inbox.plugin_host.report import Report
 from inbox.web.auth import actor
+from inbox.web.i18n import gettext
 from inbox.web.plugin_page import always_on, plugin_page
 from inbox.web.settings import blueprint, page, require, saved
 from inbox.web.settings_add import may_upload

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from flask import request
-from flask_babel import gettext
 from markupsafe import escape
 
 from inbox.core import departments, permissions, saved_replies
@@ -16,6 +15,7 @@ from inbox.mail.written import from_agent_html
 from inbox.plugin_host import call
 from inbox.web.auth import actor, me
 from inbox.web.composer import files_from_form
+from inbox.web.i18n import gettext
 from inbox.web.macros import act_choices, acts_from_settings, chosen_acts
 from inbox.web.settings import blueprint, page, require, saved
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from flask import render_template, request, url_for
-from flask_babel import gettext, lazy_gettext
+from flask_babel import lazy_gettext
 
 from inbox.core import go_live
 from inbox.core.errors import NotFound
 from inbox.web.auth import actor
 from inbox.web.htmx import go_to
+from inbox.web.i18n import gettext
 from inbox.web.settings import blueprint, page, require
 
 TITLES = {

@@ -8,7 +8,6 @@ from typing import Any
 
 import jinja2
 from flask import Response, current_app, redirect, request, session, url_for
-from flask_babel import gettext
 
 from inbox.config import Config
 from inbox.core import brand, settings
@@ -18,6 +17,7 @@ from inbox.plugin_host.theme_files import Override
 from inbox.plugin_host.themes import Theme, ThemeError
 from inbox.web import theming
 from inbox.web.auth import actor
+from inbox.web.i18n import gettext
 from inbox.web.settings import blueprint, page, require, saved
 from inbox.web.settings_add import ask_password, keep_upload, may_upload, require_uploader
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import Any
 
 from flask import Blueprint, current_app, flash, redirect, render_template, request, session, url_for
-from flask_babel import gettext
 from flask_login import current_user
 
 from inbox.core import agents, departments, mailboxes, permissions, settings, setup
@@ -18,6 +17,7 @@ from inbox.core.models import Mailbox
 from inbox.mail.providers import PRESETS
 from inbox.web import i18n, mailbox_check, mailbox_form
 from inbox.web.auth import actor, me, public, start_session
+from inbox.web.i18n import gettext
 from inbox.web.profile import time_zones
 
 blueprint = Blueprint("setup", __name__, url_prefix="/setup")

@@ -6,7 +6,7 @@ import datetime as dt
 from typing import Any
 
 from flask import Blueprint, render_template, request
-from flask_babel import get_locale, gettext
+from flask_babel import get_locale
 
 from inbox.core import tickets, times
 from inbox.core.errors import Invalid
@@ -16,6 +16,7 @@ from inbox.web import i18n
 from inbox.web.auth import actor, me
 from inbox.web.desk import Place, sidebar
 from inbox.web.htmx import wants_partial
+from inbox.web.i18n import gettext
 
 blueprint = Blueprint("snooze", __name__)
 

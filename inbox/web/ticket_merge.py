@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from flask import Blueprint, flash, request
-from flask_babel import gettext
 
 from inbox.core import ticket_merge, tickets
 from inbox.web.auth import actor, me
 from inbox.web.desk import Place
 from inbox.web.htmx import go_to
+from inbox.web.i18n import gettext
 from inbox.web.ticket_details import dialog, looked_at, number_from_form, others_found
 from inbox.web.tickets import load
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from flask_babel import gettext
-
 from inbox.core.models import Event
+from inbox.web.i18n import gettext
 
 KINDS = {"ticket_merged", "ticket_merged_away", "ticket_unmerged", "ticket_came_back", "ticket_linked",
          "ticket_unlinked", "checklist_changed", "ticket_type_changed", "ticket_fields_changed"}

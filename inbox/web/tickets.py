@@ -9,7 +9,6 @@ from typing import Any
 
 import sqlalchemy as sa
 from flask import Blueprint, Response, flash, make_response, redirect, render_template, request
-from flask_babel import gettext
 from sqlalchemy.orm.util import identity_key
 
 from inbox.core import (
@@ -35,7 +34,7 @@ from inbox.web.auth import actor, me
 from inbox.web.colleague_drafts import drafts_of_colleagues
 from inbox.web.desk import Place, list_of, sidebar
 from inbox.web.htmx import go_to, wants_partial
-from inbox.web.i18n import coming
+from inbox.web.i18n import coming, gettext
 from inbox.web.message_links import find_links
 
 blueprint = Blueprint("tickets", __name__)

@@ -7,12 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from flask_babel import gettext, lazy_gettext
+from flask_babel import lazy_gettext
 
 from inbox.core import agents, departments, fields, permissions, query, tags
 from inbox.core.filters import slug
 from inbox.core.models import Agent
 from inbox.core.query import Filter, Query
+from inbox.web.i18n import gettext
 from inbox.web.plugin_parts import said_by
 
 OPERATORS: dict[str, tuple[tuple[str, Any], ...]] = {

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from flask import Blueprint, redirect, render_template, request, url_for
-from flask_babel import gettext
 
 from inbox.core import invitations
 from inbox.core.errors import CoreError, Invalid, NotFound, RateLimited
 from inbox.core.models import Invitation
 from inbox.web.auth import public, start_session
+from inbox.web.i18n import gettext
 
 blueprint = Blueprint("welcome", __name__)
 

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from flask import Blueprint
-from flask_babel import gettext
 
 from inbox.core import departments, messages, passing_on
 from inbox.core.customers import normalise_address
@@ -14,7 +13,7 @@ from inbox.core.messages import Address
 from inbox.core.models import Message, Ticket
 from inbox.db import current_config
 from inbox.web.auth import me
-from inbox.web.i18n import moment
+from inbox.web.i18n import gettext, moment
 from inbox.web.icons import language_of
 
 blueprint = Blueprint("writing", __name__)
