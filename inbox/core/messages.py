@@ -87,19 +87,28 @@ def _thread(with_drafts: bool) -> sa.Select[Message]:
                 joinedload(Message.customer).lazyload(Customer.addresses), joinedload(Message.recipients)))
 
 
+def _last_received(ticket: Ticket, among: Sequence[Message] | None, with_sender: bool = False) -> Any:
+    """What a person wrote last: its from_address, from_name, addressed, why; None when nobody has."""
+    if among is None:
+        return session().execute(_last(with_sender), {"ticket_id": ticket.id}).first()
+    return next((each for each in reversed(among) if each.kind == "received" and not each.is_automatic
+                 and (each.from_address or not with_sender)), None)
+
+
+@cache
+def _last(with_sender: bool) -> sa.Select[*tuple[Any, ...]]:
+    return (sa.select(Message.from_address, Message.from_name, Message.addressed, Message.why).where(
+        Message.ticket_id == sa.bindparam("ticket_id"), Message.kind == "received", Message.is_automatic.is_(False),
+        *([Message.from_address != ""] if with_sender else []))
+        .order_by(Message.at.desc(), Message.id.desc()).limit(1))
+
+
 def recipients_for_reply(ticket: Ticket, among: Sequence[Message] | None = None) -> list[Address]:
     """Whom a plain reply goes to: who wrote last (their Reply-To, if any), else the customer's first address.
 
     `among` is the ticket's thread where it is loaded already; a page needs no query then.
     """
-    if among is not None:
-        last = next((each for each in reversed(among) if each.kind == "received" and each.from_address
-                     and not each.is_automatic), None)
-    else:
-        last = session().scalar(
-            sa.select(Message).where(Message.ticket_id == ticket.id, Message.kind == "received",
-                                     Message.from_address != "", Message.is_automatic.is_(False))
-            .order_by(Message.at.desc(), Message.id.desc()).limit(1))
+    last = _last_received(ticket, among, with_sender=True)
     if last is not None and (said := (last.why or {}).get("written_for")):  # an agent said whose it is
         return [Address("to", said["address"], said.get("name", ""))]
     if last is not None:
@@ -114,13 +123,7 @@ def others_in(ticket: Ticket, among: Sequence[Message] | None = None) -> list[Ad
 
     `among` is the ticket's thread where it is loaded already.
     """
-    if among is not None:
-        last = next((each for each in reversed(among) if each.kind == "received" and not each.is_automatic), None)
-    else:
-        last = session().scalar(
-            sa.select(Message).where(Message.ticket_id == ticket.id, Message.kind == "received",
-                                     Message.is_automatic.is_(False))
-            .order_by(Message.at.desc(), Message.id.desc()).limit(1))
+    last = _last_received(ticket, among)
     if last is None or len(last.addressed.get("to", [])) + len(last.addressed.get("cc", [])) < 2:
         return []
     ours = mailboxes.own_addresses()
@@ -232,9 +235,8 @@ def _pass_on(message: Message, about: Sequence[Message]) -> list[int]:
 
 def _current_subject(ticket: Ticket) -> str:
     """What the matter is called now: a customer who goes on under another subject looks for the answer there."""
-    why = session().scalar(sa.select(Message.why).where(
-        Message.ticket_id == ticket.id, Message.kind == "received", Message.is_automatic.is_(False))
-        .order_by(Message.at.desc(), Message.id.desc()).limit(1)) or {}
+    last = _last_received(ticket, None)
+    why = (last.why if last is not None else None) or {}
     return tickets.clean_subject(why["subject"]) if why.get("subject") else ticket.subject
 
 
@@ -295,7 +297,7 @@ def _store(ticket: Ticket, kind: str, body: Body, *, by: Actor, files: Sequence[
     """Insert the message, or turn its draft into it, and move the ticket on."""
     if tickets.at_the_end_of(ticket.id) != ticket.id:
         raise Invalid("ticket", "This ticket was merged into another one. Write there.")
-    message = draft if draft is not None else Message()
+    message = draft if draft is not None else Message(recipients=[], attachments=[])  # a new one has none to ask for
     if draft is not None and (draft.state != "draft" or by.agent is None or draft.agent_id != by.agent.id):
         raise Invalid("draft", "This draft has been sent or discarded already.")
     message.ticket_id, message.kind, message.state = ticket.id, kind, state

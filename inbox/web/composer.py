@@ -10,7 +10,7 @@ from typing import Any
 from flask import Blueprint, jsonify, render_template, request
 from puremagic import PureError, from_string
 
-from inbox.core import answering, attachments, drafts, macros, messages, passing_on, permissions, tickets
+from inbox.core import attachments, drafts, macros, messages, passing_on, permissions, tickets
 from inbox.core.attachments import StoredFile
 from inbox.core.customers import normalise_address
 from inbox.core.errors import Invalid, NotFound, Stale
@@ -28,7 +28,7 @@ from inbox.web.i18n import gettext, moment, said
 from inbox.web.macros import acts_from_form, in_words, snooze_end
 from inbox.web.messages import SHOWN_INLINE, inline_urls
 from inbox.web.tickets import answer, load, pane
-from inbox.web.writing import facts, most_bytes
+from inbox.web.writing import most_bytes
 
 blueprint = Blueprint("composer", __name__)
 KINDS = ("reply", "note", "forward")
@@ -171,15 +171,7 @@ def fresh(ticket: Ticket, focus: str = "") -> Any:
     """The fresh thread, the composer as it stands on the server, and what can be undone."""
     if not wants_partial():
         return answer(ticket)
-    return answer(ticket) + composer_part(ticket, focus) + render_template("layout/_toasts.html", oob=True)
-
-
-def composer_part(ticket: Ticket, focus: str = "") -> str:
-    """The composer as it stands on the server, to be swapped in; `focus` names the kind that is written on."""
-    can = {name: permissions.may(me(), name) for name in permissions.ABILITIES}
-    return render_template("ticket/_composer.html", ticket=ticket, place=Place.from_request(), can=can, oob=True,
-                           known=answering.newest_event(ticket), focus=focus,
-                           **facts(ticket, messages.thread(ticket, with_drafts=True)))
+    return answer(ticket, composer=True, focus=focus) + render_template("layout/_toasts.html", oob=True)
 
 
 @blueprint.app_template_global("who_misses")

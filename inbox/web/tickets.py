@@ -239,11 +239,12 @@ def seen(number: int) -> Any:
 # --- what can be done -------------------------------------------------------------------------------------------
 
 
-def answer(ticket: Ticket, *, composer: bool = False) -> Any:
-    """After a change: the fresh parts for htmx (with `composer` that one, too), the ticket's page for a plain form."""
+def answer(ticket: Ticket, *, composer: bool = False, focus: str = "") -> Any:
+    """After a change: the fresh parts for htmx (with `composer` that one, too, `focus` names the kind that is written
+    on), the ticket's page for a plain form."""
     if wants_partial():
         fresh = tickets.get(ticket.number, me())
-        return render_template("ticket/_fresh.html", place=Place.from_request(), with_composer=composer,
+        return render_template("ticket/_fresh.html", place=Place.from_request(), with_composer=composer, focus=focus,
                                **pane(fresh, is_fresh=True))
     return go_to(Place.from_request().ticket_url(ticket.number))
 

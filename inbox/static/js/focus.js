@@ -34,8 +34,15 @@ function mend() {
   else if (places.includes("list")) backToRow();
 }
 
+// A browser that has to take the focus from what goes away lays out the page first: the old ticket and the new one, side by
+// side, for nothing. So it is taken before the new one comes.
+function letGo({ detail: { ctx } }) {
+  if (ctx.target?.id === "pane" && ctx.target.contains(document.activeElement)) document.activeElement.blur();
+}
+
 export function startFocus() {
   document.addEventListener("focusin", remember);
+  document.addEventListener("htmx:before:swap", letGo);
   const soon = () => requestAnimationFrame(mend);
   for (const name of ["htmx:after:swap", "htmx:finally:request", "toggle"]) document.addEventListener(name, soon, true);
 }
