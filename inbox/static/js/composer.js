@@ -45,6 +45,8 @@ class MailComposer extends HTMLElement {
     }
   }
 
+  disconnectedCallback() { this.editor?.leave(); }
+
   listen() {
     this.addEventListener("click", (event) => this.clicked(event));
     this.addEventListener("submit", (event) => this.submitted(event), true);
@@ -65,13 +67,13 @@ class MailComposer extends HTMLElement {
         this.form.requestSubmit((event.shiftKey && this.querySelector("[data-send-more]:not([hidden]) [data-send-close]")) || this.querySelector("[data-send]"));
       }
     });
-    addEventListener("pagehide", () => {
-      if (!this.isConnected || !this.isDirty || this.isOnItsWay) return;
-      this.keepHere(this.current()); // the page that comes may be drawn before this is stored
-      this.saveNow();
-    });
-    addEventListener("online", () => this.saveNow());
     startQuoting(this.words.quote, (words) => this.quote(words));
+  }
+
+  leave() {
+    if (!this.isDirty || this.isOnItsWay) return;
+    this.keepHere(this.current()); // the page that comes may be drawn before this is stored
+    this.saveNow();
   }
 
   // --- what is shown ----------------------------------------------------------------------------------------------
@@ -414,5 +416,10 @@ document.addEventListener("click", async (event) => {
   writer.changed();
   writer.querySelector(".recipients [role=combobox]").focus();
 });
+
+// The page's own listeners, not one of each composer: those would keep every ticket of the day in memory.
+const here = () => document.querySelectorAll("mail-composer");
+addEventListener("pagehide", () => { for (const each of here()) each.leave(); });
+addEventListener("online", () => { for (const each of here()) each.saveNow(); });
 
 customElements.define("mail-composer", MailComposer);

@@ -47,6 +47,9 @@ export class Editor {
     this.linkBox?.addEventListener("keydown", (event) => this.linkKey(event));
   }
 
+  // When its place is gone for good: Squire listens to the whole document, which would keep it and all around it for ever.
+  leave() { setTimeout(() => { if (!this.box.isConnected) this.squire.destroy(); }); }
+
   get isEmpty() { return !this.box.textContent.trim() && !this.box.querySelector("img, hr, table"); }
   mark() { this.box.classList.toggle("empty", this.isEmpty); }
   focus() { this.squire.focus(); }

@@ -46,8 +46,9 @@ const isOfRow = (ctx) => ctx?.target?.id === "pane" && Boolean(ctx.sourceElement
 function latest(event) {
   const { ctx } = event.detail;
   if (!isOfRow(ctx)) return;
-  if (ctx !== wanted) event.preventDefault();
-  else if (!ctx.target.isConnected) ctx.target = document.getElementById("pane");
+  if (ctx !== wanted) { event.preventDefault(); return; }
+  wanted = null; // it holds the pane that goes
+  if (!ctx.target.isConnected) ctx.target = document.getElementById("pane");
 }
 
 export function startPane() {

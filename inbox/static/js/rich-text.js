@@ -19,6 +19,8 @@ class RichText extends HTMLElement {
       area.value = this.editor.text;
     });
   }
+
+  disconnectedCallback() { this.editor?.leave(); }
 }
 
 customElements.define("rich-text", RichText);
