@@ -76,6 +76,29 @@ def test_keys_do_what_they_say(desk: Page, program: Program) -> None:
     desk.wait_for_url("**/tickets/new")
 
 
+def test_tickets_that_were_left_are_let_go_of(desk: Page) -> None:
+    """Eight hours of them in one page: what keeps one of them keeps all that was around it."""
+    line = desk.context.new_cdp_session(desk)
+    line.send("Performance.enable")
+
+    def leaf_through() -> int:
+        for key in "jjjjkkkk":
+            at = desk.locator("#pane").get_attribute("data-number")
+            desk.keyboard.press(key)
+            desk.wait_for_function("at => (document.getElementById('pane').dataset.number ?? null) !== at", arg=at)
+            desk.wait_for_function("document.querySelector('mail-composer')?.classList.contains('with-editor')")
+        desk.wait_for_timeout(500)  # milliseconds: what is let go of a little later
+        line.send("HeapProfiler.collectGarbage")
+        return int(next(each["value"] for each in line.send("Performance.getMetrics")["metrics"]
+                        if each["name"] == "Nodes"))
+
+    expect(desk.locator("body.js")).to_be_attached()
+    desk.keyboard.press("j")
+    desk.wait_for_selector("mail-composer.with-editor")
+    before = leaf_through()
+    assert leaf_through() < before * 1.5  # each of the eight would leave a tenth of the page
+
+
 def test_closing_shows_the_next_ticket_that_was_read_ahead(desk: Page, program: Program) -> None:
     expect(desk.locator("body.js")).to_be_attached()
     unread = desk.locator("#rows a.unread").count()
