@@ -8,7 +8,8 @@ from __future__ import annotations
 import gc
 import importlib
 import pkgutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 
 def everything() -> None:
@@ -21,17 +22,22 @@ def web() -> None:
     _settled(_read_web)
 
 
-def _settled(read: Callable[[], None]) -> None:
-    """Read, with the collector at rest: it would look through all modules again and again, and later write to pages
-    of memory that processes share.
-    """
+@contextmanager
+def at_rest() -> Iterator[None]:
+    """Read code in this block: else the collector looks through all modules again and again meanwhile."""
     gc.disable()
     try:
+        yield
+    finally:
+        gc.enable()
+
+
+def _settled(read: Callable[[], None]) -> None:
+    """Read, and let the collector leave alone what was read: it would write to memory that processes share."""
+    with at_rest():
         read()
         gc.collect()
         gc.freeze()
-    finally:
-        gc.enable()
 
 
 def _read_all() -> None:

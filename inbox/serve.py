@@ -21,7 +21,7 @@ from multiprocessing.process import BaseProcess
 from typing import Any
 
 import inbox
-from inbox import logs, processes
+from inbox import logs, preload, processes
 from inbox.config import Config
 from inbox.processes import HomeLock, StartError
 
@@ -107,16 +107,14 @@ class Supervisor:
 
     def _prepare(self) -> dict[str, Any]:
         """Tables, demo desk, set-up code: in a process of its own, not interrupted. Meanwhile the code is read."""
-        from inbox import prepare  # not before the ports are known to be free
-
+        with preload.at_rest():
+            from inbox import prepare  # not before the ports are known to be free
         if self._config.demo and self._config.is_sqlite and not (self._config.home / "inbox.db").exists():
             print("Preparing the demo desk; the first time takes some seconds.", flush=True)
         ear, mouth = multiprocessing.Pipe(duplex=False)
         child = processes.start_child(prepare.tell, self._config, mouth, leaving=self._ours)
         mouth.close()
         if processes.FORKS:
-            from inbox import preload
-
             preload.everything()
         try:
             greeting: dict[str, Any] = ear.recv()
