@@ -6,7 +6,7 @@ Who may answer is decided by the notification that a token names (see `inbox.mai
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 import sqlalchemy as sa
 
@@ -25,11 +25,11 @@ NOTED = ("note_added",)
 WAITS = "Somebody wrote in this ticket after you were told. Your answer waits there as a draft."
 
 
-def becomes(event: Event, agent: Agent, ticket: Ticket | None) -> str:
-    """What an agent's answer to the mail about an event becomes: `reply`, `note`, or '' (it has no address)."""
+def become(event: Event, agents: Collection[Agent], ticket: Ticket | None) -> dict[int, str]:
+    """What each agent's answer to the mail about an event becomes: `reply`, `note`, or '' (it has no address)."""
     kind = "note" if event.kind in NOTED else "reply" if event.kind in REPLIED else ""
-    is_on = bool(kind) and ticket is not None and bool(settings.get("mail.answers"))
-    return kind if is_on and permissions.may(agent, kind, ticket) else ""
+    is_on = bool(kind and agents) and ticket is not None and bool(settings.get("mail.answers"))
+    return {agent.id: kind if is_on and permissions.may(agent, kind, ticket) else "" for agent in agents}
 
 
 def is_over(notification: Notification) -> bool:

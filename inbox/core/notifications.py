@@ -42,9 +42,10 @@ def wants(agent: Agent, kind: str, way: str) -> bool:
     """True when an agent wants to be told of a kind in a way (`app`, `mail`). Who never chose gets its default."""
     chosen = agent.preferences.get("notify")
     of_kind = chosen.get(kind) if isinstance(chosen, dict) else None
+    if isinstance(of_kind, dict) and way in of_kind:
+        return bool(of_kind[way])
     item = types().get(kind)
-    default = item is not None and item.default
-    return bool(of_kind.get(way, default)) if isinstance(of_kind, dict) else default
+    return item is not None and item.default
 
 
 def wants_any(agent: Agent, kind: str) -> bool:
@@ -88,31 +89,32 @@ def notify(event: Event, kind: str, *, letters: Iterable[Letter], ticket: Ticket
     """Tell agents of an event, each in the ways they want. Returns how many mails go out; left out are those who did
     it themselves, cannot see the ticket, were told before, or had too many mails this hour. What is about no ticket
     names the page (`path`) where it is read."""
-    wanted = [(each.agent.id, each, {way for way in WAYS if wants(each.agent, kind, way)})
-              for each in letters if _concerns(each.agent, event, ticket)]
+    asked = [(each.agent.id, each, {way for way in WAYS if wants(each.agent, kind, way)})
+             for each in letters if _concerns(each.agent, event, ticket)]
+    wanted = [(number, each, ways) for number, each, ways in asked if ways]
     if not wanted:
         return 0
     event_id, ticket_id, count = event.id, ticket.id if ticket is not None else None, 0
+    by_mail = {number: each for number, each, ways in wanted if "mail" in ways}
     mails = {number: {"to": each.agent.email, "name": each.agent.name, "subject": each.subject, "text": each.text}
-             for number, each, _ways in wanted}
-    answered = {number: answers.becomes(event, each.agent, ticket) for number, each, _ways in wanted}
-    said = {number: _answer_words(each.agent, answered[number]) for number, each, _ways in wanted}
-    waits = {number: quiet.ends(each.agent, utcnow()) for number, each, _ways in wanted}
+             for number, each in by_mail.items()}
+    answered = answers.become(event, [each.agent for each in by_mail.values()], ticket)
+    said = {number: _answer_words(each.agent, answered[number]) for number, each in by_mail.items()}
+    waits = {number: quiet.ends(each.agent, utcnow()) for number, each in by_mail.items()}
     with transaction() as current:
         told = {(row.agent_id, row.way) for row in current.execute(
             sa.select(Notification.agent_id, Notification.way).where(Notification.event_id == event_id))}
-        ours = mailboxes.own_addresses()  # mail to ourselves would open a ticket
+        ours = mailboxes.own_addresses() if by_mail else set()  # mail to ourselves would open a ticket
         for number, each, ways in wanted:
-            mail = mails[number]
             for way in sorted(ways - {way for agent_id, way in told if agent_id == number}):
-                if way == "mail" and mail["to"] in ours:
+                if way == "mail" and mails[number]["to"] in ours:
                     continue
                 row = Notification(event_id=event_id, agent_id=number, way=way, kind=kind,
                                    ticket_id=ticket_id, title=each.subject[:500], path=path)
                 current.add(row)
                 if way == "mail":
                     current.flush()
-                    count += _mail(row, mail, answered[number], said[number], waits[number])
+                    count += _mail(row, mails[number], answered[number], said[number], waits[number])
     return count
 
 

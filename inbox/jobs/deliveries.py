@@ -60,29 +60,34 @@ def claim(owner: str, done: Collection[int] = (), *, limit: int = 100, busy: Col
     if not done and (limit < 1 or session().scalar(sa.select(Event.id).where(_is_free(now)).limit(1)) is None):
         return []
     kinds = _listeners()
-    with transaction() as current:
+    with transaction(is_quiet=True) as current:  # whoever waits for an event is woken by its own commit
         if done:
-            current.execute(sa.update(Event).where(Event.id.in_(done), Event.dispatched_at.is_(None))
-                            .values(dispatched_at=now, lease_owner=None, lease_until=None)
-                            .execution_options(synchronize_session=False))
+            _set(done, dispatched_at=now, lease_owner=None, lease_until=None)
         if limit < 1:
             return []
         if not is_sqlite():
             current.execute(sa.select(sa.func.pg_advisory_xact_lock(PG_LOCK)))
-        tasks = []
-        for event in current.scalars(_next_events(owner, now, limit)).all():
+        tasks, nobody_left, later = [], [], []
+        for event in current.execute(_next_events(owner, now, limit)).all():
             told, paused = ([plugin for plugin in plugins if _is_to_hear(plugin, event)]
                             for plugins in _both(kinds.get(event.kind, ((), ())), kinds.get(EVERY, ((), ()))))
-            for plugin in (*paused, *(each for each in told if each in busy)):
-                _put_off(plugin, event.id, "waiting" if plugin in paused else "failed", now + BUSY_DELAY,
-                         "" if plugin in paused else "The plugin is still busy with earlier events.")
-            told = [each for each in told if each not in busy]
-            if told:
-                event.lease_owner, event.lease_until = owner, now + LEASE
-                tasks.append(Task(event.id, event.kind, tuple(told)))
+            later += [_put_off(each, event.id) for each in paused]
+            later += [_put_off(each, event.id, now + BUSY_DELAY) for each in told if each in busy]
+            if left := tuple(each for each in told if each not in busy):
+                tasks.append(Task(event.id, event.kind, left))
             else:
-                event.dispatched_at, event.lease_owner, event.lease_until = now, None, None
+                nobody_left.append(event.id)
+        _store_put_off(later)
+        _set([task.event_id for task in tasks], lease_owner=owner, lease_until=now + LEASE)
+        _set(nobody_left, dispatched_at=now, lease_owner=None, lease_until=None)
         return tasks
+
+
+def _set(event_ids: Collection[int], **values: Any) -> None:
+    """Change undispatched events. Inside a transaction."""
+    if event_ids:
+        session().execute(sa.update(Event).where(Event.id.in_(event_ids), Event.dispatched_at.is_(None))
+                          .values(**values).execution_options(synchronize_session=False))
 
 
 _Names = tuple[tuple[str, ...], tuple[str, ...]]  # plugins that are told, and those whose events wait
@@ -104,7 +109,7 @@ def _both(these: _Names, those: _Names) -> Iterator[tuple[str, ...]]:
     return (tuple(dict.fromkeys((*one, *other))) for one, other in zip(these, those, strict=True))
 
 
-def _is_to_hear(plugin: str, event: Event) -> bool:
+def _is_to_hear(plugin: str, event: sa.Row[int, str, str, int]) -> bool:
     """Not of what it did itself, unless it asks for that (`hears_itself`); and chains of answers end somewhere."""
     is_own = event.source == f"plugin:{plugin}"
     hears_itself = any(call.hears_itself_in(plugin, name) for name in (event.kind, EVERY))
@@ -115,7 +120,7 @@ def _is_free(now: dt.datetime) -> sa.ColumnElement[bool]:
     return sa.and_(Event.dispatched_at.is_(None), sa.or_(Event.lease_until.is_(None), Event.lease_until < now))
 
 
-def _next_events(owner: str, now: dt.datetime, limit: int) -> sa.Select[Event]:
+def _next_events(owner: str, now: dt.datetime, limit: int) -> sa.Select[int, str, str, int]:
     """Undispatched events nobody has in hand, unless somebody else has an earlier one of the same ticket.
 
     Never "everything above the last id": on PostgreSQL ids are handed out before the commit.
@@ -124,7 +129,8 @@ def _next_events(owner: str, now: dt.datetime, limit: int) -> sa.Select[Event]:
     elsewhere = sa.exists().where(
         earlier.dispatched_at.is_(None), earlier.ticket_id == Event.ticket_id, earlier.id < Event.id,
         earlier.lease_until >= now, earlier.lease_owner != owner)
-    return sa.select(Event).where(_is_free(now), ~elsewhere).order_by(Event.id).limit(limit)
+    return (sa.select(Event.id, Event.kind, Event.source, Event.depth).where(_is_free(now), ~elsewhere)
+            .order_by(Event.id).limit(limit))
 
 
 def claim_retries(*, limit: int = 50, now: dt.datetime | None = None) -> list[Task]:
@@ -366,8 +372,17 @@ def _note(plugin: str, event_id: int, state: str, attempts: int, problem: str,
                                next_try_at=next_try_at, error=problem[:2000]))
 
 
-def _put_off(plugin: str, event_id: int, state: str, next_try_at: dt.datetime, problem: str) -> None:
-    """A row instead of a call, unless there is one already. Inside a transaction."""
-    if session().get(Delivery, (event_id, plugin)) is None:
-        session().add(Delivery(event_id=event_id, plugin=plugin, state=state, attempts=0, error=problem,
-                               next_try_at=next_try_at if state == "failed" else None))
+def _put_off(plugin: str, event_id: int, next_try_at: dt.datetime | None = None) -> Delivery:
+    """A row instead of a call: until the paused plugin is resumed, or, of a busy one, until the next try."""
+    return Delivery(event_id=event_id, plugin=plugin, state="failed" if next_try_at else "waiting", attempts=0,
+                    error="The plugin is still busy with earlier events." if next_try_at else "",
+                    next_try_at=next_try_at)
+
+
+def _store_put_off(rows: Collection[Delivery]) -> None:
+    """Store those of which there is none yet. Inside a transaction."""
+    if not rows:
+        return
+    known = {(each.event_id, each.plugin) for each in session().execute(
+        sa.select(Delivery.event_id, Delivery.plugin).where(Delivery.event_id.in_({row.event_id for row in rows})))}
+    session().add_all(row for row in rows if (row.event_id, row.plugin) not in known)

@@ -26,9 +26,9 @@ LOOK_SECONDS = 5.0  # at the latest, without any wake-up
 GATHER_SECONDS = 0.03  # a burst of commits becomes one look, and one note of what was told
 RENEW_SECONDS = 15.0
 SETTLE_SECONDS = 30.0
-LONGEST_LINE = 100  # events waiting in one plugin's lane
+LONGEST_LINE = 300  # events waiting in one plugin's lane: some seconds of a rush, which costs less than rows
 MOST_TOGETHER = 30  # of them are looked at together
-MAX_IN_HAND = 400
+MAX_IN_HAND = 1000
 
 
 def deliver_due(app: Flask) -> int:

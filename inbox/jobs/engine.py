@@ -143,7 +143,7 @@ def turn(outcomes: Sequence[Outcome], kinds: Iterable[str], now: dt.datetime | N
         due = next_due(kinds) if kinds else None
         if due is None or due > now:
             return []
-    with transaction():
+    with transaction(is_quiet=all(_is_over(outcome) for outcome in outcomes)):  # only what runs again is to be heard of
         _note(outcomes, now)
         return _claim(kinds, now) if kinds else []
 
@@ -197,6 +197,11 @@ def _how_it_stands(outcome: Outcome, now: dt.datetime) -> dict[str, Any]:
     if pace := REPEATING.get(how.kind) or _own_pace(job):
         return values | {"state": "queued", "run_at": now + pace, "attempts": 0}
     return values | {"state": "failed", "done_at": now} if outcome.error else _done(now)
+
+
+def _is_over(outcome: Outcome) -> bool:
+    """True of a job that has been done and does not run again."""
+    return outcome.error is None and outcome.job.kind not in REPEATING and _own_pace(outcome.job) is None
 
 
 def _own_pace(job: Claimed) -> dt.timedelta | None:

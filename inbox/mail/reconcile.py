@@ -9,6 +9,7 @@ import datetime as dt
 import logging
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import islice
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -24,6 +25,7 @@ from inbox.mail.imap_client import SERVER_ERRORS, Trouble, connected
 
 log = logging.getLogger(__name__)
 PAGE = 2000
+TOGETHER = 500  # contents that are asked for at once
 LATE = dt.timedelta(hours=1)
 NAMED = 10  # rows that a sentence names
 
@@ -78,8 +80,9 @@ def _without_bytes() -> Iterator[str]:
 def _lost(table: type[Ledger | Attachment], *conditions: sa.ColumnElement[bool]) -> list[int]:
     """The rows of each content that is not in the store."""
     lost: list[int] = []
-    for digest in attachments.missing(_digests(sa.select(table.sha256).where(*conditions), table.sha256)):
-        lost += session().scalars(sa.select(table.id).where(table.sha256 == digest, *conditions))
+    missing = attachments.missing(_digests(sa.select(table.sha256).where(*conditions), table.sha256))
+    while some := list(islice(missing, TOGETHER)):
+        lost += session().scalars(sa.select(table.id).where(table.sha256.in_(some), *conditions))
     return sorted(lost)
 
 

@@ -73,6 +73,9 @@ class Hub:
         self._last = self._last_notification = 0
         self._seen: set[int] = set()
         self._watch = presence.Watch()
+        self._agents: dict[int, tuple[int, frozenset[int] | None]] = {}  # session version and reach
+        self._agents_at = -PING_SECONDS
+        self._agents_lock = threading.Lock()
         self._later: threading.Timer | None = None  # what came while the reading of presence rests is read soon
 
     def open(self, agent: Agent) -> Stream | None:
@@ -180,6 +183,21 @@ class Hub:
                     stream.shown = picture
                     stream.put({"presence": picture})
 
+    def still_valid(self, stream: Stream, version: int) -> bool:
+        """False when the agent's session has ended or their departments changed: the browser then opens a new one.
+
+        All agents with a stream here are read together, every few seconds.
+        """
+        with self._agents_lock:
+            if time.monotonic() - self._agents_at > PING_SECONDS / 2:
+                with self._lock:
+                    numbers = {each.agent_id for each in self._streams}
+                with work_context(self._app):
+                    self._agents = {agent.id: (agent.session_version, permissions.reach(agent)) for agent in
+                                    session().scalars(sa.select(Agent).where(Agent.id.in_(numbers), Agent.is_active))}
+                self._agents_at = time.monotonic()
+            return self._agents.get(stream.agent_id) == (version, stream.departments)
+
     def _feed_notifications(self) -> None:
         """An agent's own line in the rail has another number now."""
         rows = session().execute(sa.select(Notification.id, Notification.agent_id).where(
@@ -277,18 +295,10 @@ def _lines(app: Flask, opened: Stream, version: int, first: dict[str, Any]) -> I
         hub.look_at_presence(if_old=True)
         hub.tell_presence([opened])  # whose browser died is gone without a word
         if time.monotonic() - checked >= PING_SECONDS:
-            if not _still_valid(app, opened, version):
+            if not hub.still_valid(opened, version):
                 return
             checked = time.monotonic()
         yield f"data: {json.dumps(hint)}\n\n" if hint else ": here\n\n"
-
-
-def _still_valid(app: Flask, opened: Stream, version: int) -> bool:
-    """False when the agent's session has ended or their departments changed: the browser then opens a new one."""
-    with work_context(app):
-        agent = session().get(Agent, opened.agent_id)
-        return (agent is not None and agent.is_active and agent.session_version == version
-                and permissions.reach(agent) == opened.departments)
 
 
 def init(app: Flask) -> None:

@@ -7,6 +7,7 @@ import datetime as dt
 from inbox.toolkit import (
     Agent,
     Card,
+    Event,
     Job,
     Link,
     Pages,
@@ -82,8 +83,9 @@ def ticket_created(ticket: Ticket) -> None:
 
 
 @hookimpl
-def message_received(ticket: Ticket) -> None:
-    keep.retell(ticket.id)
+def message_received(ticket: Ticket, event: Event) -> None:
+    if not (event.data or {}).get("first"):  # that one came with ticket_created
+        keep.retell(ticket.id)
 
 
 @hookimpl

@@ -16,7 +16,7 @@ from inbox.toolkit import Event, Ticket, hours, session, settings, transaction
 from inbox_plugins.reports import story
 from inbox_plugins.reports.models import ReportsLine, ReportsRebuild
 
-CHUNK = 50  # tickets in one transaction: it lasts milliseconds
+CHUNK = 20  # tickets in one transaction: it lasts milliseconds
 ONE_RUN = 5.0  # seconds that one run of the rebuild takes
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from inbox.toolkit import (
     Agent,
     Card,
+    Event,
     EventKind,
     Job,
     Link,
@@ -81,8 +82,9 @@ def ticket_created(ticket: Ticket) -> None:
 
 
 @hookimpl
-def message_received(ticket: Ticket) -> None:
-    targets.recount(ticket.id)
+def message_received(ticket: Ticket, event: Event) -> None:
+    if not (event.data or {}).get("first"):  # that one came with ticket_created
+        targets.recount(ticket.id)
 
 
 @hookimpl

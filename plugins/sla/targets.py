@@ -59,6 +59,8 @@ def recount(ticket_id: int, *, anew: bool = False) -> None:
     Without, it keeps what was promised, whatever became of the policy. Whoever does the same for the same ticket at the
     same moment waits for its row.
     """
+    if not _matters(ticket_id):
+        return
     groups = segments.of_ticket(ticket_id)  # asks other plugins: before the write begins
     with transaction() as current:
         ticket = current.get(Ticket, ticket_id, with_for_update={"of": Ticket, "key_share": True})
@@ -77,6 +79,12 @@ def recount(ticket_id: int, *, anew: bool = False) -> None:
         for key, row in rows.items():
             if key not in owed:  # nothing is promised any more: another department, another priority
                 current.delete(row)
+
+
+def _matters(ticket_id: int) -> bool:
+    """False while nothing is promised to anybody, and nothing was to this ticket: then nothing is written."""
+    return session().scalar(sa.select(sa.or_(
+        sa.exists().where(SlaPolicy.is_active), sa.exists().where(SlaTarget.ticket_id == ticket_id)))) is True
 
 
 class _Book:
