@@ -230,7 +230,8 @@ def report(desk: LoadDesk, options: argparse.Namespace, seen: Seen, streams: lis
         f"{sum(seen.replies.values()):,}: lost {replies.lost}, sent twice {replies.doubled}; of {replies.unsure} the "
         f"desk says that they may have been sent ({replies.unsure_arrived} were). Hints that never came: {missed}; "
         f"messages no list has shown: {len(seen.accepted) - len(lists)}.",
-        f"Errors: {dict(seen.errors) or 'none'}. No answer: {dict(seen.gone) or 'never'}."]
+        f"Errors: {dict(seen.errors) or 'none'}. No answer: {dict(seen.gone) or 'never'}. Plugins paused: "
+        f"{'; '.join(desk.not_active()) or 'none'}."]
     return "\n".join(words), outcome
 
 

@@ -24,6 +24,7 @@ from inbox.core.models import Agent, Department, Ledger, Message, Recipient, Tic
 from inbox.db import db, session, work_context
 from inbox.jobs.worker import run_everything
 from inbox.plugin_host import lifecycle
+from inbox.plugin_host.models import Plugin
 from inbox.prepare import make_tables
 from inbox.testing.factories import make_agent, make_department, make_mailbox
 from inbox.web.auth import SignedIn
@@ -173,6 +174,12 @@ class LoadDesk:
                     times[mail] += 1
                     tickets[mail] = number
         return times, tickets
+
+    def not_active(self) -> list[str]:
+        """The bundled plugins that were paused meanwhile, each with the reason."""
+        query = sa.select(Plugin.name, Plugin.reason).where(Plugin.name.in_(NAMES), Plugin.state != "active")
+        with work_context(self.app):
+            return [f"{row.name} ({row.reason})" for row in session().execute(query)]
 
     def replies(self) -> list[Reply]:
         """What the desk knows of the replies of the load."""

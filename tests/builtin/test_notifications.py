@@ -385,3 +385,20 @@ def test_mail_waits_for_the_end_of_quiet_hours_and_the_list_does_not(app, sessio
             Job.kind == "mail.system"))}
     assert waiting["Ada"] == dt.datetime(2026, 11, 21, 8, 0, tzinfo=dt.UTC)
     assert waiting["Ben"] == dt.datetime(2026, 11, 20, 22, 0, tzinfo=dt.UTC)
+
+
+def test_who_is_told_in_the_desk_alone_costs_no_look_at_what_mails_need(
+        app: Flask, session: Session, department: Department, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(3):
+        make_agent(f"Agent {number}", departments=[department], preferences={
+            "notify": {"notifications.new_ticket": {"mail": False}}})
+    asked: list[str] = []
+    monkeypatch.setattr(notifications.answers.settings, "get", lambda key: asked.append(key))
+    event = make_message(make_ticket("Printer", department=department)) and session.scalars(
+        sa.select(Event).where(Event.kind == "ticket_created").order_by(Event.id.desc())).first()
+    assert event is not None
+    ticket = session.get_one(Ticket, event.ticket_id)
+    letters = [notifications.Letter(each, "New", "text") for each in notifications.members(ticket)]
+    assert notifications.notify(event, "notifications.new_ticket", ticket=ticket, letters=letters) == 0
+    assert asked == []
+    assert session.scalar(sa.select(sa.func.count()).select_from(Notification)) == 3

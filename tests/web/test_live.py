@@ -17,7 +17,7 @@ from inbox.changes import ChangeWatcher
 from inbox.core import agents, tickets
 from inbox.core.events import Actor
 from inbox.core.models import Agent, Department, Event, Notification
-from inbox.db import transaction, work_context
+from inbox.db import db, transaction, work_context
 from inbox.testing.factories import SYSTEM, make_agent, make_department, make_message, make_ticket
 from inbox.web import live
 from tests.web.browse import Visitor
@@ -141,6 +141,18 @@ def test_a_stream_ends_with_the_session_it_belongs_to(
     assert next(lines) == ": here\n\n"
     agents.set_password(kari, "yet another password", by=Actor.system("test"))
     assert list(lines) == []
+
+
+def test_the_sessions_of_all_streams_are_looked_at_together(
+        app: Flask, hub: live.Hub, kari: Agent, support: Department) -> None:
+    ola = make_agent("Ola", departments=[support])
+    streams = [hub.open(kari), hub.open(ola), hub.open(kari)]
+    asked: list[str] = []
+    with work_context(app):
+        sa.event.listen(db.engine, "before_cursor_execute", lambda *given: asked.append(given[2]))
+    assert all(hub.still_valid(each, kari.session_version) for each in streams)
+    assert sum("FROM agent" in each for each in asked) == 1
+    assert not hub.still_valid(streams[0], kari.session_version + 1)
 
 
 def test_a_stream_ends_after_ten_minutes(

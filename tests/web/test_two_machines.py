@@ -177,3 +177,22 @@ def test_a_restarted_database_server_is_listened_to_again(app, session, config) 
         assert told.wait(PATIENCE)  # it listens anew, and says so: something may have come meanwhile
     finally:
         watcher.stop()
+
+
+@pytest.mark.each_database
+def test_a_connection_that_was_cut_while_it_rested_is_replaced_unnoticed(app, session, config, monkeypatch) -> None:
+    if config.is_sqlite:
+        return  # which has no server
+    session.rollback()
+    session.close()
+    own = sa.text("SELECT pg_backend_pid()")
+    with db.engine.connect() as connection:
+        before = connection.scalar(own)
+    with db.engine.connect() as connection:
+        assert connection.scalar(own) == before  # used a moment ago: it is not asked first
+    with sa.create_engine(config.sqlalchemy_url).connect() as other:
+        other.execute(sa.text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                              "WHERE datname = current_database() AND pid <> pg_backend_pid()"))
+    monkeypatch.setattr("inbox.db.REST_SECONDS", 0.0)
+    with db.engine.connect() as connection:
+        assert connection.scalar(own) != before
