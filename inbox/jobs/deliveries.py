@@ -306,7 +306,7 @@ def _deliver(app: Flask, plugin: str, task: Task, event: Event, *, has_row: bool
 
 def _tell(plugin: str, event: Event) -> str | None:
     """What went wrong, or None."""
-    facts = facts_of(event) if plugin in call.listeners(event.kind) else None
+    facts = facts_of(event, call.taken(plugin, event.kind)) if plugin in call.listeners(event.kind) else None
     try:
         if facts is not None:  # None: what it is about was deleted meanwhile
             call.event(plugin, event.kind, **facts)
@@ -317,9 +317,11 @@ def _tell(plugin: str, event: Event) -> str | None:
     return None
 
 
-def facts_of(event: Event) -> dict[str, Any] | None:
-    """The arguments of an event's hook, loaded afresh; None when its ticket, message or customer is gone."""
-    names, data = call.arguments(event.kind), event.data or {}
+def facts_of(event: Event, taken: frozenset[str]) -> dict[str, Any] | None:
+    """The arguments of an event's hook that are `taken`, loaded afresh, and those that say whom a fault is about; None
+    when its ticket, message or customer is gone."""
+    names = [each for each in call.arguments(event.kind) if each in taken or each in ("event", "ticket")]
+    data = event.data or {}
     facts: dict[str, Any] = {}
     for name in names:
         if name == "event":

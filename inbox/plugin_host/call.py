@@ -206,6 +206,13 @@ def listeners(name: str) -> list[str]:
     return [] if host is None else [who.plugin for who in _answerers(host, name, host.active())]
 
 
+def taken(plugin: str, name: str) -> frozenset[str]:
+    """The names of the arguments that a plugin's answers to a hook take."""
+    host = current()
+    answers = _answerers(host, name, frozenset({plugin})) if host is not None else ()
+    return frozenset(argument for who in answers for argument in who.takes)
+
+
 def waiting_listeners(name: str) -> list[str]:
     """Names of the paused plugins that would answer an event hook: their events are kept for them."""
     host = current()

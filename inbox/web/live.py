@@ -38,6 +38,7 @@ BEHIND = 64  # how many hints a stream may have waiting
 BATCH = 500
 LATE_SECONDS = 30.0
 OVERLAP = 50  # on PostgreSQL ids are given before the commit: look at some again
+MOST_GAPS = 1000
 
 
 @dataclass(eq=False)
@@ -71,7 +72,7 @@ class Hub:
         self._lock = threading.Lock()
         self._watcher: ChangeWatcher | None = None
         self._last = self._last_notification = 0
-        self._seen: set[int] = set()
+        self._gaps: dict[int, float] = {}  # ids that were passed over, and when: theirs may be committed late
         self._watch = presence.Watch()
         self._agents: dict[int, tuple[int, frozenset[int] | None]] = {}  # session version and reach
         self._agents_at = -PING_SECONDS
@@ -85,8 +86,9 @@ class Hub:
             if len(self._streams) >= self._allowance:
                 return None
             if not self._streams:  # nobody was told of what came meanwhile, and the new stream looks at everything
-                self._seen = set(session().scalars(sa.select(Event.id).order_by(Event.id.desc()).limit(OVERLAP)))
-                self._last = max(self._seen, default=0)
+                known = set(session().scalars(sa.select(Event.id).order_by(Event.id.desc()).limit(OVERLAP)))
+                self._last = max(known, default=0)
+                self._gaps = dict.fromkeys(set(range(min(known, default=0), self._last)) - known, time.monotonic())
                 self._last_notification = session().scalar(sa.select(sa.func.max(Notification.id))) or 0
                 self._watch.read()
             self._streams.add(stream)
@@ -156,14 +158,13 @@ class Hub:
 
     def _feed(self) -> int:
         """Tell the streams of events not told yet; returns how many rows were read."""
-        rows = session().execute(_EVENTS.where(Event.id > self._last - OVERLAP).limit(BATCH)).all()
-        fresh = [row for row in rows if row.id not in self._seen]
+        rows = session().execute(_EVENTS.where(sa.or_(
+            Event.id > self._last, Event.id.in_(list(self._gaps)))).limit(BATCH)).all()
         if not rows:
             self._feed_notifications()
             return 0
-        self._last = max(self._last, rows[-1].id)
-        self._seen = {row.id for row in rows}
-        changed = _changed_tickets(fresh)
+        self._pass(row.id for row in rows)
+        changed = _changed_tickets(rows)
         self._feed_notifications()
         with self._lock:
             streams = list(self._streams)
@@ -172,6 +173,19 @@ class Hub:
             if numbers:
                 stream.put({"tickets": numbers})
         return len(rows)
+
+    def _pass(self, ids: Iterable[int]) -> None:
+        """Note what has been read, and which ids before it have not been seen.
+
+        On PostgreSQL an id is given when the row is written, and a long transaction is committed when hundreds after it
+        have been told.
+        """
+        found, now = set(ids), time.monotonic()
+        newest = max(*found, self._last)
+        passed = set(range(max(self._last + 1, newest - MOST_GAPS), newest)) - found
+        self._gaps = {number: since for number, since in self._gaps.items()
+                      if number not in found and now - since < LATE_SECONDS} | dict.fromkeys(passed, now)
+        self._last = newest
 
     def tell_presence(self, among: list[Stream] | None = None) -> None:
         """Tell those streams for which somebody came, went, or does something else now. Asks no database."""

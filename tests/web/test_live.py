@@ -143,6 +143,24 @@ def test_a_stream_ends_with_the_session_it_belongs_to(
     assert list(lines) == []
 
 
+def test_an_event_that_is_committed_late_is_told_however_many_came_between(
+        app: Flask, hub: live.Hub, kari: Agent, support: Department) -> None:
+    late, others = make_ticket(department=support), make_ticket(department=support)
+    stream = hub.open(kari)
+    with work_context(app) as current:
+        number = (current.scalar(sa.select(sa.func.max(Event.id))) or 0) + 1
+        with transaction():
+            current.add_all(_event(number + place, others.id) for place in range(1, 3 * live.OVERLAP))
+    assert told(stream) == {others.number}
+    with work_context(app) as current, transaction():
+        current.add(_event(number, late.id))
+    assert told(stream) == {late.number}
+
+
+def _event(number: int, ticket_id: int) -> Event:
+    return Event(id=number, kind="ticket_tagged", ticket_id=ticket_id, actor_kind="system", source="test")
+
+
 def test_the_sessions_of_all_streams_are_looked_at_together(
         app: Flask, hub: live.Hub, kari: Agent, support: Department) -> None:
     ola = make_agent("Ola", departments=[support])
