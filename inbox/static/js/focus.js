@@ -36,8 +36,9 @@ function mend() {
 
 // A browser that has to take the focus from what goes away lays out the page first: the old ticket and the new one, side by
 // side, for nothing. So it is taken before the new one comes.
-function letGo({ detail: { ctx } }) {
-  if (ctx.target?.id === "pane" && ctx.target.contains(document.activeElement)) document.activeElement.blur();
+function letGo({ detail: { tasks } }) {
+  const goes = tasks.find(({ target, swapSpec }) => target?.id === "pane" && swapSpec.style === "outerHTML")?.target;
+  if (goes?.contains(document.activeElement)) document.activeElement.blur();
 }
 
 export function startFocus() {
