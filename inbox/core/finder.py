@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,14 +49,23 @@ _LINE: Rows = sa.select(Ticket.number, Ticket.subject, sa.func.coalesce(sa.func.
                   Ticket.shelf, Ticket.last_message_at).join(Customer, Customer.id == Ticket.customer_id)
 
 
-def tickets(agent: Agent, text: str, limit: int = FEW) -> list[FoundTicket]:
-    """Tickets within reach with this number, or a message that holds all these words; the last touched first."""
+def hits(text: str) -> list[int]:
+    """The newest messages with these words, by id: asked for once for `tickets` and `people`."""
+    phrases = search.phrases(text)
+    return search.newest(search.match(phrases), below=None, limit=HITS) if phrases else []
+
+
+def tickets(agent: Agent, text: str, limit: int = FEW, *, among: Sequence[int] | None = None) -> list[FoundTicket]:
+    """Tickets within reach with this number, or a message that holds all these words; the last touched first.
+
+    `among`: what `hits` has found for this text, where that was asked for already.
+    """
     number = re.fullmatch(r"#?(\d{1,18})", text.strip())
     ids: list[Any] = []
     if number is not None:
         ids.append(sa.select(Ticket.id).where(Ticket.number == int(number[1])))
-    if (hits := _hits(text)) is not None:
-        ids.append(hits)
+    if found := hits(text) if among is None else among:
+        ids.append(_of_messages(found))
     if not ids:
         return []
     first = [Ticket.number == int(number[1])] if number is not None else []
@@ -70,19 +80,15 @@ def _within(query: Rows, agent: Agent) -> Rows:
     return query if reach is None else query.where(sa.func.coalesce(Ticket.department_id, 0).in_(sorted(reach)))
 
 
-def _hits(text: str) -> Rows | None:
-    """The tickets of the newest messages with these words; None for a text without words."""
-    phrases = search.phrases(text)
-    if not phrases:
-        return None
-    asked = search.match(phrases)
-    newest = sa.text(f"{asked.sql} ORDER BY {asked.key} DESC LIMIT {HITS}").bindparams(**asked.values).columns(
-        sa.column("pk", sa.Integer)).subquery("hit")
-    return sa.select(Message.ticket_id).where(Message.id.in_(sa.select(newest.c.pk)), Message.ticket_id.is_not(None))
+def _of_messages(pks: Sequence[int]) -> Rows:
+    return sa.select(Message.ticket_id).where(Message.id.in_(pks), Message.ticket_id.is_not(None))
 
 
-def people(agent: Agent, text: str, limit: int = FEW) -> list[FoundCustomer]:
-    """Customers within reach whose address begins so, or who have these words in their name and in a message."""
+def people(agent: Agent, text: str, limit: int = FEW, *, among: Sequence[int] | None = None) -> list[FoundCustomer]:
+    """Customers within reach whose address begins so, or who have these words in their name and in a message.
+
+    `among`: what `hits` has found for this text, where that was asked for already.
+    """
     start = normalise_address(text)
     if not start:
         return []
@@ -90,8 +96,8 @@ def people(agent: Agent, text: str, limit: int = FEW) -> list[FoundCustomer]:
         CustomerAddress.kind == "mail", CustomerAddress.normalised >= start,
         CustomerAddress.normalised < start + "\U0010ffff").limit(HITS)
     ids: list[Any] = [sa.select(by_address.subquery())]
-    if (hits := _hits(text)) is not None:
-        ids.append(sa.select(Ticket.customer_id).where(Ticket.id.in_(hits)))
+    if messages := hits(text) if among is None else among:
+        ids.append(sa.select(Ticket.customer_id).where(Ticket.id.in_(_of_messages(messages))))
     query: Any = sa.select(Customer.id, Customer.name, sa.func.coalesce(_mail, "")).where(
         Customer.id.in_(sa.union_all(*ids)), Customer.merged_into_id.is_(None)).order_by(Customer.id.desc())
     wanted = text.casefold().split()

@@ -100,10 +100,11 @@ def _settings() -> list[Option]:
 
 def _found(q: str, only: str) -> list[Group]:
     """Tickets and customers; `only` narrows it to one of them."""
-    tickets = [_of_ticket(each) for each in finder.tickets(me(), q)] if only != "people" else []
+    hits = finder.hits(q)
+    tickets = [_of_ticket(each) for each in finder.tickets(me(), q, among=hits)] if only != "people" else []
     people = [Option(each.name or each.email, url_for("customers.show", customer_id=each.id), icon="user",
                      soft=each.email if each.name else "", lang_of=each.name)
-              for each in finder.people(me(), q)] if only != "tickets" else []
+              for each in finder.people(me(), q, among=hits)] if only != "tickets" else []
     everywhere = Option(gettext("Search all messages for “%(q)s”", q=q), url_for("desk.search", q=q), icon="find")
     return [Group("tickets", gettext("Tickets"), tickets), Group("people", gettext("Customers"), people),
             Group("search", gettext("Search"), [everywhere] if not only else [])]

@@ -1,6 +1,7 @@
 """Words are found in Norwegian, Thai, Japanese and Chinese, and only by those who may see them."""
 
 import pytest
+import sqlalchemy as sa
 
 from inbox.core import search, views
 from inbox.core.errors import Invalid
@@ -74,6 +75,22 @@ def test_a_long_search_pages_through_every_ticket_once(session):
         if cursor is None:
             break
     assert len(found) == len(set(found)) and set(found) == wanted
+
+
+@pytest.mark.parametrize("common", [0.0, 0.2, 1.0])
+@pytest.mark.parametrize("looked_at", [4, 1000])
+def test_the_newest_come_first_however_they_are_looked_for(session, monkeypatch, looked_at, common):
+    """One by one among the newest, further one by one, or by the index: the same messages in the same order."""
+    monkeypatch.setattr(search, "LOOKED_AT", looked_at)
+    monkeypatch.setattr(search, "COMMON", common)
+    box = make_mailbox()
+    for number in range(24):
+        make_ticket("Letter", mailbox=box, text="返品の送料" if number % 2 else "何も")
+    with_it = list(session.scalars(sa.select(Message.id).order_by(Message.id.desc())))[::2]
+    asked = search.match(search.phrases("送料"))
+    assert search.newest(asked, below=None, limit=5) == with_it[:5]
+    assert search.newest(asked, below=with_it[2], limit=5) == with_it[3:8]
+    assert search.newest(asked, below=None, limit=50) == with_it
 
 
 def test_an_index_can_be_built_anew(session, desk):
