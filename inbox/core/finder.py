@@ -50,9 +50,11 @@ _LINE: Rows = sa.select(Ticket.number, Ticket.subject, sa.func.coalesce(sa.func.
 
 
 def hits(text: str) -> list[int]:
-    """The newest messages with these words, by id: asked for once for `tickets` and `people`."""
+    """The tickets of the newest messages with these words, by id: asked for once for `tickets` and `people`."""
     phrases = search.phrases(text)
-    return search.newest(search.match(phrases), below=None, limit=HITS) if phrases else []
+    newest = search.newest(search.match(phrases), below=None, limit=HITS) if phrases else []
+    found = sa.select(Message.ticket_id).where(Message.id.in_(newest)).distinct()
+    return [each for each in session().scalars(found) if each is not None] if newest else []
 
 
 def tickets(agent: Agent, text: str, limit: int = FEW, *, among: Sequence[int] | None = None) -> list[FoundTicket]:
@@ -61,16 +63,13 @@ def tickets(agent: Agent, text: str, limit: int = FEW, *, among: Sequence[int] |
     `among`: what `hits` has found for this text, where that was asked for already.
     """
     number = re.fullmatch(r"#?(\d{1,18})", text.strip())
-    ids: list[Any] = []
-    if number is not None:
-        ids.append(sa.select(Ticket.id).where(Ticket.number == int(number[1])))
-    if found := hits(text) if among is None else among:
-        ids.append(_of_messages(found))
-    if not ids:
+    named = [Ticket.number == int(number[1])] if number is not None else []
+    found = hits(text) if among is None else among
+    wanted = [*named, *([Ticket.id.in_(found)] if found else [])]
+    if not wanted:
         return []
-    first = [Ticket.number == int(number[1])] if number is not None else []
-    query = _LINE.where(Ticket.id.in_(sa.union_all(*ids)), Ticket.shelf.not_in(HIDDEN)).order_by(
-        *(each.desc() for each in first), Ticket.last_message_at.desc(), Ticket.id.desc()).limit(limit)
+    query = _LINE.where(sa.or_(*wanted), Ticket.shelf.not_in(HIDDEN)).order_by(
+        *(each.desc() for each in named), Ticket.last_message_at.desc(), Ticket.id.desc()).limit(limit)
     return [FoundTicket(*row) for row in session().execute(_within(query, agent))]
 
 
@@ -78,10 +77,6 @@ def _within(query: Rows, agent: Agent) -> Rows:
     """Narrowed to what the agent may see, not by an index: the tickets are found already."""
     reach = permissions.reach(agent)
     return query if reach is None else query.where(sa.func.coalesce(Ticket.department_id, 0).in_(sorted(reach)))
-
-
-def _of_messages(pks: Sequence[int]) -> Rows:
-    return sa.select(Message.ticket_id).where(Message.id.in_(pks), Message.ticket_id.is_not(None))
 
 
 def people(agent: Agent, text: str, limit: int = FEW, *, among: Sequence[int] | None = None) -> list[FoundCustomer]:
@@ -96,8 +91,8 @@ def people(agent: Agent, text: str, limit: int = FEW, *, among: Sequence[int] | 
         CustomerAddress.kind == "mail", CustomerAddress.normalised >= start,
         CustomerAddress.normalised < start + "\U0010ffff").limit(HITS)
     ids: list[Any] = [sa.select(by_address.subquery())]
-    if messages := hits(text) if among is None else among:
-        ids.append(sa.select(Ticket.customer_id).where(Ticket.id.in_(_of_messages(messages))))
+    if of := hits(text) if among is None else among:
+        ids.append(sa.select(Ticket.customer_id).where(Ticket.id.in_(of)))
     query: Any = sa.select(Customer.id, Customer.name, sa.func.coalesce(_mail, "")).where(
         Customer.id.in_(sa.union_all(*ids)), Customer.merged_into_id.is_(None)).order_by(Customer.id.desc())
     wanted = text.casefold().split()

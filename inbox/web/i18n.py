@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import time
 from functools import lru_cache
-from typing import Any
+from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 from babel import dates, negotiate_locale
@@ -139,17 +139,24 @@ def _in_words(day: dt.date, skeleton: str, locale: str) -> str:
 
 
 def exactly(at: dt.datetime | None) -> str:
-    """Date and time in full, for titles: `Monday, November 23, 2026 9:42:07`."""
+    """Date and time in full, for titles: `Monday, November 23, 2026 9:42:07 Japan Standard Time`."""
     if at is None:
         return ""
-    local = _local(at)
-    return f"{_in_full(local.date(), str(get_locale() or 'en'))} {_hours(local)}:{local.second:02}"
+    local, locale = _local(at), str(get_locale() or "en")
+    zone = _zone_in_words(str(local.tzinfo), bool(local.dst()), locale)
+    return f"{_day_in_full(local.date(), locale)} {_hours(local)}:{local.second:02} {zone}"
 
 
 @lru_cache(maxsize=1024)
-def _in_full(day: dt.date, locale: str) -> str:
+def _day_in_full(day: dt.date, locale: str) -> str:
     """Formatted once for a day: Babel takes half a millisecond, and a page has fifty times of a few days."""
     return str(dates.format_date(day, "full", locale))
+
+
+@lru_cache(maxsize=1024)
+def _zone_in_words(zone: str, is_summer: bool, locale: str) -> str:
+    variant: Literal["daylight", "standard"] = "daylight" if is_summer else "standard"
+    return str(dates.get_timezone_name(ZoneInfo(zone), zone_variant=variant, locale=locale))
 
 
 def ago(at: dt.datetime | None) -> str:

@@ -158,8 +158,9 @@ class Hub:
 
     def _feed(self) -> int:
         """Tell the streams of events not told yet; returns how many rows were read."""
-        rows = session().execute(_EVENTS.where(sa.or_(
-            Event.id > self._last, Event.id.in_(list(self._gaps)))).limit(BATCH)).all()
+        new = Event.id > self._last
+        wanted = sa.or_(new, Event.id.in_(list(self._gaps))) if self._gaps else new  # OR nothing would read all events
+        rows = session().execute(_EVENTS.where(wanted).limit(BATCH)).all()
         if not rows:
             self._feed_notifications()
             return 0
