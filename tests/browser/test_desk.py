@@ -6,7 +6,7 @@ from email.message import EmailMessage
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.browser.screens import ticket_path, view
 from tests.support.program import Program
@@ -115,6 +115,29 @@ def test_closing_shows_the_next_ticket_that_was_read_ahead(desk: Page, program: 
     assert f"/tickets/{following}?" in desk.url
     desk.evaluate("""number => fetch(`/tickets/${number}/status`, {method: "POST", body: new URLSearchParams({
         status: "open", csrf_token: document.querySelector("meta[name=csrf-token]").content})})""", at)  # as it was
+
+
+def test_the_next_ticket_does_not_wait_for_the_answer_and_goes_when_it_is_no(desk: Page) -> None:
+    expect(desk.locator("body.js")).to_be_attached()
+    with desk.expect_response(lambda answer: answer.request.headers.get("x-ahead") == "read"):
+        at = opened(desk, 0)
+    following = desk.locator("#rows .tickets a").nth(1).get_attribute("data-number")
+    held: list[Route] = []
+    desk.route("**/status*", lambda route: held.append(route))
+    desk.locator("#thread").focus()
+    desk.keyboard.press("e")
+    expect(desk.locator(f"#pane[data-number='{following}']")).to_be_visible()
+    expect(desk.locator(f"#row-{following} a[aria-current=true]")).to_be_attached()
+    expect(desk.locator(".pane:visible")).to_have_count(1)
+    held[0].abort()
+    expect(desk.locator(f"#pane[data-number='{at}']")).to_be_visible()
+    expect(desk.locator(f"#row-{at} a[aria-current=true]")).to_be_attached()
+    expect(desk.locator(".pane")).to_have_count(1)
+    assert re.search(rf"/tickets/{at}\?in=unassigned$", desk.url)
+    desk.unroute("**/status*")
+    desk.keyboard.press("e")  # and it can be tried again
+    expect(desk.locator(f"#pane[data-number='{following}']")).to_be_visible()
+    desk.wait_for_url(f"**/tickets/{following}?in=unassigned")
 
 
 def test_a_new_message_moves_nothing_that_is_read(desk: Page, program: Program) -> None:

@@ -1,7 +1,9 @@
 // The next ticket of the list is read ahead, so that going on to it shows it at once. Nothing is told to the server by
-// that: what was read is marked and who is here is said only when a ticket is shown. What was read is shown only when the
-// server says that it is still so (it gets the mark that came with it, and answers with the ticket itself when it is not).
+// that: what was read is marked and who is here is said only when a ticket is shown. The server gets the mark that came with
+// what was read, and answers with the ticket itself where it is another by now. Who closes a ticket sees the next one while
+// the server is still told; should that fail, the ticket is back.
 import { nextNumber } from "./keys.js";
+import { opened } from "./pane.js";
 import { csrf } from "./post.js";
 
 const MARK = "X-Ahead";
@@ -44,15 +46,47 @@ function offer({ detail: { ctx } }) {
   ctx.ahead = kept;
 }
 
+// The ticket before stays in the page, hidden, until the server has answered: its form is what asks.
+function show({ detail: { ctx } }) {
+  if (!ctx.ahead || !ctx.sourceElement.querySelector?.("input[data-next-row]")) return;
+  queueMicrotask(() => { // the request is on its way by then
+    const before = document.getElementById("pane");
+    if (before.contains(document.activeElement)) document.activeElement.blur();
+    Object.assign(before, { id: "pane-before", hidden: true });
+    ctx.before = before;
+    htmx.swap({ sourceElement: before, target: before, text: ctx.ahead.text, swap: "beforebegin" });
+  });
+}
+
 function take({ detail: { ctx } }) {
   if (!ctx.ahead) return;
-  if (ctx.response?.status === 200 && ctx.response.headers.get(MARK) === ctx.ahead.mark) ctx.text = ctx.ahead.text;
   kept = null;
+  const isGood = ctx.response?.status === 200;
+  const isSame = isGood && ctx.response.headers.get(MARK) === ctx.ahead.mark;
+  if (!ctx.before) { if (isSame) ctx.text = ctx.ahead.text; return; }
+  if (!isGood) { putBack(ctx); return; }
+  ctx.target = document.getElementById("pane");
+  if (isSame) ctx.swap = "none";
+}
+
+function finish({ detail: { ctx } }) {
+  if (ctx.before && ctx.response?.status !== 200) putBack(ctx); // no answer at all
+  ctx.before?.remove();
+}
+
+function putBack(ctx) {
+  document.getElementById("pane").replaceWith(ctx.before);
+  Object.assign(ctx.before, { id: "pane", hidden: false });
+  document.title = ctx.before.dataset.title;
+  ctx.before = null;
+  opened();
 }
 
 export function startAhead() {
   document.addEventListener("htmx:config:request", offer);
+  document.addEventListener("htmx:before:request", show);
   document.addEventListener("htmx:after:request", take);
+  document.addEventListener("htmx:finally:request", finish);
   document.addEventListener("htmx:after:swap", readSoon);
   readSoon();
 }

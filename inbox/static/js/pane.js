@@ -1,7 +1,7 @@
 // The ticket's pane: which row is current, what is marked as seen, where the thread starts.
 import { post } from "./post.js";
 
-function opened() {
+export function opened() {
   const pane = document.getElementById("pane");
   const number = pane?.dataset.number;
   for (const row of document.querySelectorAll("#rows .tickets a")) {
