@@ -310,8 +310,9 @@ def counts(agent: Agent, departments: Sequence[HasId], own: Sequence[tuple[str, 
     ours += [_capped.__wrapped__(slug, asked.within(reach), COUNT_CAP) for slug, asked in own]
     theirs = [(view, _capped.__wrapped__(view.slug, view.scope(agent).within(reach), COUNT_CAP))
               for view in every().values() if view.plugin]
+    build = sa.union_all if own or theirs else _together  # what is new each time is not kept
     try:
-        found = _numbers(*ours, *(part for _, part in theirs))
+        found = _numbers(*ours, *(part for _, part in theirs), build=build)
     except sa.exc.SQLAlchemyError:
         if not theirs:
             raise
@@ -330,8 +331,8 @@ def how_many(agent: Agent, *, view: str | None = None, department_id: int | None
     return session().scalar(sa.select(sa.func.count()).select_from(inside.subquery())) or 0
 
 
-def _numbers(*parts: sa.Select[str, int]) -> dict[str, int]:
-    return {row[0]: row[1] for row in session().execute(_together(*parts))}
+def _numbers(*parts: sa.Select[str, int], build: Callable[..., Any] = sa.union_all) -> dict[str, int]:
+    return {row[0]: row[1] for row in session().execute(build(*parts))}
 
 
 @lru_cache(maxsize=100)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-from flask import Flask, current_app
+from flask import Flask, current_app, request
 from flask_babel import get_locale, get_timezone
 from jinja2 import Template
 from markupsafe import Markup
@@ -28,7 +28,7 @@ def drawn_rows(template: str, rows: Sequence[Row], place: Place, picks: bool,
     can never be out of date.
     """
     found = current_app.jinja_env.get_template(template)
-    look = (bool(picks), place, str(get_locale() or "en"), str(get_timezone()), i18n.today())
+    look = (bool(picks), place, request.root_path, str(get_locale() or "en"), str(get_timezone()), i18n.today())
     current = ticket.id if ticket else 0
     return [_drawn(found, row, tuple((badges or {}).get(row.id, ())), row.id == current, i18n.ago(row.waiting_since),
                    *look) for row in rows]
@@ -36,7 +36,7 @@ def drawn_rows(template: str, rows: Sequence[Row], place: Place, picks: bool,
 
 @lru_cache(maxsize=KEPT)
 def _drawn(template: Template, row: Row, badges: tuple[RowBadge, ...], is_current: bool, _waits: str, picks: bool,
-           place: Place, _locale: str, _zone: str, _today: Any) -> Markup:
+           place: Place, _root: str, _locale: str, _zone: str, _today: Any) -> Markup:
     return Markup(template.render(row=row, place=place, picks=picks, badges=badges, is_current=is_current))  # noqa: S704
 
 

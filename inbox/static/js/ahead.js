@@ -58,19 +58,24 @@ function show({ detail: { ctx } }) {
   });
 }
 
-function take({ detail: { ctx } }) {
+// Whoever has gone on to another ticket meanwhile stays there, whatever is answered.
+const isStillThere = (ctx) => document.getElementById("pane").dataset.number === ctx.ahead.number;
+
+function take(event) {
+  const { ctx } = event.detail;
   if (!ctx.ahead) return;
   kept = null;
   const isGood = ctx.response?.status === 200;
   const isSame = isGood && ctx.response.headers.get(MARK) === ctx.ahead.mark;
   if (!ctx.before) { if (isSame) ctx.text = ctx.ahead.text; return; }
-  if (!isGood) { putBack(ctx); return; }
+  if (!isGood) { if (isStillThere(ctx)) putBack(ctx); return; }
+  if (!isStillThere(ctx)) { event.preventDefault(); return; }
   ctx.target = document.getElementById("pane");
   if (isSame) ctx.swap = "none";
 }
 
 function finish({ detail: { ctx } }) {
-  if (ctx.before && ctx.response?.status !== 200) putBack(ctx); // no answer at all
+  if (ctx.before && ctx.response?.status !== 200 && isStillThere(ctx)) putBack(ctx); // no answer at all
   ctx.before?.remove();
 }
 
