@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from inbox.plugin_host import discover
+from inbox.plugin_host import discover, registry
 from inbox.testing.contract import complaints
 from inbox.testing.desk import Desk
 from inbox.testing.plugins import write_plugin
@@ -161,7 +161,8 @@ def test_a_panel_that_asks_a_shop_stands_when_the_shop_is_down(desk: Desk, write
     assert said(desk, "pages") == []
 
 
-def test_a_panel_that_falls_with_the_shop(desk: Desk, write) -> None:
+def test_a_panel_that_falls_with_the_shop(desk: Desk, write, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry, "FRESH_SECONDS", 0.0)  # that it is paused after ten faults is known at once
     write("pages", PAGES.format(body="""
         return str(http.get(settings.get("pages.shop")).require().json())"""))
     found = said(desk, "pages")
