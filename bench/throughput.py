@@ -1,7 +1,7 @@
 """How many pages a second the running program answers: some signed-in agents ask one after the other, side by side.
 
-What asks is a socket each, kept open, which sends the same bytes again and looks at nothing but status and length of
-the answer: it runs on the same processors, so its share of them is told.
+What asks is a socket each, kept open for as long as the program wants it, which sends the same bytes again and looks at
+nothing but status and length of the answer: it runs on the same processors, so its share of them is told.
 """
 
 from __future__ import annotations
@@ -24,12 +24,16 @@ class Asker(threading.Thread):
         super().__init__()
         self._request = (f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nCookie: {cookie}\r\n"
                          "Accept-Encoding: gzip, br\r\n\r\n").encode()
-        self._socket = socket.create_connection(("127.0.0.1", port), timeout=30)
-        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._port = port
         self._seconds = seconds
+        self._connect()
         self.took: list[float] = []  # milliseconds
         self.bytes = 0
         self.error: Exception | None = None
+
+    def _connect(self) -> None:
+        self._socket = socket.create_connection(("127.0.0.1", self._port), timeout=30)
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def run(self) -> None:
         """Ask for as long as was said; what is answered while all get warm is not counted."""
@@ -52,13 +56,16 @@ class Asker(threading.Thread):
         while END_OF_HEAD not in answer:
             answer += self._more()
         head, _, body = answer.partition(END_OF_HEAD)
-        length = next((int(line.split(b":")[1]) for line in head.lower().split(b"\r\n")
-                       if line.startswith(b"content-length:")), None)
-        if not head.startswith(b"HTTP/1.1 200 ") or length is None:
+        headers = dict(line.split(b": ", 1) for line in head.lower().split(b"\r\n")[1:])
+        if not head.startswith(b"HTTP/1.1 200 ") or b"content-length" not in headers:
             raise ValueError(head.decode("latin-1")[:300])
+        length = int(headers[b"content-length"])
         missing = length - len(body)
         while missing > 0:
             missing -= len(self._more())
+        if headers.get(b"connection") == b"close":
+            self._socket.close()
+            self._connect()
         return length
 
     def _more(self) -> bytes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-from collections.abc import Callable, Iterable
+from collections.abc import MutableSequence
 from functools import partial
 from multiprocessing.connection import Connection
 from typing import Any
@@ -15,38 +15,19 @@ from granian.log import LogLevels
 
 from inbox import logs, preload, processes
 from inbox.config import Config
-from inbox.web_server import READY, REPLACE, Server, turn_deaf
+from inbox.connections import Connections
+from inbox.web_server import READY, REPLACE, Server
 
 KILL_SECONDS = 8  # for requests in hand after SIGTERM
 LOGGING: dict[str, Any] = {"formatters": {}, "handlers": {}, "loggers": {
     "_granian": {"level": "ERROR", "handlers": [], "propagate": True}, "granian.access": {"handlers": []}}}
 
 
-class Leaving:
-    """A WSGI application that can ask browsers to come back on another connection, which another process answers."""
+def application(config: Config, mouth: Connection, busy: MutableSequence[int], place: int) -> Any:
+    """Called in a worker process: the application, tied to the process above it, which hears from it by `mouth`.
 
-    def __init__(self, app: Callable[..., Iterable[bytes]], port: int) -> None:
-        self._app = app
-        self._port = port
-        self._leaving = False
-
-    def leave(self) -> None:
-        """From now on every answer closes its connection, and there are no new ones."""
-        self._leaving = True
-        turn_deaf(self._port)
-
-    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        if not self._leaving:
-            return self._app(environ, start_response)
-
-        def start(status: str, headers: list[tuple[str, str]], *more: Any) -> Any:
-            return start_response(status, [*headers, ("Connection", "close")], *more)
-
-        return self._app(environ, start)
-
-
-def application(config: Config, mouth: Connection) -> Any:
-    """Called in a worker process: the application, tied to the process above it, which hears from it by `mouth`."""
+    `busy` and `place` are those of `inbox.connections`.
+    """
     logs.init(config, "web")
     from inbox.app import create_app
     from inbox.plugin_host import watchdog
@@ -57,7 +38,7 @@ def application(config: Config, mouth: Connection) -> Any:
         from inbox.demo import shop
 
         shop.open_in(app, config)
-    answer, watching = Leaving(app, config.port), watchdog.start(app, processes.recycle_me)
+    answer, watching = Connections(app, config.port, busy, place), watchdog.start(app, processes.recycle_me)
 
     def ending() -> None:
         watching.stop()
@@ -89,5 +70,6 @@ def run_web(config: Config) -> int:
         ear, "inbox", address=config.host, port=config.port, interface=Interfaces.WSGI, workers=config.web_processes,
         blocking_threads=config.web_threads, workers_kill_timeout=KILL_SECONDS, websockets=False,
         log_dictconfig=LOGGING, log_level=LogLevels.error)
-    server.serve(target_loader=partial(application, config, mouth), wrap_loader=False)
+    busy = multiprocessing.RawArray("H", config.web_processes)
+    server.serve(target_loader=partial(application, config, mouth, busy), wrap_loader=False)
     return 0

@@ -1,4 +1,5 @@
-"""granian with two changes: its workers share one socket, and one is replaced without a failed request.
+"""granian with three changes: its workers share one socket, know which of them they are, and one is replaced without
+a failed request.
 
 granian gives each worker a socket of its own: what waits there when the worker ends is lost. It ends a worker while
 browsers hold connections open: a request on its way then gets no answer. Here the new worker is ready before the old
@@ -18,6 +19,7 @@ import stat
 import sys
 import threading
 import time
+from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -80,6 +82,10 @@ class Server(Granian):  # type: ignore[misc,valid-type]
         self._sso = socket.socket(fileno=os.dup(self._sfd))
         self._sso.set_inheritable(True)
         self._ssp = None
+
+    def _spawn_worker(self, idx: int, target: Any, callback_loader: Any) -> Any:
+        """A worker whose application is told which of the workers it is, counted from 0."""
+        return super()._spawn_worker(idx=idx, target=target, callback_loader=partial(callback_loader, idx))
 
     def _serve_loop(self, spawn_target: Any, target_loader: Any) -> None:
         threading.Thread(target=self._hear, name="web-ear", daemon=True).start()
