@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
@@ -97,6 +97,12 @@ def fixed(value: str) -> sa.BindParameter[str]:
 def session() -> Session:
     """The session of the current work context (a request, a job, a command)."""
     return db.session()
+
+
+def columns(statement: sa.Executable, values: Mapping[str, Any] | None = None) -> sa.CursorResult[Any]:
+    """Rows of a statement that selects columns alone, read in the transaction of the session, without what the ORM does
+    for objects: a page asks for a few, and that is a fifth of what each costs. Nothing is flushed before."""
+    return session().connection().execute(statement, values)
 
 
 # --- the only commit ------------------------------------------------------------------------------------------

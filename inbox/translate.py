@@ -30,7 +30,7 @@ LOCALES = ("nb", "th", "ja", "zh_Hant")
 KEYWORDS = {
     **DEFAULT_KEYWORDS, "_": None, "lazy_gettext": None,
     "NotFound": None, "NotAllowed": None, "Stale": None, "Invalid": (2,), "View": (2,), "empty": (1,),
-    "Setting": (3,), "SettingTest": (2,),
+    "RailLink": (2,), "Setting": (3,), "SettingTest": (2,),
     "_translated": (2,), "_refuse": (2,), "Permission": (2,), "NotificationType": (2,), "HealthCheck": (2,),
 }
 METHODS = [("demo/**", "ignore"), ("migrations/**", "ignore"), ("scaffold/**", "ignore"), ("translate.py", "ignore"),

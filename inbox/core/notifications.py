@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from inbox.core import answers, availability, circuits, following, mailboxes, permissions, quiet, words
 from inbox.core.models import Agent, Event, Membership, Notification, Ticket
-from inbox.db import current_config, fixed, session, transaction, utcnow
+from inbox.db import columns, current_config, fixed, session, transaction, utcnow
 from inbox.plugin_host import call
 from inbox.plugin_host.items import NotificationType
 
@@ -191,7 +191,7 @@ def _unread(agent_id: int) -> sa.ColumnElement[bool]:
 
 def unread(agent: Agent) -> int:
     """How many lines of the agent's list are not read; counted to a hundred."""
-    return session().scalar(_counted(agent.id, permissions.reach(agent))) or 0
+    return columns(_counted(agent.id, permissions.reach(agent))).scalar() or 0
 
 
 @lru_cache(maxsize=200)

@@ -17,7 +17,7 @@ from inbox.core.events import Actor
 from inbox.core.models import Agent, Department, Tag, View
 from inbox.core.query import Query
 from inbox.core.scope import Scope
-from inbox.db import session, transaction
+from inbox.db import columns, session, transaction
 
 PREFIX = "own-"  # of their addresses: /views/own-7
 SORTS = {"newest": "Newest first", "oldest": "Oldest first"}
@@ -98,7 +98,7 @@ def _rail(agent_id: int, reach: frozenset[int] | None) -> sa.CompoundSelect[*tup
 
 def rail(agent: Agent) -> tuple[list[Line], list[Own]]:
     """The departments an agent reaches and the views they have, in one query: every page shows them."""
-    rows: Sequence[Any] = session().execute(_rail(agent.id, permissions.reach(agent))).all()
+    rows: Sequence[Any] = columns(_rail(agent.id, permissions.reach(agent))).all()
     lines = sorted((row for row in rows if row[0] == "department"), key=lambda row: (row[7], row[2]))
     own = [Own(row[1], row[2], row[3], row[4], row[5], bool(row[6]), *row[7:10]) for row in rows if row[0] == "view"]
     return [Line(row[1], row[2], row[10]) for row in lines], sorted(own, key=_order)

@@ -6,7 +6,7 @@ import base64
 import binascii
 import datetime as dt
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import Any, NamedTuple, Protocol
@@ -27,7 +27,7 @@ from inbox.core.models import (
     TicketTag,
 )
 from inbox.core.scope import Scope
-from inbox.db import session
+from inbox.db import columns, session
 from inbox.plugin_host import call
 
 PAGE = 50
@@ -183,8 +183,10 @@ def _scope(agent: Agent, view: str | None, department_id: int | None, q: str) ->
 
 def _answered(view: View, wanted: Scope) -> Scope:
     """The scope of a view; nothing when the database does not answer a plugin's condition: that is its fault."""
+    if not view.plugin:
+        return wanted
     asked = sa.select(Ticket.id).where(*wanted.conditions()).limit(1)
-    good = not view.plugin or call.guard(view.plugin, _what(view.slug), session().execute, asked)[0]
+    good, _ = call.guard(view.plugin, _what(view.slug), session().execute, asked)
     return wanted if good else scope.NOTHING
 
 
@@ -270,8 +272,8 @@ def _not_shown_before(asked: search.Match, order: dict[int, int], first_below: i
 
 
 def _rows(statement: sa.Select[*tuple[Any, ...]], agent: Agent, values: Mapping[str, Any] | None = None) -> list[Row]:
-    found = session().execute(statement, {"viewer": agent.id, **(values or {})})
-    return [Row._make((*columns, _tags(joined))) for *columns, joined in found]  # `tags` is the last of both
+    found: Iterable[Any] = columns(statement, {"viewer": agent.id, **(values or {})}).all()
+    return [Row._make((*rest, _tags(joined))) for *rest, joined in found]  # `tags` is the last of both
 
 
 def _tags(joined: str | None) -> tuple[tuple[str, int], ...]:
@@ -332,7 +334,8 @@ def how_many(agent: Agent, *, view: str | None = None, department_id: int | None
 
 
 def _numbers(*parts: sa.Select[str, int], build: Callable[..., Any] = sa.union_all) -> dict[str, int]:
-    return {row[0]: row[1] for row in session().execute(build(*parts))}
+    found: Iterable[Any] = columns(build(*parts)).all()
+    return {row[0]: row[1] for row in found}
 
 
 @lru_cache(maxsize=100)

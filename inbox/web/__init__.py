@@ -54,6 +54,8 @@ def init_web(app: Flask, config: Config) -> None:
         icons,
         keys,
         live,
+        pieces,
+        rail,
         rows,
         security,
         theming,
@@ -90,6 +92,8 @@ def init_web(app: Flask, config: Config) -> None:
     errors.init(app)
     live.init(app)
     alarms.init(app)
+    pieces.init(app)
+    rail.init(app)
     rows.init(app)
     _register_screens(app)
 

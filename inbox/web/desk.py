@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
-from flask import Blueprint, g, redirect, render_template, request, url_for
+from flask import Blueprint, g, redirect, render_template, request
 
 from inbox.core import saved_views, views
 from inbox.core.errors import NotFound
 from inbox.web import view_builder
+from inbox.web.addresses import url_for
 from inbox.web.auth import me
 from inbox.web.i18n import gettext
 from inbox.web.plugin_parts import words_of

@@ -6,12 +6,12 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from flask import Flask, current_app, url_for
-from flask_babel import lazy_gettext
+from flask import Flask, current_app
 from markupsafe import Markup, escape
 
 from inbox.core import permissions
 from inbox.web import keys
+from inbox.web.addresses import url_for
 from inbox.web.auth import me
 from inbox.web.i18n import gettext
 from inbox.web.security import csrf_token
@@ -54,7 +54,7 @@ class RailLink:
     """A link at the bottom of the rail."""
 
     endpoint: str
-    title: Any
+    title: str
     icon: str
     ability: str | None = None
     url: str = ""
@@ -62,16 +62,16 @@ class RailLink:
 
 
 LINKS = (
-    RailLink("outbox.index", lazy_gettext("Outbox"), "send"),
-    RailLink("ledger.index", lazy_gettext("Mail ledger"), "mail", "see_ledger"),
-    RailLink("settings.index", lazy_gettext("Settings"), "gear", "reply"),
+    RailLink("outbox.index", "Outbox", "send"),
+    RailLink("ledger.index", "Mail ledger", "mail", "see_ledger"),
+    RailLink("settings.index", "Settings", "gear", "reply"),
 )
 
 
 def rail_links() -> list[RailLink]:
     """The links whose screens exist and which the agent may open."""
-    return [RailLink(each.endpoint, each.title, each.icon, each.ability, url_for(each.endpoint)) for each in LINKS
-            if each.endpoint in current_app.view_functions
+    return [RailLink(each.endpoint, gettext(each.title), each.icon, each.ability, url_for(each.endpoint))
+            for each in LINKS if each.endpoint in current_app.view_functions
             and (each.ability is None or permissions.may(me(), each.ability))]
 
 

@@ -287,6 +287,13 @@ def slot(name: str, **facts: Any) -> Answers:
     return found
 
 
+def plugin_faults(answers: Answers) -> Markup:
+    """What stands in the place of items whose plugins failed: for admins, who and why. Nothing when none did."""
+    if not answers.failed or not permissions.may(current_agent(), "manage_settings"):
+        return Markup()
+    return Markup(current_app.jinja_env.get_template("plugin/_faults.html").render(failed=answers.failed))  # noqa: S704
+
+
 def row_badges(rows: Sequence[Any]) -> dict[int, list[RowBadge]]:
     """By ticket id what plugins show on the rows of a list; asked once for the whole page."""
     found: dict[int, list[RowBadge]] = defaultdict(list)
@@ -363,7 +370,7 @@ def init(app: Flask) -> None:
     i18n.babel.domain_instance = PluginDomain()
     app.jinja_env.globals.update(
         sidebar=sidebar, settings_sections=allowed_sections, plugins_need_you=need_you, slot=slot,
-        panel_content=panel_content, row_badges=row_badges, words_of=words_of,
+        panel_content=panel_content, plugin_faults=plugin_faults, row_badges=row_badges, words_of=words_of,
         plugin_url=plugin_url, plugin_static=plugin_static,
         said_by=said_by, fault_page=fault_page, is_answered=call.is_answered,
         plugin_trace=trace_of, plugin_title=lambda plugin: _host().title_of(plugin))

@@ -21,8 +21,8 @@ KEPT = 3000  # rows, of about 2 kB
 
 
 def drawn_rows(template: str, rows: Sequence[Row], place: Place, picks: bool,
-               badges: Mapping[int, Sequence[RowBadge]] | None = None, ticket: Ticket | None = None) -> list[Markup]:
-    """The HTML of each row. `picks`: with a box to choose it; `badges` by ticket id; `ticket` is the one shown.
+               badges: Mapping[int, Sequence[RowBadge]] | None = None, ticket: Ticket | None = None) -> Markup:
+    """The HTML of the rows. `picks`: with a box to choose it; `badges` by ticket id; `ticket` is the one shown.
 
     Drawn anew when anything differs that its template is given, or the words for how long ago something was: so it
     can never be out of date.
@@ -30,8 +30,9 @@ def drawn_rows(template: str, rows: Sequence[Row], place: Place, picks: bool,
     found = current_app.jinja_env.get_template(template)
     look = (bool(picks), place, request.root_path, str(get_locale() or "en"), str(get_timezone()), i18n.today())
     current = ticket.id if ticket else 0
-    return [_drawn(found, row, tuple((badges or {}).get(row.id, ())), row.id == current, i18n.ago(row.waiting_since),
-                   *look) for row in rows]
+    return Markup("\n".join([  # noqa: S704 (each is Markup)
+        _drawn(found, row, tuple((badges or {}).get(row.id, ())), row.id == current, i18n.ago(row.waiting_since), *look)
+        for row in rows]))
 
 
 @lru_cache(maxsize=KEPT)

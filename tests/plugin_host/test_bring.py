@@ -89,7 +89,9 @@ def numbers() -> tuple[int, int]:
 # --- in ---------------------------------------------------------------------------------------------------------
 
 
-def test_a_zip_is_added_without_being_run_then_installed_and_activated(config, tmp_path: Path, trusting) -> None:
+def test_a_zip_is_added_without_being_run_then_installed_and_activated(config, tmp_path: Path, trusting,
+                                                                       monkeypatch) -> None:
+    monkeypatch.delitem(sys.modules, "inbox_plugins.loyalty", raising=False)  # of a test before
     path = zipped(tmp_path, code="import builtins; builtins.loyalty_ran = True")
     assert bring.add_files(path) == "loyalty"
     assert state() == ("discovered", "1.0")
