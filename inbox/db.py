@@ -105,6 +105,14 @@ def columns(statement: sa.Executable, values: Mapping[str, Any] | None = None) -
     return session().connection().execute(statement, values)
 
 
+def inserted(model: type[Base], values: Mapping[str, Any]) -> Any:
+    """Add a row nobody needs as an object, inside transaction(). Returns its primary key (of one column)."""
+    table: Any = model.__table__
+    key = columns(sa.insert(table), values).inserted_primary_key
+    assert key is not None
+    return key[0]
+
+
 # --- the only commit ------------------------------------------------------------------------------------------
 
 _writing: ContextVar[bool] = ContextVar("inbox_writing", default=False)

@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from inbox.core.models import Job
-from inbox.db import fixed, in_transaction, session, utcnow
+from inbox.db import fixed, in_transaction, inserted, session, utcnow
 
 
 def enqueue(kind: str, args: dict[str, Any] | None = None, *, key: str | None = None,
@@ -25,6 +25,13 @@ def enqueue(kind: str, args: dict[str, Any] | None = None, *, key: str | None = 
     session().add(job)
     session().flush()
     return job
+
+
+def add(kind: str, args: dict[str, Any], *, key: str) -> None:
+    """Add a job to run now whose key cannot be in use, since it names a row that was made in this transaction."""
+    if not in_transaction():
+        raise RuntimeError("A job is queued in the transaction of the change it follows from.")
+    inserted(Job, {"kind": kind, "args": args, "key": key, "run_at": utcnow()})
 
 
 def run_soon(job: str) -> None:

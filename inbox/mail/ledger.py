@@ -15,12 +15,12 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
-from inbox.core import arrivals, attachments, mailboxes, permissions
+from inbox.core import arrivals, attachments, mailboxes, permissions, queue
 from inbox.core.errors import Invalid, NotFound
 from inbox.core.events import Actor
 from inbox.core.models import FATES, Agent, Job, Ledger, Mailbox, Message, Ticket
 from inbox.core.permissions import S
-from inbox.db import fixed, session, transaction
+from inbox.db import fixed, inserted, session, transaction
 
 MAX_ATTEMPTS = 2  # a message that ends the process this often while it is parsed is not parsed again
 MOST_COUNTED = 20_000
@@ -89,13 +89,12 @@ def add(sha256: str, size: int, origin: Origin, mailbox_id: int | None, envelope
         if session().scalar(sa.select(Ledger.sha256).where(Ledger.id == existing)) == sha256:
             return existing
         origin = replace(origin, uid=None)
-    row = Ledger(source=origin.source, mailbox_id=mailbox_id, folder=origin.folder, uidvalidity=origin.uidvalidity,
-                 uid=origin.uid, sha256=sha256, size=size, envelope_from=_printable(origin.envelope_from),
-                 envelope_to=[_printable(each) for each in envelope_to], remote=_printable(origin.remote))
-    session().add(row)
-    session().flush()
-    arrivals.enqueue(row)
-    return row.id
+    row: int = inserted(Ledger, {
+        "source": origin.source, "mailbox_id": mailbox_id, "folder": origin.folder, "uidvalidity": origin.uidvalidity,
+        "uid": origin.uid, "sha256": sha256, "size": size, "envelope_from": _printable(origin.envelope_from),
+        "envelope_to": [_printable(each) for each in envelope_to], "remote": _printable(origin.remote)})
+    queue.add(arrivals.JOB, {"ledger_id": row}, key=f"ledger:{row}")
+    return row
 
 
 def known_uid(mailbox_id: int | None, origin: Origin) -> int | None:
