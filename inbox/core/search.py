@@ -7,6 +7,7 @@ characters, so that any part of a sentence is found; other words stand whole and
 
 from __future__ import annotations
 
+import json
 import re
 import unicodedata
 from collections.abc import Mapping
@@ -32,6 +33,11 @@ _TOKEN = re.compile(rf"[{_PAIRED}]+|[^\W_{_PAIRED}]+")
 _IS_PAIRED = re.compile(rf"[{_PAIRED}]")
 
 
+def is_paired(token: str) -> bool:
+    """True for characters of a script without blanks, which the index holds in pairs."""
+    return _IS_PAIRED.match(token) is not None
+
+
 def _runs(text: str) -> list[str]:
     return _TOKEN.findall(unicodedata.normalize("NFKC", text[:MAX_CHARACTERS]).casefold())
 
@@ -40,7 +46,7 @@ def fold(text: str) -> str:
     """The tokens of a text, blank-separated, as they go into the index."""
     tokens: list[str] = []
     for run in _runs(text):
-        if _IS_PAIRED.match(run):
+        if is_paired(run):
             tokens += [run[i:i + 2] for i in range(len(run))]  # the last one is the single last character
         else:
             tokens.append(run[:MAX_WORD])
@@ -51,7 +57,7 @@ def words(text: str) -> list[str]:
     """The words of a text, folded, for an index of one's own; pairs of characters where no blanks part them."""
     found: list[str] = []
     for run in _runs(text):
-        found += [run[i:i + 2] for i in range(len(run) - 1)] if _IS_PAIRED.match(run) and len(run) > 1 else [run]
+        found += [run[i:i + 2] for i in range(len(run) - 1)] if is_paired(run) and len(run) > 1 else [run]
     return found
 
 
@@ -67,7 +73,7 @@ def phrases(text: str) -> list[Phrase]:
     """What has to be found for a query, all of it in one message."""
     found = []
     for run in _runs(text)[:MAX_QUERY_WORDS]:
-        if _IS_PAIRED.match(run) and len(run) > 1:
+        if is_paired(run) and len(run) > 1:
             found.append(Phrase(tuple(run[i:i + 2] for i in range(len(run) - 1)), False))
         else:
             found.append(Phrase((run[:MAX_WORD],), True))
@@ -211,6 +217,36 @@ _BY_THE_INDEX = sa.text(
     "WITH hit AS MATERIALIZED (SELECT message_pk FROM search_index "
     "WHERE body @@ CAST(:match AS tsquery) AND message_pk < :below) "
     "SELECT message_pk FROM hit ORDER BY message_pk DESC LIMIT :limit")
+
+
+def best(found: list[Phrase], among: list[int]) -> list[int]:
+    """Messages of which all are found, the best first; of those that are alike, the newest.
+
+    How good one is: how often it has what was looked for, for its length, as BM25 has it (Robertson and Zaragoza, The
+    Probabilistic Relevance Framework, 2009), without how rare a word is: to count that takes FTS5 a tenth of a second
+    in four million messages, and they all have all words. On PostgreSQL it is its own ts_rank.
+    """
+    if not among:
+        return []
+    if not is_sqlite():
+        return list(session().scalars(_BEST_POSTGRESQL, {"match": match(found).values["match"], "among": among}))
+    bodies = {pk: f" {body} " for pk, body in session().execute(_BODIES, {"among": json.dumps(among)})}
+    usual = sum(map(len, bodies.values())) / len(bodies)
+    score = {pk: sum(_weight(body, phrase, len(body) / usual) for phrase in found) for pk, body in bodies.items()}
+    return sorted(score, key=lambda pk: (-score[pk], -pk))
+
+
+def _weight(body: str, phrase: Phrase, length: float) -> float:
+    """Of one phrase in one folded text, from 0 to 1. A whole word counts twice what the beginning of one does."""
+    times = body.count(f" {' '.join(phrase.tokens)} ")
+    if phrase.prefix:
+        times += body.count(f" {phrase.tokens[0]}")
+    return times / (times + 1.2 * (0.25 + 0.75 * length)) if times else 0.0
+
+
+_BODIES = sa.text("SELECT rowid, body FROM search_index WHERE rowid IN (SELECT value FROM json_each(:among))")
+_BEST_POSTGRESQL = sa.text("SELECT message_pk FROM search_index WHERE message_pk = ANY(:among) "
+                           "ORDER BY ts_rank(body, CAST(:match AS tsquery), 1) DESC, message_pk DESC")
 
 
 def reindex(batch: int = 500, *, above: int = 0) -> int:

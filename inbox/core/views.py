@@ -13,14 +13,13 @@ from typing import Any, NamedTuple, Protocol
 
 import sqlalchemy as sa
 
-from inbox.core import filters, permissions, query, scope, search
+from inbox.core import excerpts, filters, hits, permissions, query, scope
 from inbox.core.errors import Invalid, NotFound
 from inbox.core.models import (
     Agent,
     Customer,
     CustomerAddress,
     Department,
-    Message,
     Tag,
     Ticket,
     TicketSeen,
@@ -33,7 +32,6 @@ from inbox.plugin_host import call
 PAGE = 50
 COUNT_CAP = 1000
 LOOKED_AT = 2000  # tickets, for a count of what no index finds
-WINDOWS = (200, 1000, 5000, 20000)  # how many hits a search looks through at a time
 
 
 @dataclass(frozen=True)
@@ -110,6 +108,7 @@ class Row(NamedTuple):
     version: int
     seen_at: dt.datetime | None
     tags: tuple[tuple[str, int], ...]  # name, hue
+    hit: excerpts.Excerpt = ()  # of a search: the piece of the message it was found by
 
     @property
     def unread(self) -> bool:
@@ -146,20 +145,20 @@ _COLUMNS = sa.select(
 
 def page(agent: Agent, *, view: str | None = None, department_id: int | None = None, q: str = "",
          after: str | None = None, before: str | None = None, limit: int = PAGE, oldest_first: bool = False,
-         within: Scope | None = None) -> Page:
+         best_first: bool = False, within: Scope | None = None) -> Page:
     """A page of tickets the agent may see, by last message.
 
     Without `view` and `department_id`: all live tickets; a department shows its open ones. `q` is the language of
-    the search box; a query with words comes newest match first, and only `after` pages it. `after` and `before` are
-    cursors of an earlier page. `within` narrows it further. Raises NotFound (no such view or department),
-    Invalid (cursor).
+    the search box; a query with words comes newest match first, and only `after` pages it; with `best_first` the best
+    of the newest come, on one page. `after` and `before` are cursors of an earlier page. `within` narrows it further.
+    Raises NotFound (no such view or department), Invalid (cursor).
     """
     wanted = _scope(agent, view, department_id, q)
     if within is not None:
         wanted = wanted.within(within)
     typed = query.parse(q)
     if typed.phrases:
-        return _search(typed, wanted, agent, after, limit)
+        return _search(typed, wanted, agent, after, limit, best_first)
     return _walk(agent, wanted, after, before, limit, oldest_first)
 
 
@@ -217,63 +216,22 @@ def _listing(wanted: Scope, goes_on: bool, descending: bool, limit: int) -> sa.S
     return _COLUMNS.where(Ticket.id.in_(ids)).order_by(*order)
 
 
-def _search(typed: query.Query, wanted: Scope, agent: Agent, after: str | None, limit: int) -> Page:
-    """Newest matching messages first, one row a ticket; looks through growing windows until the page is full.
-
-    The cursor is the id of the message the page ended with. A ticket shown on an earlier page because of a newer
-    message is not shown again: its newest match lies above the cursor.
-    """
-    below = _decode_search(after)
-    first_below, asked = below, search.match(typed.phrases)
-    order: dict[int, int] = {}  # ticket id → its newest matching message, in the order found
-    exhausted = False
-    for window in WINDOWS:
-        hits = search.newest(asked, below=below, limit=window)
-        exhausted = len(hits) < window
-        for ticket_id, message_pk in _tickets_of(hits, wanted):
-            order.setdefault(ticket_id, message_pk)
-        if hits:
-            below = hits[-1]
-        if exhausted or len(order) > limit:
-            break
-    if first_below is not None and order:
-        order = _not_shown_before(asked, order, first_below)
-    shown = list(order)[:limit]
-    rows = {row.id: row for row in _rows(_COLUMNS.where(Ticket.id.in_(shown)), agent)} if shown else {}
-    page = Page([rows[ticket_id] for ticket_id in shown if ticket_id in rows])
-    if len(order) > limit:
-        page.next = _encode_search(order[shown[-1]])
-    elif not exhausted and below is not None:
-        page.next = _encode_search(below)
-    return page
-
-
-def _tickets_of(hits: list[int], wanted: Scope) -> list[tuple[int, int]]:
-    found: list[tuple[int, int]] = []
-    theirs = sa.select(Ticket.id).where(Ticket.id == Message.ticket_id, *wanted.conditions())
-    for start in range(0, len(hits), 1000):
-        part = hits[start:start + 1000]  # the hits come first: EXISTS keeps the database from beginning with tickets
-        statement = sa.select(Message.ticket_id, Message.id).where(Message.id.in_(part), theirs.exists())
-        found += [(row[0], row[1]) for row in session().execute(statement) if row[0] is not None]
-    return sorted(found, key=lambda pair: -pair[1])
-
-
-def _not_shown_before(asked: search.Match, order: dict[int, int], first_below: int) -> dict[int, int]:
-    newer = sa.select(Message.ticket_id, sa.func.max(Message.id)).where(
-        Message.ticket_id.in_(list(order)), Message.id >= first_below).group_by(Message.ticket_id)
-    candidates = {row[0] for row in session().execute(newer) if row[0] is not None}
-    if not candidates:
-        return order
-    hits = sa.text(f"SELECT message.ticket_id FROM message JOIN ({asked.sql}) AS hit ON hit.pk = message.id "  # noqa: S608
-                   "WHERE message.ticket_id IN :tickets AND message.id >= :below").bindparams(
-                       sa.bindparam("tickets", expanding=True))
-    shown = set(session().scalars(hits, {**asked.values, "tickets": sorted(candidates), "below": first_below}))
-    return {ticket_id: pk for ticket_id, pk in order.items() if ticket_id not in shown}
+def _search(typed: query.Query, wanted: Scope, agent: Agent, after: str | None, limit: int, best_first: bool) -> Page:
+    """One row a ticket, with the piece of the message it was found by."""
+    if best_first:
+        found = hits.best_first(typed.phrases, wanted, limit)
+    else:
+        found = hits.newest_first(typed.phrases, wanted, _decode_search(after), limit)
+    shown = found.messages
+    rows = {row.id: row for row in _rows(_COLUMNS.where(Ticket.id.in_(list(shown))), agent)} if shown else {}
+    pieces = excerpts.of_messages(shown.values(), typed.phrases)
+    return Page([rows[ticket_id]._replace(hit=pieces.get(pk, ())) for ticket_id, pk in shown.items()
+                 if ticket_id in rows], _encode_search(found.below) if found.below is not None else None)
 
 
 def _rows(statement: sa.Select[*tuple[Any, ...]], agent: Agent, values: Mapping[str, Any] | None = None) -> list[Row]:
     found: Iterable[Any] = columns(statement, {"viewer": agent.id, **(values or {})}).all()
-    return [Row._make((*rest, _tags(joined))) for *rest, joined in found]  # `tags` is the last of both
+    return [Row._make((*rest, _tags(joined), ())) for *rest, joined in found]  # `tags` is the last of the columns
 
 
 def _tags(joined: str | None) -> tuple[tuple[str, int], ...]:

@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from flask import Blueprint, g, redirect, render_template, request
 
-from inbox.core import saved_views, views
+from inbox.core import query, saved_views, views
 from inbox.core.errors import NotFound
 from inbox.web import view_builder
 from inbox.web.addresses import url_for
@@ -31,6 +31,7 @@ class Place:
     after: str | None = None
     before: str | None = None
     oldest: bool = False
+    best: bool = False  # of a search: the best first, not the newest
 
     @classmethod
     def from_request(cls) -> Place:
@@ -50,7 +51,8 @@ class Place:
         view = inside if saved_views.is_slug(inside) or inside in views.every() else None
         if view is None and department is None and not q:
             view = "all"
-        return cls(view, department, q, values.get("after"), values.get("before"), values.get("sort") == "oldest")
+        return cls(view, department, q, values.get("after"), values.get("before"), values.get("sort") == "oldest",
+                   values.get("sort") == "best")
 
     @classmethod
     def of(cls, values: Mapping[str, str]) -> Place:
@@ -65,6 +67,11 @@ class Place:
         return {"view": self.view, "department_id": self.department_id, "q": self.q}
 
     @property
+    def looks_for_words(self) -> bool:
+        """True for a search with words: it comes by time or by how good a hit is."""
+        return bool(self.q and query.parse(self.q).phrases)
+
+    @property
     def name(self) -> str:
         """What plugins call this list: `unassigned`, `department-3`, `search`."""
         return str(self.query.get("in") or "search")
@@ -72,7 +79,9 @@ class Place:
     @property
     def _sort(self) -> str | None:
         """The order as the address has it; views that people made have an order of their own, so it is always said."""
-        return "oldest" if self.oldest else "newest" if saved_views.is_slug(self.view or "") else None
+        if self.best or self.oldest:
+            return "best" if self.best else "oldest"
+        return "newest" if saved_views.is_slug(self.view or "") else None
 
     @property
     def query(self) -> dict[str, Any]:
@@ -113,7 +122,8 @@ def list_of(place: Place, rail: Mapping[str, Any] | None = None) -> dict[str, An
     """The rows of a place, and what stands above them. `rail`: what `sidebar` found, so that it is not asked again."""
     if saved_views.is_slug(place.view or ""):
         return _list_of_own(place, rail)
-    page = views.page(me(), **place.where, after=place.after, before=place.before, oldest_first=place.oldest)
+    page = views.page(me(), **place.where, after=place.after, before=place.before, oldest_first=place.oldest,
+                      best_first=place.best)
     return {"place": place, "page": page, "title": _title(place, rail["departments"] if rail else None)}
 
 
@@ -126,7 +136,7 @@ def own_view(place: Place, rail: Mapping[str, Any] | None = None) -> saved_views
 def _list_of_own(place: Place, rail: Mapping[str, Any] | None) -> dict[str, Any]:
     own = own_view(place, rail)
     page = views.page(me(), q=f"{own.query} {place.q}".strip(), after=place.after, before=place.before,
-                      oldest_first=place.oldest)
+                      oldest_first=place.oldest, best_first=place.best)
     gone = view_builder.gone_words(saved_views.missing(me(), own)) if rail else []
     return {"place": place, "page": page, "title": own.name, "own": own, "gone": gone,
             "may_change_view": saved_views.may_change(own, me())}
@@ -155,7 +165,7 @@ def _show(place: Place) -> Any:
 
 def _place(**where: Any) -> Place:
     return Place(q=request.args.get("q", ""), after=request.args.get("after"), before=request.args.get("before"),
-                 oldest=request.args.get("sort") == "oldest", **where)
+                 oldest=request.args.get("sort") == "oldest", best=request.args.get("sort") == "best", **where)
 
 
 @blueprint.get("/")

@@ -11,6 +11,7 @@ from flask_babel import get_locale, get_timezone
 from jinja2 import Template
 from markupsafe import Markup
 
+from inbox.core.excerpts import Excerpt
 from inbox.core.models import Ticket
 from inbox.core.views import Row
 from inbox.plugin_host.items import RowBadge
@@ -41,5 +42,10 @@ def _drawn(template: Template, row: Row, badges: tuple[RowBadge, ...], is_curren
     return Markup(template.render(row=row, place=place, picks=picks, badges=badges, is_current=is_current))  # noqa: S704
 
 
+def hit(pieces: Excerpt) -> Markup:
+    """What a search has found, the words that were looked for marked."""
+    return Markup().join(Markup("<mark>{}</mark>").format(text) if is_hit else text for text, is_hit in pieces)
+
+
 def init(app: Flask) -> None:
-    app.jinja_env.globals["drawn_rows"] = drawn_rows
+    app.jinja_env.globals.update(drawn_rows=drawn_rows, hit=hit)

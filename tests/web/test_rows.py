@@ -76,3 +76,15 @@ def test_addresses_are_kept_for_each_place_a_proxy_puts_the_desk_at(app: Flask) 
             return str(app.jinja_env.globals["url_for"]("desk.view", slug="mine"))  # type: ignore[operator]
 
     assert (address("/"), address("/help"), address("/")) == ("/views/mine", "/help/views/mine", "/views/mine")
+
+
+def test_a_search_marks_what_it_found(desk: Visitor, support: Department) -> None:
+    make_ticket("Boots", department=support, text="Is the <i>blue</i> wool warm?")
+    page = desk.get("/search?q=wool").text
+    assert "Is the &lt;i&gt;blue&lt;/i&gt; <mark>wool</mark> warm?" in page
+    assert "Newest first" in page and 'sort=best"' in page
+    best = desk.get("/search?q=wool&sort=best").text
+    assert "Best match" in best and "newest 2,000" in best and "<mark>wool</mark>" in best
+    assert "sort=best" in best.split('id="rows"')[1]  # so that a ticket opened from it keeps its list
+    assert "<mark>wool</mark>" not in desk.get("/views/unassigned").text
+    assert "sort=oldest" in desk.get("/search?q=tag:none").text

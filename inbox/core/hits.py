@@ -1,0 +1,82 @@
+"""Which tickets a search shows, and in which order: by the newest message that is found in each, or by the best one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from inbox.core import search
+from inbox.core.models import Message, Ticket
+from inbox.core.scope import Scope
+from inbox.db import session
+
+WINDOWS = (200, 1000, 5000, 20000)  # how many hits a search looks through at a time
+RANKED = 2000  # of the newest hits, the best come first: to rank all of a common word would take seconds
+
+
+@dataclass
+class Found:
+    """Tickets and the message each is shown for, in order; `below` is where the next page begins (None: no more)."""
+
+    messages: dict[int, int]
+    below: int | None = None
+
+
+def newest_first(phrases: list[search.Phrase], wanted: Scope, below: int | None, limit: int) -> Found:
+    """Newest matching messages first; looks through growing windows until the page is full.
+
+    `below` is the id of the message the page before ended with. A ticket shown on an earlier page because of a newer
+    message is not shown again: its newest match lies above it.
+    """
+    first_below, asked = below, search.match(phrases)
+    order: dict[int, int] = {}
+    exhausted = False
+    for window in WINDOWS:
+        hits = search.newest(asked, below=below, limit=window)
+        exhausted = len(hits) < window
+        for ticket_id, message_pk in sorted(_tickets_of(hits, wanted), key=lambda pair: -pair[1]):
+            order.setdefault(ticket_id, message_pk)
+        if hits:
+            below = hits[-1]
+        if exhausted or len(order) > limit:
+            break
+    if first_below is not None and order:
+        order = _not_shown_before(asked, order, first_below)
+    shown = dict(list(order.items())[:limit])
+    if len(order) > limit:
+        return Found(shown, list(shown.values())[-1])
+    return Found(shown, None if exhausted else below)
+
+
+def best_first(phrases: list[search.Phrase], wanted: Scope, limit: int) -> Found:
+    """The best of the newest RANKED hits; of those that are alike, the newer first. There is no next page."""
+    ranked = search.best(phrases, search.newest(search.match(phrases), below=None, limit=RANKED))
+    tickets = {message_pk: ticket_id for ticket_id, message_pk in _tickets_of(ranked, wanted)}
+    order: dict[int, int] = {}
+    for message_pk in ranked:
+        if message_pk in tickets:
+            order.setdefault(tickets[message_pk], message_pk)
+    return Found(dict(list(order.items())[:limit]))
+
+
+def _tickets_of(hits: list[int], wanted: Scope) -> Iterable[tuple[int, int]]:
+    theirs = sa.select(Ticket.id).where(Ticket.id == Message.ticket_id, *wanted.conditions())
+    for start in range(0, len(hits), 1000):
+        part = hits[start:start + 1000]  # the hits come first: EXISTS keeps the database from beginning with tickets
+        statement = sa.select(Message.ticket_id, Message.id).where(Message.id.in_(part), theirs.exists())
+        yield from ((row[0], row[1]) for row in session().execute(statement) if row[0] is not None)
+
+
+def _not_shown_before(asked: search.Match, order: dict[int, int], first_below: int) -> dict[int, int]:
+    newer = sa.select(Message.ticket_id, sa.func.max(Message.id)).where(
+        Message.ticket_id.in_(list(order)), Message.id >= first_below).group_by(Message.ticket_id)
+    candidates = {row[0] for row in session().execute(newer) if row[0] is not None}
+    if not candidates:
+        return order
+    hits = sa.text(f"SELECT message.ticket_id FROM message JOIN ({asked.sql}) AS hit ON hit.pk = message.id "  # noqa: S608
+                   "WHERE message.ticket_id IN :tickets AND message.id >= :below").bindparams(
+                       sa.bindparam("tickets", expanding=True))
+    shown = set(session().scalars(hits, {**asked.values, "tickets": sorted(candidates), "below": first_below}))
+    return {ticket_id: pk for ticket_id, pk in order.items() if ticket_id not in shown}
