@@ -69,9 +69,17 @@ def _places(text: str) -> list[int]:
 
 
 def _window(text: str, hit: int) -> tuple[int, int]:
-    """From where to where the text is shown: between words where that is near."""
+    """From where to where the text is shown: between words where that is near, never between a letter and its marks."""
     begin = max(0, hit - BEFORE)
     if begin:
-        begin = next((place + 1 for place in range(begin, min(begin + 20, hit)) if text[place] == " "), begin)
+        begin = next((place + 1 for place in range(begin, hit) if text[place] == " "), begin)
+    while 0 < begin < hit and _is_mark(text[begin]):
+        begin += 1
     end = min(len(text), begin + LENGTH)
+    while end < len(text) and _is_mark(text[end]):
+        end += 1
     return begin, end
+
+
+def _is_mark(letter: str) -> bool:
+    return unicodedata.category(letter).startswith("M")

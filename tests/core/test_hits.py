@@ -20,7 +20,7 @@ def shown(query: str, text: str) -> str:
     ("size sweater", "A sweater\n\n of that   size", "A [sweater] of that [size]"),
     ("på", "Håper på svar", "Håper [på] svar"),
     ("strasse", "In der Straße 3", "In der [Straße] 3"),
-    ("ขนาด", "ลูกค้าต้องการเปลี่ยนขนาดเสื้อ", "ลูกค้าต้องการเปลี่ยน[ขนาด]เสื้อ"),
+    ("ขนาด", "การเปลี่ยนขนาดเสื้อ", "การเปลี่ยน[ขนาด]เสื้อ"),
     ("送料", "返品の送料について", "返品の[送料]について"),
     ("返", "この返品", "この[返]品"),
     ("カナ", "Half-width: ｶﾅ!", "Half-width: [カナ]!"),
@@ -35,6 +35,15 @@ def test_a_long_text_is_cut_between_words() -> None:
     cut = shown("needle", "hay " * 100 + "the needle " + "straw " * 100 + "needle")
     assert cut.startswith("… hay ") and "the [needle] straw" in cut and cut.endswith(" …")
     assert len(cut) < excerpts.LENGTH + 10 and cut.count("[") == 1
+
+
+def test_no_mark_is_shown_without_its_letter() -> None:
+    begins = set()
+    for more in range(8):
+        cut = shown("ขนาด", "ที่" * 20 + "x" * more + "ขนาด" + "ที่" * 100)
+        begins.add(cut[2])
+        assert cut.startswith("… ท") and cut.endswith("ที่ …"), cut
+    assert begins == {"ท"}
 
 
 def test_a_search_shows_the_message_it_found(session) -> None:
