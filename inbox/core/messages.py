@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.orm import joinedload
+from sqlalchemy.orm import joinedload, lazyload
+from sqlalchemy.orm.attributes import set_committed_value
 
 from inbox.core import (
     answering,
@@ -75,16 +77,34 @@ def thread(ticket: Ticket, *, with_drafts: bool = False) -> list[Message]:
 
     Drafts are not among them unless asked for (a page needs both, in one query): those of all who write here.
     """
-    return list(session().scalars(_thread(with_drafts), {"ticket_id": ticket.id}).unique())
+    rows = session().execute(_thread(with_drafts), {"ticket_id": ticket.id}).unique().all()
+    _load_files({message.id: message for message, has_files in rows if has_files})
+    for message, has_files in rows:
+        if not has_files:
+            set_committed_value(message, "attachments", [])
+    return [message for message, _ in rows]
+
+
+def _load_files(theirs: Mapping[int, Message]) -> None:
+    """The attachments of messages that have some: most threads have none, and are not asked about."""
+    files: dict[int, list[Attachment]] = defaultdict(list)
+    if theirs:
+        of_them = sa.select(Attachment).where(Attachment.message_pk.in_(theirs)).order_by(Attachment.id)
+        for each in session().scalars(of_them):
+            files[each.message_pk].append(each)
+    for message_pk, message in theirs.items():
+        set_committed_value(message, "attachments", files[message_pk])
 
 
 @cache
-def _thread(with_drafts: bool) -> sa.Select[Message]:
+def _thread(with_drafts: bool) -> sa.Select[Message, bool]:
+    has_files = sa.exists().where(Attachment.message_pk == Message.id).label("has_files")
     shown = sa.true() if with_drafts else Message.state != "draft"
-    return (sa.select(Message).where(Message.ticket_id == sa.bindparam("ticket_id"), shown)
+    return (sa.select(Message, has_files).where(Message.ticket_id == sa.bindparam("ticket_id"), shown)
             .order_by(Message.at, Message.id).options(
                 joinedload(Message.agent).lazyload(Agent.memberships),
-                joinedload(Message.customer).lazyload(Customer.addresses), joinedload(Message.recipients)))
+                joinedload(Message.customer).lazyload(Customer.addresses), joinedload(Message.recipients),
+                lazyload(Message.attachments)))
 
 
 def _last_received(ticket: Ticket, among: Sequence[Message] | None, with_sender: bool = False) -> Any:
@@ -192,17 +212,16 @@ def _send(ticket: Ticket, kind: str, body: Body, *, by: Actor, to: Sequence[Addr
         refused = circuits.hold_back([each.address for each in recipients], ticket_id=ticket.id,
                                      answers=circuits.newest_words(ticket)) if by_machine else None
         before = answering.state_of(ticket) if how.wait is not None else None
-        message = _store(ticket, kind, body, by=by, files=files, draft=draft, state="failed" if refused else "queued")
-        message.is_automatic, message.error = automatic, refused
-        message.send_after = how.wait.until if how.wait is not None else utcnow()
-        message.subject = _current_subject(ticket)
+        beside = ({"passes_on": [each.id for each in about]} if about else {}) | (
+            {"typed": dict(how.typed)} if how.typed and how.wait is not None else {})
+        message = _store(ticket, kind, body, by=by, files=files, draft=draft, state="failed" if refused else "queued",
+                         is_automatic=automatic, error=refused, subject=_current_subject(ticket), extra=beside,
+                         send_after=how.wait.until if how.wait is not None else utcnow())
         message.recipients = [
             Recipient(message_kind=kind, role=each.role, name=each.name, address=each.address, error=refused,
                       state=message.state) for each in recipients]
-        message.extra = ({"passes_on": [each.id for each in about]} if about else {}) | (
-            {"typed": dict(how.typed)} if how.typed and how.wait is not None else {})
         passed_on = _pass_on(message, about)
-        search.index(message.id, folded)
+        _index(message, folded, is_new=draft is None)
         if refused and how.wishes.status is not None:
             tickets.set_status(ticket, how.wishes.status, by=by)
         elif not refused:
@@ -250,7 +269,7 @@ def note(ticket: Ticket, body: Body, *, by: Actor, files: Sequence[StoredFile] =
     called = following.mentioned(body.text, following.who_see(ticket)) if "@" in body.text else []
     with transaction():
         message = _store(ticket, "note", body, by=by, files=files, draft=draft, state="stored")
-        search.index(message.id, folded)
+        _index(message, folded, is_new=draft is None)
         mentioned = following.call_in(message, called, by=by)
         more: dict[str, Any] = {"mentioned": mentioned} if mentioned else {}
         events.record("note_added", by=by, ticket=ticket, message=message, **more)
@@ -293,8 +312,8 @@ def mailbox_of(department: Department) -> int | None:
 
 
 def _store(ticket: Ticket, kind: str, body: Body, *, by: Actor, files: Sequence[StoredFile], draft: Message | None,
-           state: str) -> Message:
-    """Insert the message, or turn its draft into it, and move the ticket on."""
+           state: str, **more: Any) -> Message:
+    """Insert the message, or turn its draft into it, and move the ticket on. `more`: columns of the message."""
     if tickets.at_the_end_of(ticket.id) != ticket.id:
         raise Invalid("ticket", "This ticket was merged into another one. Write there.")
     message = draft if draft is not None else Message(recipients=[], attachments=[])  # a new one has none to ask for
@@ -306,12 +325,21 @@ def _store(ticket: Ticket, kind: str, body: Body, *, by: Actor, files: Sequence[
     message.subject = ticket.subject
     message.text, message.html, message.needs_frame = body.text, body.html, body.needs_frame
     message.extra, message.at = {}, utcnow()
+    for name, value in more.items():
+        setattr(message, name, value)
     attach(message, files)
     session().add(message)
-    ticket.message_count += 1
-    tickets.touch(ticket)
     session().flush()
+    ticket.message_count += 1  # written with what else becomes of it
+    tickets.touch(ticket)
     return message
+
+
+def _index(message: Message, folded: str, *, is_new: bool) -> None:
+    if is_new:
+        search.index_new({message.id: folded})
+    else:
+        search.index(message.id, folded)
 
 
 def attach(message: Message, files: Sequence[StoredFile]) -> None:

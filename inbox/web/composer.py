@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from flask import Blueprint, jsonify, render_template, request
+from flask import Blueprint, g, jsonify, render_template, request
 from puremagic import PureError, from_string
 
 from inbox.core import attachments, drafts, macros, messages, passing_on, permissions, tickets
@@ -65,12 +65,20 @@ def recipients_from_form(form: Mapping[str, str], ticket: Ticket | None = None) 
         return found
     if ticket is None or any(each.role == "to" for each in found):
         return found or None
-    chosen, shown = messages.recipients_for_reply(ticket), addresses(form.get("shown", ""), "to")
+    chosen, shown = _plain_reply_goes_to(ticket), addresses(form.get("shown", ""), "to")
     if shown and {each.address for each in shown} != {each.address for each in chosen}:
         chosen = shown
     elif not found:
         return None
     return [*chosen, *found]
+
+
+def _plain_reply_goes_to(ticket: Ticket) -> list[Address]:
+    """Whom a plain reply goes to, as it was when the request began."""
+    kept: dict[int, list[Address]] = g.setdefault("plain_reply_goes_to", {})
+    if ticket.id not in kept:
+        kept[ticket.id] = messages.recipients_for_reply(ticket)
+    return kept[ticket.id]
 
 
 def files_from_form(field: str = "files") -> list[StoredFile]:
@@ -152,7 +160,7 @@ def _typed(form: Mapping[str, str], ticket: Ticket | None = None) -> dict[str, s
     """The recipients as they stand in a form. With a ticket: also those the page showed, when it would show others."""
     found = {role: form.get(role, "")[:5000] for role in ("to", "cc", "bcc") if form.get(role)}
     if ticket is not None and "to" not in found and form.get("kind") != "forward":
-        chosen = ", ".join(each.address for each in messages.recipients_for_reply(ticket))
+        chosen = ", ".join(each.address for each in _plain_reply_goes_to(ticket))
         if form.get("shown") and form["shown"] != chosen:
             found["to"] = form["shown"][:5000]
     return found

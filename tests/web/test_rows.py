@@ -79,9 +79,9 @@ def test_addresses_are_kept_for_each_place_a_proxy_puts_the_desk_at(app: Flask) 
 
 
 def test_a_search_marks_what_it_found(desk: Visitor, support: Department) -> None:
-    make_ticket("Boots", department=support, text="Is the <i>blue</i> wool warm?")
+    make_ticket("Boots", department=support, text="<i>blue</i> wool, warm?")
     page = desk.get("/search?q=wool").text
-    assert "Is the &lt;i&gt;blue&lt;/i&gt; <mark>wool</mark> warm?" in page
+    assert "&lt;i&gt;blue&lt;/i&gt; <mark>wool</mark>, warm?" in page
     assert "Newest first" in page and 'sort=best"' in page
     best = desk.get("/search?q=wool&sort=best").text
     assert "Best match" in best and "newest 2,000" in best and "<mark>wool</mark>" in best
