@@ -98,7 +98,9 @@ def _load_files(theirs: Mapping[int, Message]) -> None:
 
 @cache
 def _thread(with_drafts: bool) -> sa.Select[Message, bool]:
-    has_files = sa.exists().where(Attachment.message_pk == Message.id).label("has_files")
+    # A LIMIT, for PostgreSQL may answer EXISTS for a few messages by reading all attachments into a hash.
+    one_file = sa.select(Attachment.id).where(Attachment.message_pk == Message.id).limit(1).scalar_subquery()
+    has_files = one_file.is_not(None).label("has_files")
     shown = sa.true() if with_drafts else Message.state != "draft"
     return (sa.select(Message, has_files).where(Message.ticket_id == sa.bindparam("ticket_id"), shown)
             .order_by(Message.at, Message.id).options(
