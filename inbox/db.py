@@ -106,7 +106,13 @@ def columns(statement: sa.Executable, values: Mapping[str, Any] | None = None) -
 
 
 def inserted(model: type[Base], values: Mapping[str, Any]) -> Any:
-    """Add a row nobody needs as an object, inside transaction(). Returns its primary key (of one column)."""
+    """Add a row nobody needs as an object, inside transaction(). Returns its primary key (of one column).
+
+    Raises RuntimeError elsewhere.
+    """
+    refuse_writes()
+    if not _writing.get():
+        raise RuntimeError("Rows are inserted inside `with transaction():`.")
     table: Any = model.__table__
     key = columns(sa.insert(table), values).inserted_primary_key
     assert key is not None
