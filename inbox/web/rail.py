@@ -36,10 +36,10 @@ class Lines(NamedTuple):
     departments: tuple[Line, ...]
 
 
-def lines(place: Place | None, builtin: Mapping[str, View] | None, own: Iterable[saved_views.Own] | None,
+def lines(place: object, builtin: Mapping[str, View] | None, own: Iterable[saved_views.Own] | None,
           departments: Iterable[saved_views.Line] | None, counts: Counts | None) -> Lines:
-    """The lines beside a list; `place` is the list that is shown, if one is."""
-    at, department = (place.view, place.department_id) if place else (None, None)
+    """The lines beside a list. `place` is the list that is shown; a page of a plugin may call something else so."""
+    at, department = (place.view, place.department_id) if isinstance(place, Place) else (None, None)
     by_view: Mapping[str, int] = counts.views if counts else {}
     by_department: Mapping[int, int] = counts.departments if counts else {}
     return Lines(

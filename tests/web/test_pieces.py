@@ -10,7 +10,7 @@ import inbox
 from inbox.core.models import Agent, Department
 from inbox.db import transaction
 from inbox.testing.factories import make_agent, make_ticket
-from inbox.web import pieces
+from inbox.web import pieces, rail
 from tests.web.browse import Visitor
 
 TEMPLATES = Path(inbox.__file__).parent / "templates"
@@ -68,3 +68,8 @@ def test_each_reader_has_their_own_words_keys_and_buttons(app: Flask, kari: Agen
     theirs = Visitor(app).sign_in(other).get("/views/unassigned").text
     assert "New ticket" not in theirs and "Ny sak" in theirs and 'aria-keyshortcuts="e"' not in theirs
     assert theirs.split('id="bulk"')[1].split("</form>")[0].count('name="csrf_token"') == 1
+
+
+def test_a_page_of_a_plugin_may_call_something_else_place(app: Flask, kari: Agent) -> None:
+    with app.test_request_context("/"):
+        assert rail.lines("under the stairs", None, None, None, None) == rail.Lines((), (), ())
