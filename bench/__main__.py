@@ -16,6 +16,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import sqlalchemy as sa
 from flask import Flask
@@ -29,13 +30,14 @@ from bench.words import COMMON, RARE, letter, message_id
 from inbox.app import create_app
 from inbox.config import Config
 from inbox.core import views
-from inbox.core.models import Agent, Ledger, Ticket
+from inbox.core.models import Agent, CustomerAddress, Event, Ledger, Message, Ticket
 from inbox.db import db, session, work_context
 from inbox.jobs import engine as jobs
 from inbox.jobs import worker
 from inbox.mail import ledger, receive
 from inbox.secrets import ensure_key
 from inbox.web.auth import SignedIn
+from inbox.web.thread_folds import HEADER, LAST_OPEN
 
 PAGE = Path("docs/reference/benchmarks.md")
 BEGIN, END = "<!-- figures -->", "<!-- end of figures -->"
@@ -91,9 +93,10 @@ def pages(app: Flask, tickets: int, rounds: int, least: dict[str, Figure]) -> li
     client = signed_in(app)[0]
     with work_context(app):
         engine, middle, long = db.engine, _cursor_in_the_middle(tickets), _long_tickets(tickets)
-    shown = next(long)[0]
-    clicks = ((number, after) for number, status in long  # there and back
-              for after in (("open", "closed") if status == "closed" else ("closed", status)))
+        known = session().scalar(sa.select(sa.func.max(Event.id))) or 0
+    shown = next(long).number
+    clicks = ((each, after) for each in long  # there and back
+              for after in (("open", "closed") if each.status == "closed" else ("closed", each.status)))
 
     def get(path: str, **query: str) -> Callable[[], int]:
         def call() -> int:
@@ -102,17 +105,20 @@ def pages(app: Flask, tickets: int, rounds: int, least: dict[str, Figure]) -> li
             return len(answer.data)
         return call
 
-    def post(path: str, **data: str) -> int:
-        answer = client.post(path, headers={"HX-Request": "true"}, data=data)
-        assert answer.status_code == 200, (path, answer.status)
+    def post(ticket: Long, act: str, **data: str) -> int:  # as the page does it, which shows the thread folded
+        answer = client.post(f"/tickets/{ticket.number}/{act}", data=data,
+                             headers={"HX-Request": "true", "HX-Request-Type": "partial", HEADER: ticket.earlier})
+        assert answer.status_code == 200, (act, answer.status)
         return len(answer.data)
 
     def reply() -> int:
-        return post(f"/tickets/{next(long)[0]}/messages", kind="reply", text="Thank you, it is on its way.")
+        ticket = next(long)
+        return post(ticket, "messages", kind="reply", html="<p>Thank you, it is on <b>its</b> way.</p>",
+                    known=str(known), shown=ticket.customer)
 
     def click() -> int:
-        number, status = next(clicks)
-        return post(f"/tickets/{number}/status", status=status)
+        ticket, status = next(clicks)
+        return post(ticket, "status", status=status)
 
     asked = [
         ("List: unassigned, first page of 50", get("/views/unassigned"), "list"),
@@ -142,14 +148,29 @@ def _cursor_in_the_middle(tickets: int) -> str:
     return str(row)
 
 
-def _long_tickets(tickets: int) -> Iterator[tuple[int, str]]:
-    """Number and status of tickets of ten messages, one after the other: what is written to one changes what the next
-    page of it costs, in this run and in the next one on the same desk."""
+class Long(NamedTuple):
+    """A ticket of ten messages. `earlier`: the last one that its page does not show; `customer`: their address."""
+
+    number: int
+    status: str
+    earlier: str
+    customer: str
+
+
+def _long_tickets(tickets: int) -> Iterator[Long]:
+    """Some of them, one after the other: what is written to one changes what the next page of it costs, in this run
+    and in the next one on the same desk."""
     numbers = range(tickets // LONG_EVERY * LONG_EVERY, 0, -LONG_EVERY)
-    found = session().execute(sa.select(Ticket.number, Ticket.status).where(
+    found = session().execute(sa.select(Ticket.id, Ticket.number, Ticket.status, CustomerAddress.value).join(
+        CustomerAddress, CustomerAddress.customer_id == Ticket.customer_id).where(
         Ticket.number.in_(numbers[:MOST_LONG]), Ticket.message_count == LONG, Ticket.shelf.in_(("open", "closed")))
         .order_by(Ticket.number)).all()
-    return itertools.cycle([(row[0], row[1]) for row in found])
+    said: dict[int, list[int]] = {}
+    for ticket_id, pk in session().execute(sa.select(Message.ticket_id, Message.id).where(
+            Message.ticket_id.in_([row.id for row in found])).order_by(Message.at, Message.id)):
+        said.setdefault(ticket_id, []).append(pk)
+    return itertools.cycle([Long(row.number, row.status, f"m{said[row.id][-LAST_OPEN - 1]}", row.value)
+                            for row in found])
 
 
 def mail_in(app: Flask, count: int, least: floor.Floor) -> list[Figure]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 from flask import Flask, current_app, has_app_context
 from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.types import TypeDecorator
@@ -105,15 +106,20 @@ def columns(statement: sa.Executable, values: Mapping[str, Any] | None = None) -
     return session().connection().execute(statement, values)
 
 
-def inserted(model: type[Base], values: Mapping[str, Any]) -> Any:
+def inserted(model: type[Base], values: Mapping[str, Any], *, unless_there: bool = False) -> Any:
     """Add a row nobody needs as an object, inside transaction(). Returns its primary key (of one column).
 
-    Raises RuntimeError elsewhere.
+    `unless_there`: one that is there already, by any key, is not added again; it has no answer then. Raises
+    RuntimeError outside.
     """
     refuse_writes()
     if not _writing.get():
         raise RuntimeError("Rows are inserted inside `with transaction():`.")
     table: Any = model.__table__
+    if unless_there:
+        make = sqlite.insert if is_sqlite() else postgresql.insert
+        columns(make(table).on_conflict_do_nothing(), values)
+        return None
     key = columns(sa.insert(table), values).inserted_primary_key
     assert key is not None
     return key[0]

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.once
 
 ROOT = Path(__file__).parent.parent
 LEFT_OUT = shutil.ignore_patterns(
-    ".git", ".venv", "instance", "build", "dist", "*.egg-info", "__pycache__", ".*_cache", "tests", "docs"
+    ".git", ".venv", ".bench", "instance", "build", "dist", "*.egg-info", "__pycache__", ".*_cache", "tests", "docs"
 )
 
 

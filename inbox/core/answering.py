@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,7 +57,6 @@ def goes_out(ticket: Ticket, message: Message, wishes: Wishes, *, by: Actor) -> 
         ticket.snippet = snippet(message.text)
         if ticket.assignee_id is None and by.agent is not None:
             tickets.assign(ticket, by.agent, by=by)
-    session().flush()
     events.record("reply_queued", by=by, ticket=ticket, message=message,
                   to=[each.address for each in message.recipients])
     macros.do(ticket, macros.read(wishes.acts), by=by)
@@ -71,8 +70,8 @@ def goes_out(ticket: Ticket, message: Message, wishes: Wishes, *, by: Actor) -> 
 
 
 def state_of(ticket: Ticket) -> dict[str, Any]:
-    """How a ticket stands, as JSON: what an answer may change of it, and which event was its newest."""
-    return {"ticket": ticket.id, "event": newest_event(ticket),
+    """How a ticket stands, as JSON: what an answer may change of it."""
+    return {"ticket": ticket.id,
             "state": {name: _kept(getattr(ticket, name)) for name in (*TOGETHER, *EACH)},
             "tags": sorted(each.name for each in ticket.tags)}
 
@@ -82,13 +81,10 @@ def newest_event(ticket: Ticket) -> int:
     return session().scalar(sa.select(sa.func.max(Event.id)).where(Event.ticket_id == ticket.id)) or 0
 
 
-def changes(ticket: Ticket, before: dict[str, Any], *, by: Actor) -> dict[str, Any]:
-    """What was changed since `before`, and the events that tell of it. As JSON, to be kept with the message."""
-    session().flush()
+def changes(ticket: Ticket, before: dict[str, Any], told: Iterable[Event]) -> dict[str, Any]:
+    """What was changed since `before`, and the stored events that tell of it. As JSON, to be kept with the message."""
     after = state_of(ticket)
-    told = session().scalars(sa.select(Event.id).where(
-        Event.ticket_id == ticket.id, Event.id > before["event"], Event.actor_kind == by.kind, Event.actor_id == by.id))
-    return {"ticket": ticket.id, "events": sorted(told),
+    return {"ticket": ticket.id, "events": sorted(each.id for each in told if each.ticket_id == ticket.id),
             "before": before["state"], "after": after["state"], "tags": [before["tags"], after["tags"]]}
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -159,6 +161,20 @@ def record_many(kind: str, facts: Iterable[dict[str, Any]], *, by: Actor) -> Non
     session().flush()
 
 
+@contextmanager
+def noted() -> Iterator[list[Event]]:
+    """The facts that are written down within the block, in their order. They have ids once they are stored."""
+    found: list[Event] = []
+    mark = _noted.set(found)
+    try:
+        yield found
+    finally:
+        _noted.reset(mark)
+
+
+_noted: ContextVar[list[Event] | None] = ContextVar("inbox_noted", default=None)
+
+
 def _fact(kind: str, by: Actor, data: dict[str, Any]) -> Event:
     if not in_transaction():
         raise RuntimeError("An event is recorded in the transaction that made it true.")
@@ -169,8 +185,12 @@ def _fact(kind: str, by: Actor, data: dict[str, Any]) -> Event:
     if by.bulk is not None:
         data = {**data, "bulk": by.bulk}
     told = utcnow() if by.source == IMPORT else None  # what is old is told to nobody: no answer, no notice, no webhook
-    return Event(kind=kind, actor_kind=by.kind, actor_id=by.id, source=by.source, caused_by=by.caused_by,
-                 depth=by.depth, data=data, dispatched_at=told)
+    event = Event(kind=kind, actor_kind=by.kind, actor_id=by.id, source=by.source, caused_by=by.caused_by,
+                  depth=by.depth, data=data, dispatched_at=told)
+    noted_so_far = _noted.get()
+    if noted_so_far is not None:
+        noted_so_far.append(event)
+    return event
 
 
 def log(agent: Agent, *, of_agent: int | None = None, kind: str | None = None, ticket: Ticket | None = None,

@@ -34,7 +34,7 @@ def of_messages(message_pks: Collection[int], phrases: list[search.Phrase]) -> d
 
 def pattern(phrases: list[search.Phrase]) -> re.Pattern[str]:
     """What finds any of the phrases in folded text, as the index finds them (`inbox.core.search`)."""
-    return re.compile("|".join(map(_pattern, phrases)) or "(?!)")
+    return re.compile("|".join(map(_pattern, phrases)))
 
 
 def _pattern(phrase: search.Phrase) -> str:
@@ -49,7 +49,7 @@ def excerpt(text: str, looked_for: re.Pattern[str]) -> Excerpt:
     text = " ".join(unicodedata.normalize("NFKC", text).split())
     folded = text.casefold()
     places = range(len(text) + 1) if len(folded) == len(text) else _places(text)
-    hits = [(places[hit.start()], places[hit.end()]) for hit in looked_for.finditer(folded) if hit[0]]
+    hits = [(places[hit.start()], places[hit.end()]) for hit in looked_for.finditer(folded)]
     if not hits:
         return ()
     begin, end = _window(text, hits[0][0])

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 
 import sqlalchemy as sa
 
@@ -13,7 +13,7 @@ from inbox.core.scope import Scope
 from inbox.db import session
 
 WINDOWS = (200, 1000, 5000, 20000)  # how many hits a search looks through at a time
-RANKED = 2000  # of the newest hits, the best come first: to rank all of a common word would take seconds
+RANKED = (2000, 5000, 20000)  # the same where the best come first: to rank all of a common word would take seconds
 
 
 @dataclass
@@ -24,40 +24,53 @@ class Found:
     below: int | None = None
 
 
+@dataclass
+class _Walk:
+    """Hits from the newest down, through growing windows: those of tickets that are wanted, by message."""
+
+    tickets: dict[int, int] = field(default_factory=dict)
+    below: int | None = None  # where it has come to
+    exhausted: bool = False
+
+    def until(self, many: int, asked: search.Match, wanted: Scope, windows: Sequence[int]) -> None:
+        """Walk on until there are so many tickets, or no more hits, or windows."""
+        for window in windows:
+            found = search.newest(asked, below=self.below, limit=window)
+            self.tickets |= {message_pk: ticket_id for ticket_id, message_pk in _tickets_of(found, wanted)}
+            self.below, self.exhausted = found[-1] if found else self.below, len(found) < window
+            if self.exhausted or len(set(self.tickets.values())) >= many:
+                return
+
+    def order(self, message_pks: Iterable[int]) -> dict[int, int]:
+        """Each ticket with the first of its messages."""
+        first: dict[int, int] = {}
+        for message_pk in message_pks:
+            first.setdefault(self.tickets[message_pk], message_pk)
+        return first
+
+
 def newest_first(phrases: list[search.Phrase], wanted: Scope, below: int | None, limit: int) -> Found:
     """Newest matching messages first; looks through growing windows until the page is full.
 
     `below` is the id of the message the page before ended with. A ticket shown on an earlier page because of a newer
     message is not shown again: its newest match lies above it.
     """
-    first_below, asked = below, search.match(phrases)
-    order: dict[int, int] = {}
-    exhausted = False
-    for window in WINDOWS:
-        hits = search.newest(asked, below=below, limit=window)
-        exhausted = len(hits) < window
-        for ticket_id, message_pk in sorted(_tickets_of(hits, wanted), key=lambda pair: -pair[1]):
-            order.setdefault(ticket_id, message_pk)
-        if hits:
-            below = hits[-1]
-        if exhausted or len(order) > limit:
-            break
-    if first_below is not None and order:
-        order = _not_shown_before(asked, order, first_below)
+    asked, walk = search.match(phrases), _Walk(below=below)
+    walk.until(limit + 1, asked, wanted, WINDOWS)
+    order = walk.order(sorted(walk.tickets, reverse=True))
+    if below is not None and order:
+        order = _not_shown_before(asked, order, below)
     shown = dict(list(order.items())[:limit])
     if len(order) > limit:
         return Found(shown, list(shown.values())[-1])
-    return Found(shown, None if exhausted else below)
+    return Found(shown, None if walk.exhausted else walk.below)
 
 
 def best_first(phrases: list[search.Phrase], wanted: Scope, limit: int) -> Found:
-    """The best of the newest RANKED hits; of those that are alike, the newer first. There is no next page."""
-    ranked = search.best(phrases, search.newest(search.match(phrases), below=None, limit=RANKED))
-    tickets = {message_pk: ticket_id for ticket_id, message_pk in _tickets_of(ranked, wanted)}
-    order: dict[int, int] = {}
-    for message_pk in ranked:
-        if message_pk in tickets:
-            order.setdefault(tickets[message_pk], message_pk)
+    """The best of the newest hits; of those that are alike, the newer first. There is no next page."""
+    walk = _Walk()
+    walk.until(limit, search.match(phrases), wanted, RANKED)
+    order = walk.order(search.best(phrases, list(walk.tickets)))
     return Found(dict(list(order.items())[:limit]))
 
 

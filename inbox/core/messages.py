@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.orm import joinedload, lazyload
-from sqlalchemy.orm.attributes import set_committed_value
+from sqlalchemy.orm import joinedload
 
 from inbox.core import (
     answering,
@@ -35,6 +33,7 @@ from inbox.core.models import (
     Attachment,
     Customer,
     Department,
+    Event,
     Mailbox,
     Message,
     Recipient,
@@ -77,36 +76,17 @@ def thread(ticket: Ticket, *, with_drafts: bool = False) -> list[Message]:
 
     Drafts are not among them unless asked for (a page needs both, in one query): those of all who write here.
     """
-    rows = session().execute(_thread(with_drafts), {"ticket_id": ticket.id}).unique().all()
-    _load_files({message.id: message for message, has_files in rows if has_files})
-    for message, has_files in rows:
-        if not has_files:
-            set_committed_value(message, "attachments", [])
-    return [message for message, _ in rows]
-
-
-def _load_files(theirs: Mapping[int, Message]) -> None:
-    """The attachments of messages that have some: most threads have none, and are not asked about."""
-    files: dict[int, list[Attachment]] = defaultdict(list)
-    if theirs:
-        of_them = sa.select(Attachment).where(Attachment.message_pk.in_(theirs)).order_by(Attachment.id)
-        for each in session().scalars(of_them):
-            files[each.message_pk].append(each)
-    for message_pk, message in theirs.items():
-        set_committed_value(message, "attachments", files[message_pk])
+    return list(session().scalars(_thread(with_drafts), {"ticket_id": ticket.id}).unique())
 
 
 @cache
-def _thread(with_drafts: bool) -> sa.Select[Message, bool]:
-    # A LIMIT, for PostgreSQL may answer EXISTS for a few messages by reading all attachments into a hash.
-    one_file = sa.select(Attachment.id).where(Attachment.message_pk == Message.id).limit(1).scalar_subquery()
-    has_files = one_file.is_not(None).label("has_files")
+def _thread(with_drafts: bool) -> sa.Select[Message]:
     shown = sa.true() if with_drafts else Message.state != "draft"
-    return (sa.select(Message, has_files).where(Message.ticket_id == sa.bindparam("ticket_id"), shown)
+    return (sa.select(Message).where(Message.ticket_id == sa.bindparam("ticket_id"), shown)
             .order_by(Message.at, Message.id).options(
                 joinedload(Message.agent).lazyload(Agent.memberships),
                 joinedload(Message.customer).lazyload(Customer.addresses), joinedload(Message.recipients),
-                lazyload(Message.attachments)))
+                joinedload(Message.attachments)))
 
 
 def _last_received(ticket: Ticket, among: Sequence[Message] | None, with_sender: bool = False) -> Any:
@@ -208,7 +188,7 @@ def _send(ticket: Ticket, kind: str, body: Body, *, by: Actor, to: Sequence[Addr
     check_body(body)
     recipients = check_recipients(to)
     folded = search.text_of(ticket.subject, body.text, *(each.address for each in recipients))
-    with transaction():
+    with transaction(), events.noted() as told:
         overtaken.check(ticket, how.known, by=by)
         by_machine = automatic or by.agent is None
         refused = circuits.hold_back([each.address for each in recipients], ticket_id=ticket.id,
@@ -218,36 +198,36 @@ def _send(ticket: Ticket, kind: str, body: Body, *, by: Actor, to: Sequence[Addr
             {"typed": dict(how.typed)} if how.typed and how.wait is not None else {})
         message = _store(ticket, kind, body, by=by, files=files, draft=draft, state="failed" if refused else "queued",
                          is_automatic=automatic, error=refused, subject=_current_subject(ticket), extra=beside,
-                         send_after=how.wait.until if how.wait is not None else utcnow())
-        message.recipients = [
-            Recipient(message_kind=kind, role=each.role, name=each.name, address=each.address, error=refused,
-                      state=message.state) for each in recipients]
+                         send_after=how.wait.until if how.wait is not None else utcnow(), recipients=[
+                             Recipient(message_kind=kind, role=each.role, name=each.name, address=each.address,
+                                       error=refused, state="failed" if refused else "queued") for each in recipients])
         passed_on = _pass_on(message, about)
         _index(message, folded, is_new=draft is None)
         if refused and how.wishes.status is not None:
             tickets.set_status(ticket, how.wishes.status, by=by)
         elif not refused:
-            _let_go(ticket, message, how, by, Held(passed_on=passed_on), before)
+            _let_go(ticket, message, how, by, Held(passed_on=passed_on), before, told)
         return message
 
 
-def _let_go(ticket: Ticket, message: Message, how: Sending, by: Actor, held: Held,
-            before: dict[str, Any] | None) -> None:
+def _let_go(ticket: Ticket, message: Message, how: Sending, by: Actor, held: Held, before: dict[str, Any] | None,
+            told: Iterable[Event]) -> None:
     """Queue it. Its ticket is answered now, unless it waits for a time that was chosen."""
     if how.wait is not None and how.wait.later:
         held.later, held.wishes = True, how.wishes
         events.record("reply_scheduled", by=by, ticket=ticket, message=message, until=how.wait.until.isoformat())
     else:
         answering.goes_out(ticket, message, how.wishes, by=by)
-        held.changed = answering.changes(ticket, before, by=by) if before is not None else {}
+        held.changed = answering.changes(ticket, before, told) if before is not None else {}
     if how.wait is not None:
         outgoing_hold.remember(message, held)
-    session().flush()
     outgoing_hold.enqueue(message)
 
 
 def _pass_on(message: Message, about: Sequence[Message]) -> list[int]:
     """Attach the files of what is passed on; returns their ids."""
+    if not about:
+        return []
     own = {each.id for each in message.attachments}
     attach(message, passing_on.files(about))
     session().flush()

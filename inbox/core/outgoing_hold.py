@@ -106,7 +106,7 @@ def waits_for_later(message: Message) -> bool:
 def enqueue(message: Message) -> None:
     """The job that sends a message at its time. Each time is a job of its own: one from before finds nothing to do."""
     at = message.send_after or utcnow()
-    queue.enqueue("mail.send", {"message": message.id}, key=f"send:{message.id}:{at.timestamp():.3f}", run_at=at)
+    queue.add("mail.send", {"message": message.id}, key=f"send:{message.id}:{at.timestamp():.3f}", run_at=at)
 
 
 # --- by a person ------------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from inbox.core.errors import Stale
 from inbox.core.events import Actor
 from inbox.core.models import Event, Message, Ticket
-from inbox.db import session
+from inbox.db import is_sqlite, session
 
 SAID = ("message_received", "reply_queued", "reply_scheduled", "note_added")
 
@@ -32,7 +32,8 @@ def check(ticket: Ticket, known: int | None, *, by: Actor) -> None:
     """
     if known is None:
         return
-    session().execute(sa.select(Ticket.id).where(Ticket.id == ticket.id).with_for_update())
+    if not is_sqlite():  # there only one writes at a time
+        session().execute(sa.select(Ticket.id).where(Ticket.id == ticket.id).with_for_update())
     if found := since(ticket, known, by=by):
         raise Overtaken(found)
 

@@ -27,11 +27,11 @@ def enqueue(kind: str, args: dict[str, Any] | None = None, *, key: str | None = 
     return job
 
 
-def add(kind: str, args: dict[str, Any], *, key: str) -> None:
-    """Add a job to run now whose key cannot be in use, since it names a row that was made in this transaction."""
+def add(kind: str, args: dict[str, Any], *, key: str, run_at: dt.datetime | None = None) -> None:
+    """The same for a job nobody needs as an object, in one statement: nothing is added where its key is in use."""
     if not in_transaction():
         raise RuntimeError("A job is queued in the transaction of the change it follows from.")
-    inserted(Job, {"kind": kind, "args": args, "key": key, "run_at": utcnow()})
+    inserted(Job, {"kind": kind, "args": args, "key": key, "run_at": run_at or utcnow()}, unless_there=True)
 
 
 def run_soon(job: str) -> None:

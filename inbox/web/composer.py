@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from flask import Blueprint, g, jsonify, render_template, request
+from flask import Blueprint, jsonify, render_template, request
 from puremagic import PureError, from_string
 
 from inbox.core import attachments, drafts, macros, messages, passing_on, permissions, tickets
@@ -55,30 +55,19 @@ def addresses(text: str, role: str) -> list[Address]:
     return found
 
 
-def recipients_from_form(form: Mapping[str, str], ticket: Ticket | None = None) -> list[Address] | None:
-    """Every recipient of a form, or None when none was typed (then the core chooses). Only Cc or Bcc typed: those
-    come beside whoever a plain reply goes to. It goes to whom the page showed (`shown`), whoever wrote meanwhile."""
+def recipients_from_form(form: Mapping[str, str], ticket: Ticket | None = None) -> list[Address]:
+    """Every recipient of a form. A reply with nobody in To goes to whom a plain reply goes to, and to those in Cc and
+    Bcc: that is whom the page showed (`shown`), whoever wrote meanwhile."""
     found = [each for role in ("to", "cc", "bcc") for each in addresses(form.get(role, ""), role)]
     if form.get("exact"):  # the page shows every one of them
         if not any(each.role == "to" for each in found):
             raise Invalid("to", "Nobody stands in To. Add an address first.")
         return found
     if ticket is None or any(each.role == "to" for each in found):
-        return found or None
-    chosen, shown = _plain_reply_goes_to(ticket), addresses(form.get("shown", ""), "to")
-    if shown and {each.address for each in shown} != {each.address for each in chosen}:
-        chosen = shown
-    elif not found:
-        return None
-    return [*chosen, *found]
-
-
-def _plain_reply_goes_to(ticket: Ticket) -> list[Address]:
-    """Whom a plain reply goes to, as it was when the request began."""
-    kept: dict[int, list[Address]] = g.setdefault("plain_reply_goes_to", {})
-    if ticket.id not in kept:
-        kept[ticket.id] = messages.recipients_for_reply(ticket)
-    return kept[ticket.id]
+        return found
+    chosen, shown = messages.recipients_for_reply(ticket), addresses(form.get("shown", ""), "to")
+    is_another = shown and {each.address for each in shown} != {each.address for each in chosen}
+    return [*(shown if is_another else chosen), *found]
 
 
 def files_from_form(field: str = "files") -> list[StoredFile]:
@@ -128,7 +117,7 @@ def send(number: int) -> Any:
     how = sending.how_from_form(form, _beside(form))
     try:
         if kind == "forward":
-            message = messages.forward(ticket, body, by=actor(), to=recipients_from_form(form) or [], files=files,
+            message = messages.forward(ticket, body, by=actor(), to=recipients_from_form(form), files=files,
                                        draft=draft, about=passing_on.chosen(ticket, form.get("about", "")), how=how)
         else:
             message = messages.reply(ticket, body, by=actor(), to=recipients_from_form(form, ticket), files=files,
@@ -138,7 +127,7 @@ def send(number: int) -> Any:
         return _stopped(ticket, kind)
     sending.say_sent(message)
     leaves = sending.leaves_ticket(how) or not permissions.sees(me(), ticket)  # a saved reply may move it out of reach
-    return go_to(Place.from_request().url()) if leaves else fresh(ticket)
+    return go_to(Place.from_request().url()) if leaves else fresh(ticket, is_read=True)
 
 
 def _note(ticket: Ticket, body: Body, files: list[StoredFile], draft: Message | None) -> Any:
@@ -160,7 +149,7 @@ def _typed(form: Mapping[str, str], ticket: Ticket | None = None) -> dict[str, s
     """The recipients as they stand in a form. With a ticket: also those the page showed, when it would show others."""
     found = {role: form.get(role, "")[:5000] for role in ("to", "cc", "bcc") if form.get(role)}
     if ticket is not None and "to" not in found and form.get("kind") != "forward":
-        chosen = ", ".join(each.address for each in _plain_reply_goes_to(ticket))
+        chosen = ", ".join(each.address for each in messages.recipients_for_reply(ticket))
         if form.get("shown") and form["shown"] != chosen:
             found["to"] = form["shown"][:5000]
     return found
@@ -175,11 +164,12 @@ def _stopped(ticket: Ticket, kind: str) -> Any:
                            **pane(tickets.get(ticket.number, me()))), 409
 
 
-def fresh(ticket: Ticket, focus: str = "") -> Any:
-    """The fresh thread, the composer as it stands on the server, and what can be undone."""
+def fresh(ticket: Ticket, focus: str = "", is_read: bool = False) -> Any:
+    """The fresh thread, the composer as it stands on the server, and what can be undone. `is_read` as for `answer`."""
     if not wants_partial():
         return answer(ticket)
-    return answer(ticket, composer=True, focus=focus) + render_template("layout/_toasts.html", oob=True)
+    parts = answer(ticket, composer=True, focus=focus, is_read=is_read)
+    return parts + render_template("layout/_toasts.html", oob=True)
 
 
 @blueprint.app_template_global("who_misses")

@@ -11,6 +11,7 @@ from flask_babel import get_locale
 from jinja2 import Template
 from markupsafe import Markup
 
+from inbox.plugin_host import call
 from inbox.web import keys
 from inbox.web.auth import me
 
@@ -24,7 +25,9 @@ def drawn(template: str, **given: Any) -> Markup:
     Raises TypeError for a value that cannot be held against others (a dict).
     """
     values = tuple((name, tuple(value) if isinstance(value, list) else value) for name, value in given.items())
-    reader = (request.root_path, str(get_locale() or "en"), tuple(me().role.abilities), keys.are_on(me()))
+    running = call.answering()  # a page of a plugin is said in the plugin's words, where it has some
+    reader = (request.root_path, str(get_locale() or "en"), tuple(me().role.abilities), keys.are_on(me()),
+              running.plugin if running is not None else "")
     return _drawn(current_app.jinja_env.get_template(template), reader, values)
 
 

@@ -239,11 +239,12 @@ def seen(number: int) -> Any:
 # --- what can be done -------------------------------------------------------------------------------------------
 
 
-def answer(ticket: Ticket, *, composer: bool = False, focus: str = "") -> Any:
+def answer(ticket: Ticket, *, composer: bool = False, focus: str = "", is_read: bool = False) -> Any:
     """After a change: the fresh parts for htmx (with `composer` that one, too, `focus` names the kind that is written
-    on), the ticket's page for a plain form."""
+    on), the ticket's page for a plain form. `is_read`: the change was to columns of the ticket, which was loaded for
+    this agent and read again in the transaction of the change."""
     if wants_partial():
-        fresh = tickets.get(ticket.number, me())
+        fresh = ticket if is_read else tickets.get(ticket.number, me())
         return render_template("ticket/_fresh.html", place=Place.from_request(), with_composer=composer, focus=focus,
                                **pane(fresh, is_fresh=True))
     return go_to(Place.from_request().ticket_url(ticket.number))
@@ -287,7 +288,7 @@ def status(number: int) -> Any:
     ticket, new = load(number), request.form.get("status", "")
     tickets.set_status(ticket, new, by=actor())
     if new != "closed" or not request.form.get("leave"):
-        return answer(ticket)
+        return answer(ticket, is_read=True)
     following = request.form.get("next", 0, type=int)
     return onward(following) if following else leave(ticket)
 

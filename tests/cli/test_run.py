@@ -370,8 +370,8 @@ def a_reply_finds_its_ticket(home: Path) -> None:
 
 def test_the_wheel_runs_in_an_environment_of_its_own(tmp_path: Path) -> None:
     """Built without the network, installed without its dependencies, which are lent by this environment."""
-    left_out = shutil.ignore_patterns(".git", ".venv", "instance", "build", "dist", "*.egg-info", "__pycache__",
-                                      ".*_cache", "tests", "docs")
+    left_out = shutil.ignore_patterns(".git", ".venv", ".bench", "instance", "build", "dist", "*.egg-info",
+                                      "__pycache__", ".*_cache", "tests", "docs")
     shutil.copytree(ROOT, tmp_path / "source", ignore=left_out)
     quiet: dict[str, Any] = {"capture_output": True, "text": True, "timeout": 240}
     pip = [sys.executable, "-m", "pip"]

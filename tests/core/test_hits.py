@@ -67,12 +67,15 @@ def test_the_best_match_comes_first(session) -> None:
     assert page.rows[0].hit[0] == ("wool", True)
 
 
-def test_alike_ones_come_newest_first_and_only_those_within_reach(session, monkeypatch) -> None:
+def test_alike_ones_come_newest_first_and_what_others_have_hides_nothing(session, monkeypatch) -> None:
     support, sales = make_department("Support"), make_department("Sales")
     mine = [make_ticket("x", department=support, text="wool").id for _ in range(3)]
     make_ticket("x", department=sales, text="wool wool wool")
     agent = make_agent("Kari", departments=[support])
     assert [row.id for row in views.page(agent, q="wool", best_first=True).rows] == mine[::-1]
-    monkeypatch.setattr(hits, "RANKED", 2)  # of the newest two one is not theirs
-    assert [row.id for row in views.page(agent, q="wool", best_first=True).rows] == mine[2:]
+    monkeypatch.setattr(hits, "RANKED", (1,))  # the newest one is not theirs
+    assert views.page(agent, q="wool", best_first=True).rows == []
+    monkeypatch.setattr(hits, "RANKED", (1, 2, 5))  # so one looks further down
+    assert [row.id for row in views.page(agent, q="wool", best_first=True).rows] == mine[::-1]
+    assert list(hits.best_first(search.phrases("wool"), Scope(), 1).messages) == [mine[2] + 1]
     assert hits.best_first(search.phrases("nothing"), Scope(), 50).messages == {}

@@ -1,16 +1,20 @@
 """Pieces of pages are drawn once for the same values, and are told all they depend on."""
 
+import contextvars
 import re
 from pathlib import Path
 
 import pytest
 from flask import Flask
+from flask_login import login_user
 
 import inbox
 from inbox.core.models import Agent, Department
 from inbox.db import transaction
+from inbox.plugin_host import running
 from inbox.testing.factories import make_agent, make_ticket
 from inbox.web import pieces, rail
+from inbox.web.auth import SignedIn
 from tests.web.browse import Visitor
 
 TEMPLATES = Path(inbox.__file__).parent / "templates"
@@ -68,6 +72,34 @@ def test_each_reader_has_their_own_words_keys_and_buttons(app: Flask, kari: Agen
     theirs = Visitor(app).sign_in(other).get("/views/unassigned").text
     assert "New ticket" not in theirs and "Ny sak" in theirs and 'aria-keyshortcuts="e"' not in theirs
     assert theirs.split('id="bulk"')[1].split("</form>")[0].count('name="csrf_token"') == 1
+
+
+def test_a_page_of_a_plugin_is_drawn_in_its_own_words(app: Flask, kari: Agent, monkeypatch) -> None:
+    names = iter(["Inbox of the shop", "Inbox of the farm"])
+    monkeypatch.setattr("inbox.web.plugin_parts._catalogue", lambda plugin: Words(next(names)))
+    drawn = []
+    for plugin in ("shop", "farm", ""):
+        with app.test_request_context("/"):
+            login_user(SignedIn(kari))
+            context = contextvars.copy_context()
+            if plugin:
+                context.run(running.enter, running.Call(plugin, "page", "page"))
+            drawn.append(context.run(pieces.drawn, "layout/_dialogs.html"))
+    assert len(set(drawn)) == 3
+    assert [name in page for name in ("shop", "farm") for page in drawn] == [True, False, False, False, True, False]
+
+
+class Words:
+    """A catalogue that has one answer to everything."""
+
+    def __init__(self, answer: str) -> None:
+        self.answer = answer
+
+    def gettext(self, _text: str) -> str:
+        return self.answer
+
+    def ngettext(self, *_texts: object) -> str:
+        return self.answer
 
 
 def test_a_page_of_a_plugin_may_call_something_else_place(app: Flask, kari: Agent) -> None:

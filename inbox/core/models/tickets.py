@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any
+from typing import Any, cast
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Mapped, mapped_column, query_expression, relationship
+from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from inbox.core.models.people import Agent, Customer, Department
 from inbox.db import Model, UtcDateTime, utcnow
@@ -73,11 +73,13 @@ class Ticket(Model):
     customer: Mapped[Customer] = relationship(lazy="select")
     department: Mapped[Department] = relationship(lazy="select")
     assignee: Mapped[Agent | None] = relationship(lazy="select")
-    is_followed: Mapped[bool | None] = query_expression()  # by the agent it was loaded for: `tickets.get`
-    seen_at: Mapped[dt.datetime | None] = query_expression()  # when that agent looked at it last
-    is_linked: Mapped[bool | None] = query_expression()  # with any other; None: not asked
-    has_fields: Mapped[bool | None] = query_expression()  # there are fields of tickets at this desk
     tags: Mapped[list[Tag]] = relationship(secondary="ticket_tag", order_by="Tag.name", lazy="selectin")
+
+    # No columns: what `tickets.get` knew when it loaded the ticket for an agent; None where nobody asked.
+    is_followed = cast("bool | None", None)  # by that agent
+    seen_at = cast("dt.datetime | None", None)  # when that agent looked at it last
+    is_linked = cast("bool | None", None)  # with any other
+    has_fields = cast("bool | None", None)  # there are fields of tickets at this desk
 
     def reshelve(self) -> None:
         """Work out the shelf anew; call it after changing any of the columns it depends on."""
