@@ -125,6 +125,25 @@ def inserted(model: type[Base], values: Mapping[str, Any], *, unless_there: bool
     return key[0]
 
 
+def is_among(column: sa.ColumnElement[int] | sa.orm.InstrumentedAttribute[int], name: str) -> sa.ColumnElement[bool]:
+    """True for rows whose column is one of many ids, given as one value called `name`, a list: IN with hundreds of
+    values is written out, read and planned anew each time."""
+    ids = sa.bindparam(name, type_=Ids())
+    if is_sqlite():
+        return column.in_(sa.select(sa.func.json_each(ids).table_valued("value").c.value))
+    return column == sa.any_(ids)
+
+
+class Ids(TypeDecorator[list[int]]):
+    """Many ids as one value."""
+
+    impl = sa.JSON
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: sa.Dialect) -> sa.types.TypeEngine[Any]:
+        return dialect.type_descriptor(sa.JSON() if dialect.name == "sqlite" else postgresql.ARRAY(sa.BigInteger))
+
+
 # --- the only commit ------------------------------------------------------------------------------------------
 
 _writing: ContextVar[bool] = ContextVar("inbox_writing", default=False)

@@ -5,21 +5,26 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Collection, Iterable
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
 
 from inbox.core import search
 from inbox.core.models import Message
-from inbox.db import columns
+from inbox.db import columns, is_among, is_sqlite
 
 BEFORE, LENGTH = 16, 160  # characters: before the first hit, and in all
 LOOKED_THROUGH = 20_000  # characters of a part of a message
 
 Excerpt = tuple[tuple[str, bool], ...]  # pieces of text in order; True for what was looked for
 
-_PARTS = sa.select(Message.id, *(sa.func.substr(each, 1, LOOKED_THROUGH) for each in (
-    Message.text, Message.text_quoted, Message.text_signature)))
+
+@cache
+def _parts(_sqlite: bool) -> sa.Select[*tuple[Any, ...]]:
+    texts = (Message.text, Message.text_quoted, Message.text_signature)
+    return sa.select(Message.id, *(sa.func.substr(each, 1, LOOKED_THROUGH) for each in texts)).where(
+        is_among(Message.id, "shown"))
 
 
 def of_messages(message_pks: Collection[int], phrases: list[search.Phrase]) -> dict[int, Excerpt]:
@@ -27,7 +32,7 @@ def of_messages(message_pks: Collection[int], phrases: list[search.Phrase]) -> d
     if not message_pks:
         return {}
     looked_for = pattern(phrases)
-    rows: Iterable[Any] = columns(_PARTS.where(Message.id.in_(message_pks)))
+    rows: Iterable[Any] = columns(_parts(is_sqlite()), {"shown": list(message_pks)})
     found = ((pk, next(filter(None, (excerpt(part or "", looked_for) for part in parts)), ())) for pk, *parts in rows)
     return {pk: piece for pk, piece in found if piece}
 

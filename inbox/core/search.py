@@ -181,41 +181,47 @@ _WORDS = sa.text(
     "WHERE found.term < :end LIMIT :most) SELECT term FROM found WHERE term < :end")
 
 
-def newest(asked: Match, *, below: int | None, limit: int) -> list[int]:
-    """The newest messages (ids, descending) that are found, with ids below a key."""
+def newest(asked: Match, *, below: int | None, limit: int, walk: int = LAST) -> list[int]:
+    """The newest messages (ids, descending) that are found, with ids below a key.
+
+    Where they have to be looked at one by one, at most `walk` are: then they are fewer than there are.
+    """
     if not is_sqlite():
-        return _newest_in_postgresql(asked, below, limit)
+        return _newest_in_postgresql(asked, below, limit, walk)
     window = f" AND {asked.key} < :below" if below is not None else ""
     statement = sa.text(f"{asked.sql}{window} ORDER BY {asked.key} DESC LIMIT :limit")
     return list(session().scalars(statement, {**asked.values, "limit": limit} | ({"below": below} if below else {})))
 
 
-def _newest_in_postgresql(asked: Match, below: int | None, limit: int) -> list[int]:
+def _newest_in_postgresql(asked: Match, below: int | None, limit: int, walk: int) -> list[int]:
     """The same without the planner's guess: how common the hits are is seen in the newest messages.
 
     PostgreSQL takes the parts of a phrase for independent of each other. A Thai or Japanese word is a phrase of pairs
     of letters: it expects a handful, and reads the hundred thousands that there are, for the last two hundred of them.
     """
-    found = _among_the_newest(asked, below, LOOKED_AT)
-    if LOOKED_AT * COMMON <= len(found) < limit:  # walking on finds the rest before the index would
-        found = _among_the_newest(asked, below, LOOKED_AT * limit // len(found) * 3 // 2)
-    if len(found) >= limit:
-        return found[:limit]
-    values = {**asked.values, "below": below or LAST, "limit": limit}
-    return list(session().scalars(_BY_THE_INDEX, values))
+    found: list[int] = []
+    at, looked_at, rows = below or LAST, 0, LOOKED_AT
+    while rows > 0:
+        hits, lowest = session().execute(_ONE_BY_ONE, {**asked.values, "below": at, "rows": rows}).one()
+        found, looked_at = found + (hits or []), looked_at + rows
+        if len(found) >= limit or lowest is None:
+            return found[:limit]
+        if len(found) < looked_at * COMMON:
+            return list(session().scalars(_BY_THE_INDEX, {**asked.values, "below": below or LAST, "limit": limit}))
+        at = lowest
+        rows = min((limit - len(found)) * looked_at // len(found) * 5 // 4 + 1, walk - looked_at)
+    return found
 
 
-def _among_the_newest(asked: Match, below: int | None, rows: int) -> list[int]:
-    """What is found among so many messages, the newest first, looked at one by one."""
-    return list(session().scalars(_ONE_BY_ONE, {**asked.values, "below": below or LAST, "rows": rows}))
-
-
+# What is looked for stands in a SELECT of its own: else PostgreSQL reads what it knows of all words, for 3 ms, to guess
+# how many messages have them.
 _ONE_BY_ONE = sa.text(
-    "SELECT message_pk FROM (SELECT message_pk, body FROM search_index WHERE message_pk < :below "
-    "ORDER BY message_pk DESC LIMIT :rows) AS newest WHERE body @@ CAST(:match AS tsquery) ORDER BY message_pk DESC")
+    "SELECT array_agg(message_pk ORDER BY message_pk DESC) FILTER (WHERE body @@ (SELECT CAST(:match AS tsquery))), "
+    "min(message_pk) FROM (SELECT message_pk, body FROM search_index WHERE message_pk < :below "
+    "ORDER BY message_pk DESC LIMIT :rows) AS newest")
 _BY_THE_INDEX = sa.text(
     "WITH hit AS MATERIALIZED (SELECT message_pk FROM search_index "
-    "WHERE body @@ CAST(:match AS tsquery) AND message_pk < :below) "
+    "WHERE body @@ (SELECT CAST(:match AS tsquery)) AND message_pk < :below) "
     "SELECT message_pk FROM hit ORDER BY message_pk DESC LIMIT :limit")
 
 

@@ -8,7 +8,7 @@ import datetime as dt
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import cache, lru_cache, partial
 from typing import Any, NamedTuple, Protocol
 
 import sqlalchemy as sa
@@ -26,7 +26,7 @@ from inbox.core.models import (
     TicketTag,
 )
 from inbox.core.scope import Scope
-from inbox.db import columns, session
+from inbox.db import columns, is_among, is_sqlite, session
 from inbox.plugin_host import call
 
 PAGE = 50
@@ -223,10 +223,15 @@ def _search(typed: query.Query, wanted: Scope, agent: Agent, after: str | None, 
     else:
         found = hits.newest_first(typed.phrases, wanted, _decode_search(after), limit)
     shown = found.messages
-    rows = {row.id: row for row in _rows(_COLUMNS.where(Ticket.id.in_(list(shown))), agent)} if shown else {}
+    rows = {row.id: row for row in _rows(_these(is_sqlite()), agent, {"tickets": list(shown)})} if shown else {}
     pieces = excerpts.of_messages(shown.values(), typed.phrases)
     return Page([rows[ticket_id]._replace(hit=pieces.get(pk, ())) for ticket_id, pk in shown.items()
                  if ticket_id in rows], _encode_search(found.below) if found.below is not None else None)
+
+
+@cache
+def _these(_sqlite: bool) -> sa.Select[*tuple[Any, ...]]:
+    return _COLUMNS.where(is_among(Ticket.id, "tickets"))
 
 
 def _rows(statement: sa.Select[*tuple[Any, ...]], agent: Agent, values: Mapping[str, Any] | None = None) -> list[Row]:
