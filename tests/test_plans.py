@@ -523,6 +523,20 @@ def test_a_list_of_few_begins_at_their_index(desk: Flask, q: str, index: str) ->
 
 
 @pytest.mark.once
+def test_what_stands_beside_the_views_is_counted_in_indexes_alone(desk: Flask) -> None:
+    """For whoever sees two of four departments, all that is unassigned was looked up, and all that was ever theirs."""
+    with work_context(desk):
+        agent, recorder = Place.find().agent, Recorder(db.engine)
+        with recorder.recording("counts"):
+            views.counts(agent, [])
+        (counted,) = recorder.statements
+        plan = session().connection().exec_driver_sql(f"EXPLAIN QUERY PLAN {counted.sql}", counted.parameters)
+        steps = [row[3] for row in plan if row[3].startswith("SEARCH ticket ")]
+    assert [each for each in steps if "COVERING" not in each and "PRIMARY KEY" not in each] == []
+    assert sum("ix_ticket_assignee_shelf_department" in each for each in steps) == 2  # mine, unassigned
+
+
+@pytest.mark.once
 def test_the_beginning_of_many_words_reads_no_more_than_a_page(desk: Flask) -> None:
     """A beginning is asked for word by word: FTS5 would put together all messages that hold one of them."""
     with work_context(desk):

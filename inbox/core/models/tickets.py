@@ -30,6 +30,7 @@ class Ticket(Model):
         sa.CheckConstraint("priority IN ('low', 'normal', 'high', 'urgent')", name="priority"),
         sa.Index("ix_ticket_shelf_last", "shelf", "last_message_at", "id"),
         sa.Index("ix_ticket_shelf_assignee_last", "shelf", "assignee_id", "last_message_at", "id"),
+        sa.Index("ix_ticket_assignee_shelf_department", "assignee_id", "shelf", "department_id"),
         sa.Index("ix_ticket_department_shelf_last", "department_id", "shelf", "last_message_at", "id"),
         sa.Index("ix_ticket_customer_last", "customer_id", "last_message_at", "id"),
         sa.Index("ix_ticket_last", "last_message_at", "id"),
