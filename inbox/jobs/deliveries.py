@@ -13,6 +13,7 @@ import logging
 import time
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -22,7 +23,7 @@ from sqlalchemy.orm import aliased, lazyload
 from inbox import holders
 from inbox.core.events import MAX_DEPTH
 from inbox.core.models import Agent, Customer, Delivery, Event, Mailbox, Message, Ticket
-from inbox.db import is_sqlite, session, transaction, utcnow, work_context
+from inbox.db import UtcDateTime, columns, is_sqlite, session, transaction, utcnow, work_context
 from inbox.plugin_host import call
 
 log = logging.getLogger(__name__)
@@ -57,7 +58,7 @@ def claim(owner: str, done: Collection[int] = (), *, limit: int = 100, busy: Col
     `owner` names this process. Plugins in `busy` get a row instead of a call: others must not wait for them.
     """
     now = now or utcnow()
-    if not done and (limit < 1 or session().scalar(sa.select(Event.id).where(_is_free(now)).limit(1)) is None):
+    if not done and (limit < 1 or columns(_ANY, {"now": now}).scalar() is None):
         return []
     kinds = _listeners()
     with transaction(is_quiet=True) as current:  # whoever waits for an event is woken by its own commit
@@ -68,7 +69,7 @@ def claim(owner: str, done: Collection[int] = (), *, limit: int = 100, busy: Col
         if not is_sqlite():
             current.execute(sa.select(sa.func.pg_advisory_xact_lock(PG_LOCK)))
         tasks, nobody_left, later = [], [], []
-        for event in current.execute(_next_events(owner, now, limit)).all():
+        for event in current.execute(_NEXT, {"owner": owner, "now": now, "most": limit}).all():
             told, paused = ([plugin for plugin in plugins if _is_to_hear(plugin, event)]
                             for plugins in _both(kinds.get(event.kind, ((), ())), kinds.get(EVERY, ((), ()))))
             later += [_put_off(each, event.id) for each in paused]
@@ -86,8 +87,16 @@ def claim(owner: str, done: Collection[int] = (), *, limit: int = 100, busy: Col
 def _set(event_ids: Collection[int], **values: Any) -> None:
     """Change undispatched events. Inside a transaction."""
     if event_ids:
-        session().execute(sa.update(Event).where(Event.id.in_(event_ids), Event.dispatched_at.is_(None))
-                          .values(**values).execution_options(synchronize_session=False))
+        session().execute(_setting(tuple(values)), {**{f"new_{name}": each for name, each in values.items()},
+                                                    "ids": list(event_ids)})
+
+
+@lru_cache
+def _setting(names: tuple[str, ...]) -> sa.UpdateBase:
+    """Built once, as all that is asked at every commit: to build a statement takes longer than to send it."""
+    new = {name: sa.bindparam(f"new_{name}", type_=Event.__table__.c[name].type) for name in names}
+    return (sa.update(Event).where(Event.id.in_(sa.bindparam("ids", expanding=True)), Event.dispatched_at.is_(None))
+            .values(**new).execution_options(synchronize_session=False))
 
 
 _Names = tuple[tuple[str, ...], tuple[str, ...]]  # plugins that are told, and those whose events wait
@@ -116,21 +125,17 @@ def _is_to_hear(plugin: str, event: sa.Row[int, str, str, int]) -> bool:
     return event.depth <= MAX_DEPTH and (not is_own or hears_itself)
 
 
-def _is_free(now: dt.datetime) -> sa.ColumnElement[bool]:
-    return sa.and_(Event.dispatched_at.is_(None), sa.or_(Event.lease_until.is_(None), Event.lease_until < now))
-
-
-def _next_events(owner: str, now: dt.datetime, limit: int) -> sa.Select[int, str, str, int]:
-    """Undispatched events nobody has in hand, unless somebody else has an earlier one of the same ticket.
-
-    Never "everything above the last id": on PostgreSQL ids are handed out before the commit.
-    """
-    earlier = aliased(Event)
-    elsewhere = sa.exists().where(
-        earlier.dispatched_at.is_(None), earlier.ticket_id == Event.ticket_id, earlier.id < Event.id,
-        earlier.lease_until >= now, earlier.lease_owner != owner)
-    return (sa.select(Event.id, Event.kind, Event.source, Event.depth).where(_is_free(now), ~elsewhere)
-            .order_by(Event.id).limit(limit))
+_now = sa.bindparam("now", type_=UtcDateTime)
+_is_free = sa.and_(Event.dispatched_at.is_(None), sa.or_(Event.lease_until.is_(None), Event.lease_until < _now))
+_earlier = aliased(Event)
+_elsewhere = sa.exists().where(
+    _earlier.dispatched_at.is_(None), _earlier.ticket_id == Event.ticket_id, _earlier.id < Event.id,
+    _earlier.lease_until >= _now, _earlier.lease_owner != sa.bindparam("owner"))
+_ANY = sa.select(Event.id).where(_is_free).limit(1)
+# Undispatched events nobody has in hand, unless somebody else has an earlier one of the same ticket. Never "everything
+# above the last id": on PostgreSQL ids are handed out before the commit.
+_NEXT = (sa.select(Event.id, Event.kind, Event.source, Event.depth).where(_is_free, ~_elsewhere)
+         .order_by(Event.id).limit(sa.bindparam("most")))
 
 
 def claim_retries(*, limit: int = 50, now: dt.datetime | None = None) -> list[Task]:
@@ -251,18 +256,21 @@ class Outlook:
         self._asked_at = 0.0
 
     def _look(self) -> None:
-        now, its_event = time.monotonic(), aliased(Event)
-        row = sa.exists().where(Delivery.event_id == Event.id, Delivery.plugin == self._plugin)
-        earlier = sa.exists().where(its_event.ticket_id == Event.ticket_id, its_event.id < Event.id,
-                                    Delivery.event_id == its_event.id, Delivery.plugin == self._plugin,
-                                    Delivery.state.in_(OUTSTANDING))
+        now = time.monotonic()
         with work_context(self._app) as current:
-            found = current.execute(sa.select(Event, row, earlier).where(Event.id.in_(self._ids))).all()
+            found = current.execute(_OUTLOOK, {"plugin": self._plugin, "ids": self._ids}).all()
             current.expunge_all()  # each is told in a work context of its own
         self._events = {event.id: event for event, _row, _earlier in found}
         self._with_row = {event.id for event, has_row, _earlier in found if has_row}
         self._later = {event.id for event, _row, comes_later in found if comes_later}
         self._asked_at = now
+
+
+_has_row = sa.exists().where(Delivery.event_id == Event.id, Delivery.plugin == sa.bindparam("plugin"))
+_comes_later = sa.exists().where(_earlier.ticket_id == Event.ticket_id, _earlier.id < Event.id,
+                                 Delivery.event_id == _earlier.id, Delivery.plugin == sa.bindparam("plugin"),
+                                 Delivery.state.in_(OUTSTANDING))
+_OUTLOOK = sa.select(Event, _has_row, _comes_later).where(Event.id.in_(sa.bindparam("ids", expanding=True)))
 
 
 def deliver(app: Flask, plugin: str, task: Task, outlook: Outlook | None = None) -> str | None:
@@ -327,7 +335,7 @@ def facts_of(event: Event, taken: frozenset[str]) -> dict[str, Any] | None:
         if name == "event":
             facts[name] = event
         elif name == "ticket":
-            facts[name] = session().get(Ticket, event.ticket_id, options=BARE) if event.ticket_id else None
+            facts[name] = session().scalar(_TICKET, {"id": event.ticket_id}) if event.ticket_id else None
         elif name in ("message", "note"):
             facts[name] = _message_of(event)
         elif name in ("agent", "previous_agent"):
@@ -351,9 +359,14 @@ def facts_of(event: Event, taken: frozenset[str]) -> dict[str, Any] | None:
 def _message_of(event: Event) -> Message | None:
     """The event's message; of an event about the whole ticket, the ticket's first."""
     if event.message_pk is not None:
-        return session().get(Message, event.message_pk, options=BARE)
-    return session().scalar(sa.select(Message).where(Message.ticket_id == event.ticket_id, Message.state != "draft")
-                            .order_by(Message.at, Message.id).limit(1).options(*BARE))
+        return session().scalar(_MESSAGE, {"id": event.message_pk})
+    return session().scalar(_FIRST, {"id": event.ticket_id})
+
+
+_TICKET = sa.select(Ticket).where(Ticket.id == sa.bindparam("id")).options(*BARE)
+_MESSAGE = sa.select(Message).where(Message.id == sa.bindparam("id")).options(*BARE)
+_FIRST = (sa.select(Message).where(Message.ticket_id == sa.bindparam("id"), Message.state != "draft")
+          .order_by(Message.at, Message.id).limit(1).options(*BARE))
 
 
 def _note_failure(plugin: str, event_id: int, problem: str) -> None:

@@ -22,6 +22,7 @@ import threading
 import traceback
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import groupby
 from typing import Any
 
@@ -32,7 +33,7 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from inbox import holders
 from inbox.core import queue
 from inbox.core.models import Job
-from inbox.db import fixed, session, transaction, utcnow, work_context
+from inbox.db import UtcDateTime, columns, fixed, session, transaction, utcnow, work_context
 
 log = logging.getLogger(__name__)
 LEASE = dt.timedelta(seconds=30)  # how long a job of a process that was killed waits for one of another machine
@@ -124,16 +125,25 @@ def kinds_of(lane: str) -> tuple[str, ...]:
 
 def next_due(kinds: Iterable[str]) -> dt.datetime | None:
     """When the next job of these kinds is to run; None when none waits. Only reads."""
-    return session().scalar(sa.select(Job.run_at).where(Job.kind.in_(tuple(kinds)), Job.state == "queued")
-                            .order_by(Job.run_at).limit(1))
+    return session().scalar(_first_due(tuple(kinds)))
+
+
+@lru_cache(maxsize=100)
+def _first_due(kinds: tuple[str, ...]) -> sa.Select[dt.datetime]:
+    """Built once, as all that is asked at every commit: to build a statement takes longer than to send it."""
+    return (sa.select(Job.run_at).where(Job.kind.in_(kinds), Job.state == "queued").order_by(Job.run_at).limit(1))
 
 
 def next_due_of(lanes: Iterable[str]) -> dict[str, dt.datetime]:
     """When the next job of each lane is to run, of those in which one waits. One statement, which only reads."""
-    firsts = {lane: sa.select(Job.run_at).where(Job.kind.in_(kinds_of(lane)), Job.state == "queued")
-              .order_by(Job.run_at).limit(1).scalar_subquery().label(lane) for lane in lanes}
-    row = session().execute(sa.select(*firsts.values())).one()
-    return {lane: due for lane, due in zip(firsts, row, strict=True) if due is not None}
+    asked = {lane: kinds_of(lane) for lane in lanes}
+    row = columns(_firsts_due(tuple(asked.values()))).one()
+    return {lane: due for lane, due in zip(asked, row, strict=True) if due is not None}
+
+
+@lru_cache(maxsize=100)
+def _firsts_due(lanes: tuple[tuple[str, ...], ...]) -> sa.Select[*tuple[dt.datetime, ...]]:
+    return sa.select(*(_first_due(kinds).scalar_subquery() for kinds in lanes))
 
 
 def turn(outcomes: Sequence[Outcome], kinds: Iterable[str], now: dt.datetime | None = None) -> list[Claimed]:
@@ -151,16 +161,22 @@ def turn(outcomes: Sequence[Outcome], kinds: Iterable[str], now: dt.datetime | N
 def _claim(kinds: tuple[str, ...], now: dt.datetime) -> list[Claimed]:
     """One job, or several where all of these kinds may be done together."""
     most = MOST_TOGETHER if all(HANDLERS[kind].several is not None for kind in kinds) else 1
-    first = (sa.select(Job.id).where(Job.kind.in_(kinds), Job.state == "queued", Job.run_at <= now)
-             .order_by(Job.run_at, Job.id).limit(most).with_for_update(skip_locked=True).cte("first"))
-    rows = session().execute(
-        sa.update(Job).where(Job.id.in_(sa.select(first.c.id)), Job.state == "queued")
-        .values(state="running", attempts=Job.attempts + 1, lease_owner=holders.this_process(),
-                                   lease_until=now + LEASE)
-        .returning(Job.id, Job.kind, Job.args, Job.attempts, Job.run_at)
-        .execution_options(synchronize_session=False)).all()
+    rows = session().execute(_taking(kinds, most), {"now": now, "owner": holders.this_process(), "until": now + LEASE}
+                             ).all()
     return [Claimed(row.id, row.kind, row.args, row.attempts)
             for row in sorted(rows, key=lambda row: (row.run_at, row.id))]
+
+
+@lru_cache(maxsize=100)
+def _taking(kinds: tuple[str, ...], most: int) -> sa.UpdateBase:
+    first = (sa.select(Job.id).where(Job.kind.in_(kinds), Job.state == "queued",
+                                     Job.run_at <= sa.bindparam("now", type_=UtcDateTime))
+             .order_by(Job.run_at, Job.id).limit(most).with_for_update(skip_locked=True).cte("first"))
+    return (sa.update(Job).where(Job.id.in_(sa.select(first.c.id)), Job.state == "queued")
+            .values(state="running", attempts=Job.attempts + 1, lease_owner=sa.bindparam("owner"),
+                    lease_until=sa.bindparam("until", type_=UtcDateTime))
+            .returning(Job.id, Job.kind, Job.args, Job.attempts, Job.run_at)
+            .execution_options(synchronize_session=False))
 
 
 def _note(outcomes: Iterable[Outcome], now: dt.datetime) -> None:
