@@ -21,6 +21,7 @@ from inbox.core import saved_replies
 from inbox.core.events import Actor
 from inbox.core.models import Agent
 from inbox.db import db, session, work_context
+from inbox.jobs import worker
 from inbox.secrets import ensure_key
 from inbox.web.auth import SignedIn
 from tests.support.browser import chromium
@@ -62,7 +63,9 @@ def prepare(home: Path) -> tuple[str, str]:
         agent = session().get_one(Agent, 1)
         saved_replies.save(by=Actor.of(agent), name="Thanks", text="Thank you, it is on its way.")
         cookie["_user_id"], cookie["_fresh"] = SignedIn(agent).get_id(), True
+    worker.load_handlers()
     with work_context(app):
+        desk.leave_nothing_waiting(db.engine)  # else there are news right after the start, which every page asks for
         db.engine.dispose()
     kept = client.get_cookie(app.config["SESSION_COOKIE_NAME"])
     assert kept is not None

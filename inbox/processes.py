@@ -23,6 +23,8 @@ from inbox.config import Config
 LOCK_FILE = "inbox.lock"
 SUPERVISOR = "INBOX_SUPERVISOR"  # process id, in the environment of a supervisor's children
 LOOK_SECONDS = 1.0
+NICENESS = 5  # of workers: while both have work, a page gets three times as much of a processor
+NICENESS = 5  # of workers: where both have work, a page gets three times as much of a processor
 LAST_SECONDS = 12.0  # how long an orphan may take to end what it has in hand
 PR_SET_PDEATHSIG, PR_SET_NAME = 1, 15
 M_MMAP_THRESHOLD, M_ARENA_MAX = -3, -8
@@ -231,6 +233,13 @@ def watch_supervisor() -> bool:
         return False
     watch_parent(int(parent))
     return True
+
+
+def step_back() -> None:
+    """Let other processes of the desk go first where processors are scarce: people wait for pages, and a worker's jobs
+    and events wait in rows."""
+    if os.getpriority(os.PRIO_PROCESS, 0) < NICENESS:
+        os.setpriority(os.PRIO_PROCESS, 0, NICENESS)
 
 
 def hear_signals(on_end: Callable[[], None] | None = None,

@@ -29,6 +29,7 @@ def run_worker(config: Config) -> int:
     for each in (signal.SIGTERM, signal.SIGINT):
         signal.signal(each, end)
     processes.hear_signals()
+    processes.step_back()
     is_child = processes.watch_supervisor()
 
     from inbox.app import create_app

@@ -23,7 +23,8 @@ from inbox.plugin_host.registry import EXTENSION
 
 log = logging.getLogger(__name__)
 LOOK_SECONDS = 5.0  # at the latest, without any wake-up
-GATHER_SECONDS = 0.03  # a burst of commits becomes one look, and one note of what was told
+GATHER_SECONDS = 0.03  # a burst of commits becomes one look, and one note of what was told;
+RUSH_SECONDS, RUSH = 0.12, 0.5  # in a rush, when the last look was less than so many seconds ago, a longer one
 RENEW_SECONDS = 15.0
 SETTLE_SECONDS = 30.0
 LONGEST_LINE = 300  # events waiting in one plugin's lane: some seconds of a rush, which costs less than rows
@@ -187,7 +188,7 @@ class Dispatcher:
     def _run(self) -> None:
         while not self._stopping.is_set():
             self._wake.clear()
-            done = self._take_done()
+            done, looked_at = self._take_done(), time.monotonic()
             try:
                 with work_context(self.app):
                     self._keep_house()
@@ -201,7 +202,7 @@ class Dispatcher:
                 self._stopping.wait(1.0)
                 continue
             if self._wake.wait(0 if work else LOOK_SECONDS):
-                self._stopping.wait(GATHER_SECONDS)
+                self._stopping.wait(RUSH_SECONDS if time.monotonic() - looked_at < RUSH else GATHER_SECONDS)
 
     def _busy(self) -> set[str]:
         return {lane.plugin for lane in self._lanes.values() if lane.is_busy}

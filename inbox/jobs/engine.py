@@ -19,6 +19,7 @@ from __future__ import annotations
 import datetime as dt
 import logging
 import threading
+import time
 import traceback
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -40,7 +41,8 @@ LEASE = dt.timedelta(seconds=30)  # how long a job of a process that was killed 
 RENEW_SECONDS = 10.0
 LOOK_SECONDS = 5.0  # at the latest, without any wake-up
 FIRST_DELAY, LONGEST_DELAY = 5, 3600  # seconds before a retry; four times as long after each
-GATHER_SECONDS = 0.02  # a burst of commits becomes one look
+GATHER_SECONDS = 0.02  # a burst of commits becomes one look;
+RUSH_SECONDS, RUSH = 0.12, 0.5  # in a rush, when the last look was less than so many seconds ago, a longer one
 MOST_TOGETHER = 16
 LANES = {"intake": 1, "sending": 2, "imports": 1, "bulk": 1}  # threads; every other lane has config.worker_threads
 
@@ -378,6 +380,7 @@ class Engine:
         lanes = sorted({slot.lane for slot in self._slots})
         while not self._stopping.is_set():
             self._look.clear()
+            looked_at = time.monotonic()
             try:
                 with work_context(self._app):
                     due, now = next_due_of(lanes), utcnow()
@@ -390,7 +393,7 @@ class Engine:
                     self._wake_one(lane)
             waits = [(at - now).total_seconds() for at in due.values() if at > now]
             if self._look.wait(min([LOOK_SECONDS, *waits])):
-                self._stopping.wait(GATHER_SECONDS)
+                self._stopping.wait(RUSH_SECONDS if time.monotonic() - looked_at < RUSH else GATHER_SECONDS)
 
     def _wake_one(self, lane: str) -> None:
         """Wake an idle thread of a lane, if there is one: those with a job in hand look for the next one themselves."""

@@ -25,7 +25,7 @@ from inbox.config import Config
 from inbox.jobs.engine import run_due
 from inbox.jobs.worker import load_handlers
 from inbox.mail.pipe import receive_pipe
-from inbox.processes import is_running
+from inbox.processes import NICENESS, is_running
 from tests.support.ports import free_port
 from tests.support.program import ROOT, Program, inbox, new_desk
 from tests.support.smtp_sink import SmtpSink
@@ -202,6 +202,15 @@ def test_the_supervisor_opens_nothing_that_a_fork_would_copy(at_work: Program) -
     assert not [each for each in open_files(supervisor) if "inbox.db" in each]
     lock = str(at_work.home / "inbox.lock")
     assert [pid for pid in at_work.members() if lock in open_files(pid)] == [supervisor]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="children are found in /proc")
+def test_a_worker_lets_pages_go_first(at_work: Program) -> None:
+    ours = os.getpriority(os.PRIO_PROCESS, 0)
+    worker, web = child(at_work, "worker"), child(at_work, "web")
+    assert worker is not None and web is not None
+    assert os.getpriority(os.PRIO_PROCESS, worker) == max(ours, NICENESS)
+    assert os.getpriority(os.PRIO_PROCESS, web) == ours
 
 
 @pytest.mark.parametrize("name", ["smtp", "web", "worker"])
