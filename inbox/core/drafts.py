@@ -21,9 +21,12 @@ TAKEN = "{name} goes on with this draft now."
 
 def of(ticket: Ticket, agent: Agent, kind: str) -> Message | None:
     """An agent's draft of a kind in a ticket, or None."""
-    return session().scalar(sa.select(Message).where(
-        Message.ticket_id == ticket.id, Message.agent_id == agent.id, Message.kind == kind,
-        Message.state == fixed("draft")))
+    return session().scalar(_ONE, {"ticket_id": ticket.id, "agent_id": agent.id, "of_kind": kind})
+
+
+_ONE = sa.select(Message).where(
+    Message.ticket_id == sa.bindparam("ticket_id"), Message.agent_id == sa.bindparam("agent_id"),
+    Message.kind == sa.bindparam("of_kind"), Message.state == fixed("draft"))
 
 
 def all_of(agent: Agent, limit: int = 100) -> list[Message]:

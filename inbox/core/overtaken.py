@@ -40,12 +40,15 @@ def check(ticket: Ticket, known: int | None, *, by: Actor) -> None:
 
 def since(ticket: Ticket, known: int, *, by: Actor) -> list[Message]:
     """What customers and colleagues have said after the event `known`, oldest first; not what was taken back again."""
-    said = sa.select(Event.message_pk).where(
-        Event.ticket_id == ticket.id, Event.id > known, Event.kind.in_(SAID),
-        sa.or_(Event.actor_kind == "customer", sa.and_(Event.actor_kind == "agent", Event.actor_id != by.id)))
-    return list(session().scalars(
-        sa.select(Message).where(Message.id.in_(said), Message.ticket_id == ticket.id, Message.state != "draft",
-                                 Message.is_automatic.is_(False)).order_by(Message.at, Message.id)))
+    return list(session().scalars(_SINCE, {"ticket_id": ticket.id, "known": known, "me": by.id or 0}))
+
+
+_ticket_id: sa.BindParameter[int] = sa.bindparam("ticket_id")
+_said = sa.select(Event.message_pk).where(
+    Event.ticket_id == _ticket_id, Event.id > sa.bindparam("known"), Event.kind.in_(SAID),
+    sa.or_(Event.actor_kind == "customer", sa.and_(Event.actor_kind == "agent", Event.actor_id != sa.bindparam("me"))))
+_SINCE = (sa.select(Message).where(Message.id.in_(_said), Message.ticket_id == _ticket_id, Message.state != "draft",
+                                   Message.is_automatic.is_(False)).order_by(Message.at, Message.id))
 
 
 def event_of(message: Message) -> int:

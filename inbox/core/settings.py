@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import zoneinfo
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -20,7 +20,7 @@ from inbox.core import audit, events, permissions, plugin_settings
 from inbox.core.errors import Invalid
 from inbox.core.events import Actor
 from inbox.core.models import Mailbox, SettingValue
-from inbox.db import session, transaction
+from inbox.db import columns, transaction
 from inbox.plugin_host.items import Setting
 
 SITE = "site"
@@ -154,9 +154,13 @@ def _of_a_plugin(key: str) -> Setting:
 
 
 def _stored(keys: list[str], scopes: set[str]) -> dict[tuple[str, str], Any]:
-    rows = session().execute(sa.select(SettingValue.scope, SettingValue.key, SettingValue.value).where(
-        SettingValue.scope.in_(scopes), SettingValue.key.in_(keys)))
+    rows: Iterable[Any] = columns(_STORED, {"scopes": list(scopes), "keys": list(keys)})
     return {(row.scope, row.key): row.value for row in rows}
+
+
+_STORED = sa.select(SettingValue.scope, SettingValue.key, SettingValue.value).where(
+    SettingValue.scope.in_(sa.bindparam("scopes", expanding=True)),
+    SettingValue.key.in_(sa.bindparam("keys", expanding=True)))
 
 
 def put(key: str, value: Any, *, by: Actor, scope: str = SITE) -> None:

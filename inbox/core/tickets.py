@@ -80,11 +80,14 @@ def kept(ticket_ids: Collection[int]) -> dict[int, Ticket]:
 def at_the_end_of(ticket_id: int) -> int:
     """The id of the ticket that is left of one, through any number of merges; in a transaction, and it stays so."""
     while True:
-        query = sa.select(Ticket.merged_into_id).where(Ticket.id == ticket_id)
-        following = session().scalar(query.with_for_update(key_share=True))
+        following = session().scalar(_FOLLOWING, {"ticket_id": ticket_id})
         if following is None:
             return ticket_id
         ticket_id = following
+
+
+_FOLLOWING = sa.select(Ticket.merged_into_id).where(
+    Ticket.id == sa.bindparam("ticket_id")).with_for_update(key_share=True)
 
 
 def by_id(ticket_id: int, agent: Agent) -> Ticket:
