@@ -37,6 +37,7 @@ class Seen:
     hints: dict[int, dict[int, float]] = field(default_factory=lambda: defaultdict(dict))  # ticket, stream: first told
     everything: dict[int, list[float]] = field(default_factory=lambda: defaultdict(list))  # stream: told to look at all
     opened: dict[int, list[float]] = field(default_factory=lambda: defaultdict(list))  # stream: when it began (again)
+    ended: dict[int, list[float]] = field(default_factory=lambda: defaultdict(list))  # stream: when it ended
     listed: dict[int, float] = field(default_factory=dict)  # ticket: first in a list that was asked for again
     pages: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))  # seconds, by kind of page
     replies: dict[str, bool] = field(default_factory=dict)  # by words in it: whether the desk has confirmed it
@@ -196,6 +197,7 @@ class Streams(threading.Thread):
 
     def _broken(self, stream: Stream, why: str) -> None:
         self._seen.gone[f"stream: {why}"] += 1
+        self._seen.ended[stream.index].append(time.monotonic())
         if stream.link is not None:
             stream.link.close()
         stream.link, stream.due = None, time.monotonic() + RETRY
