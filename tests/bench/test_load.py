@@ -62,6 +62,13 @@ def test_a_stream_that_broke_meanwhile_does_not_count(seen: Seen) -> None:
     assert delays(seen) == ([], 0)
 
 
+def test_a_stream_that_ended_soon_and_was_not_opened_again_does_not_count(seen: Seen) -> None:
+    seen.ended[0].append(102.0)
+    assert delays(seen) == ([], 0)
+    seen.ended[0] = [50.0, 140.0]  # it had a long time to tell
+    assert delays(seen) == ([], 1)
+
+
 def test_streams_of_other_departments_do_not_count(seen: Seen) -> None:
     assert told(seen, {7: 31}, {7: 1}, [Stream(0, 2, "", 0, "")]) == ([], 0)
 
