@@ -30,12 +30,10 @@ from tests.support.postgres import WHY_NOT, find_binaries
 PAGE = Path("docs/reference/benchmarks.md")
 BEGIN, END = "<!-- load -->", "<!-- end of load -->"
 SENDERS = 4
+LATE = 10.0  # seconds after which a hint that has not come counts as missed, should its stream end later
 WARM = 0.1  # of the time passes before memory is looked at first
 MESSAGE_ID = re.compile(rb"^Message-ID:\s*<([^>]+)>", re.IGNORECASE | re.MULTILINE)
 TURN = ("web 1", "worker 1", "smtp", "web 2", "worker 2")
-
-
-LATE = 10.0  # seconds after which a hint that has not come counts as missed, should its stream end later
 
 
 def percentile(values: Iterable[float], share: float) -> float:
