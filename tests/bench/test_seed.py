@@ -109,7 +109,7 @@ def waiting() -> dict[str, Any]:
     asked = {"events": sa.select(Event.id).where(Event.dispatched_at.is_(None)),
              "replies": sa.select(Message.id).where(Message.state.in_(("queued", "sending"))),
              "recipients": sa.select(Recipient.id).where(Recipient.state == "queued"),
-             "jobs": sa.select(Job.id).where(Job.state.in_(("queued", "running"))),
+             "jobs": sa.select(Job.id).where(Job.state.in_(("queued", "running")), Job.run_at <= utcnow()),
              "mail": sa.select(Ledger.id).where(Ledger.fate == "waiting")}
     return {name: found for name, query in asked.items() if (found := session().scalars(query).all())}
 
