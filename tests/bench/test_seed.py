@@ -20,7 +20,7 @@ from inbox.app import create_app
 from inbox.config import Config
 from inbox.core import search
 from inbox.core.models import Event, Job, Ledger, Message, Recipient, Ticket
-from inbox.db import Base, db, is_sqlite, session, work_context
+from inbox.db import Base, db, is_sqlite, session, utcnow, work_context
 from inbox.secrets import ensure_key
 
 TICKETS = 400
