@@ -19,7 +19,7 @@ import sqlalchemy as sa
 from bench.seed import VERSION, Size, seed
 from inbox.config import Config
 from inbox.core.models import Job
-from inbox.db import utcnow
+from inbox.db import release, utcnow
 from inbox.jobs import engine as jobs
 from inbox.migrate import migrate
 from tests.support.postgres import Postgres
@@ -53,6 +53,7 @@ def leave_nothing_waiting(engine: sa.Engine) -> None:
     it while it is measured, and again at the next run. What it does once a day (it compares all that ever arrived with
     the disk, and empties a trash of years) it has done today. In a work context."""
     jobs.ensure_repeating()
+    release()  # else it would go on reading what was there before
     waiting = "SELECT id FROM message WHERE state IN ('queued', 'sending')"
     with engine.begin() as connection:
         for statement in ("UPDATE event SET dispatched_at = at WHERE dispatched_at IS NULL",
