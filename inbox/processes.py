@@ -23,7 +23,6 @@ from inbox.config import Config
 LOCK_FILE = "inbox.lock"
 SUPERVISOR = "INBOX_SUPERVISOR"  # process id, in the environment of a supervisor's children
 LOOK_SECONDS = 1.0
-NICENESS = 5  # of workers: while both have work, a page gets three times as much of a processor
 NICENESS = 5  # of workers: where both have work, a page gets three times as much of a processor
 LAST_SECONDS = 12.0  # how long an orphan may take to end what it has in hand
 PR_SET_PDEATHSIG, PR_SET_NAME = 1, 15

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.orm import joinedload
+from sqlalchemy.orm import joinedload, lazyload
+from sqlalchemy.orm.attributes import set_committed_value
 
 from inbox.core import (
     answering,
@@ -76,17 +78,37 @@ def thread(ticket: Ticket, *, with_drafts: bool = False) -> list[Message]:
 
     Drafts are not among them unless asked for (a page needs both, in one query): those of all who write here.
     """
-    return list(session().scalars(_thread(with_drafts), {"ticket_id": ticket.id}).unique())
+    rows = session().execute(_thread(with_drafts), {"ticket_id": ticket.id}).unique().all()
+    _load_files({message.id: message for message, has_files in rows if has_files})
+    for message, has_files in rows:
+        if not has_files:
+            set_committed_value(message, "attachments", [])
+    return [message for message, _ in rows]
+
+
+def _load_files(theirs: Mapping[int, Message]) -> None:
+    """The attachments of messages that have some: most threads have none, and are not asked about. Joined like the
+    recipients, a message with many of both would come once for each pair."""
+    files: dict[int, list[Attachment]] = defaultdict(list)
+    if theirs:
+        of_them = sa.select(Attachment).where(Attachment.message_pk.in_(theirs)).order_by(Attachment.id)
+        for each in session().scalars(of_them):
+            files[each.message_pk].append(each)
+    for message_pk, message in theirs.items():
+        set_committed_value(message, "attachments", files[message_pk])
 
 
 @cache
-def _thread(with_drafts: bool) -> sa.Select[Message]:
+def _thread(with_drafts: bool) -> sa.Select[Message, bool]:
+    # A LIMIT, for PostgreSQL may answer EXISTS for a few messages by reading all attachments into a hash.
+    one_file = sa.select(Attachment.id).where(Attachment.message_pk == Message.id).limit(1).scalar_subquery()
+    has_files = one_file.is_not(None).label("has_files")
     shown = sa.true() if with_drafts else Message.state != "draft"
-    return (sa.select(Message).where(Message.ticket_id == sa.bindparam("ticket_id"), shown)
+    return (sa.select(Message, has_files).where(Message.ticket_id == sa.bindparam("ticket_id"), shown)
             .order_by(Message.at, Message.id).options(
                 joinedload(Message.agent).lazyload(Agent.memberships),
                 joinedload(Message.customer).lazyload(Customer.addresses), joinedload(Message.recipients),
-                joinedload(Message.attachments)))
+                lazyload(Message.attachments)))
 
 
 def _last_received(ticket: Ticket, among: Sequence[Message] | None, with_sender: bool = False) -> Any:

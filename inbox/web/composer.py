@@ -127,7 +127,7 @@ def send(number: int) -> Any:
         return _stopped(ticket, kind)
     sending.say_sent(message)
     leaves = sending.leaves_ticket(how) or not permissions.sees(me(), ticket)  # a saved reply may move it out of reach
-    return go_to(Place.from_request().url()) if leaves else fresh(ticket, is_read=True)
+    return go_to(Place.from_request().url()) if leaves else fresh(ticket, is_read=not how.wishes.acts)
 
 
 def _note(ticket: Ticket, body: Body, files: list[StoredFile], draft: Message | None) -> Any:
