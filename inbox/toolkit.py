@@ -27,7 +27,7 @@ from inbox.core import (
 from inbox.core.automatic import auto_reply_words, me, record, spend, why_not_answer
 from inbox.core.circuits import is_held_back
 from inbox.core.errors import CoreError, Invalid, NotAllowed, NotFound
-from inbox.core.events import Actor
+from inbox.core.events import Actor, follow_ups
 from inbox.core.messages import Body
 from inbox.core.models import (
     Agent,
@@ -46,7 +46,7 @@ from inbox.core.queue import run_soon
 from inbox.core.search import words as search_words
 from inbox.core.words import for_agent as words_for
 from inbox.db import Model, UtcDateTime, session, transaction, utcnow
-from inbox.plugin_host.call import Rejected, hears_itself
+from inbox.plugin_host.call import Rejected, hears_itself, hears_only
 from inbox.plugin_host.items import (
     Badge,
     Banner,
@@ -151,8 +151,10 @@ __all__ = [
     "events",
     "fields",
     "fields_from_form",
+    "follow_ups",
     "gettext",
     "hears_itself",
+    "hears_only",
     "hookimpl",
     "hookspecs",
     "hours",

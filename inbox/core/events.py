@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
@@ -191,6 +191,11 @@ def _fact(kind: str, by: Actor, data: dict[str, Any]) -> Event:
     if noted_so_far is not None:
         noted_so_far.append(event)
     return event
+
+
+def follow_ups(facts: Sequence[Event]) -> list[Event]:
+    """Events of messages without those of a ticket's first message, which is told with `ticket_created`."""
+    return [each for each in facts if not (each.data or {}).get("first")]
 
 
 def log(agent: Agent, *, of_agent: int | None = None, kind: str | None = None, ticket: Ticket | None = None,

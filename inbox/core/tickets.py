@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.orm import joinedload
+from sqlalchemy.orm import contains_eager, joinedload
 
 from inbox.core import availability, events, finder, permissions
 from inbox.core.errors import Invalid, NotFound
@@ -29,6 +29,7 @@ from inbox.core.models import (
     TicketField,
     TicketLink,
     TicketSeen,
+    TicketTag,
 )
 from inbox.db import is_sqlite, session, transaction, utcnow
 
@@ -63,9 +64,10 @@ def _with_its_page(reach: frozenset[int] | None) -> sa.Select[Ticket, bool, dt.d
     follows = sa.exists().where(Follower.ticket_id == Ticket.id, Follower.agent_id == viewer)
     seen_at = sa.select(TicketSeen.seen_at).where(TicketSeen.ticket_id == Ticket.id, TicketSeen.agent_id == viewer)
     query = (sa.select(Ticket, follows, seen_at.scalar_subquery(), _is_linked, sa.exists(sa.select(TicketField.id)))
-             .where(Ticket.number == sa.bindparam("number"))
+             .outerjoin(TicketTag, TicketTag.ticket_id == Ticket.id).outerjoin(Tag, Tag.id == TicketTag.tag_id)
+             .where(Ticket.number == sa.bindparam("number")).order_by(Tag.name)
              .options(joinedload(Ticket.customer).joinedload(Customer.addresses), joinedload(Ticket.department),
-                      joinedload(Ticket.assignee).lazyload(Agent.memberships)))
+                      joinedload(Ticket.assignee).lazyload(Agent.memberships), contains_eager(Ticket.tags)))
     return permissions.within(query, reach)
 
 

@@ -1,4 +1,4 @@
-"""Events on their way to plugins, as rows: claiming, delivering one, retrying.
+"""Events on their way to plugins, as rows: claiming, putting off, retrying. `inbox.jobs.telling` tells one.
 
 An event row says what happened; `dispatched_at` that every plugin was told. Success leaves no further row. What a
 plugin could not take is a `Delivery` row: `failed` (tried again), `waiting` (the plugin is paused), `given_up`.
@@ -11,19 +11,19 @@ from __future__ import annotations
 import datetime as dt
 import logging
 import time
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
-from flask import Flask
-from sqlalchemy.orm import aliased, lazyload
+from sqlalchemy.orm import aliased
 
 from inbox import holders
 from inbox.core.events import MAX_DEPTH
-from inbox.core.models import Agent, Customer, Delivery, Event, Mailbox, Message, Ticket
-from inbox.db import UtcDateTime, columns, is_sqlite, session, transaction, utcnow, work_context
+from inbox.core.models import Delivery, Event
+from inbox.db import UtcDateTime, columns, is_sqlite, session, transaction, utcnow
 from inbox.plugin_host import call
 
 log = logging.getLogger(__name__)
@@ -33,19 +33,31 @@ DELAYS = (5, 30, 120, 600, 3600, 4 * 3600)  # seconds before each retry; then it
 BUSY_DELAY = dt.timedelta(seconds=30)
 PG_LOCK = 72_812  # one process claims at a time, or events of one ticket could be claimed out of order
 OUTSTANDING = ("failed", "waiting")
-BARE = (lazyload("*"),)  # most answers look at neither tags nor files nor recipients: they come when asked for
-LOOK_AGAIN = 1.0  # seconds; what stands in an event's way is believed for so long
 EVERY = "event_recorded"  # the hook of those who are told of everything
 
 
 @dataclass(frozen=True)
+class Standing:
+    """What an event says, and what stood in its way when that was asked."""
+
+    columns: Mapping[str, Any]  # of the event
+    with_row: frozenset[str]  # the plugins that have a row for it
+    after: frozenset[str]  # the plugins for which an earlier event of its ticket still waits
+    asked_at: float  # time.monotonic()
+
+
+@dataclass(frozen=True)
 class Task:
-    """One event that these plugins are to be told now; `is_retry` when a delivery row stands behind it."""
+    """One event that these plugins are to be told now; `is_retry` when a delivery row stands behind it.
+
+    `standing` is there where it was claimed: all its plugins need not ask for the same one by one.
+    """
 
     event_id: int
     kind: str
     plugins: tuple[str, ...]
     is_retry: bool = False
+    standing: Standing | None = field(default=None, compare=False, repr=False)
 
 
 # --- claiming ---------------------------------------------------------------------------------------------------
@@ -69,13 +81,15 @@ def claim(owner: str, done: Collection[int] = (), *, limit: int = 100, busy: Col
         if not is_sqlite():
             current.execute(sa.select(sa.func.pg_advisory_xact_lock(PG_LOCK)))
         tasks, nobody_left, later = [], [], []
-        for event in current.execute(_NEXT, {"owner": owner, "now": now, "most": limit}).all():
+        events = current.execute(_NEXT, {"owner": owner, "now": now, "most": limit}).all()
+        standings = _stood(events)
+        for event in events:
             told, paused = ([plugin for plugin in plugins if _is_to_hear(plugin, event)]
                             for plugins in _both(kinds.get(event.kind, ((), ())), kinds.get(EVERY, ((), ()))))
             later += [_put_off(each, event.id) for each in paused]
             later += [_put_off(each, event.id, now + BUSY_DELAY) for each in told if each in busy]
             if left := tuple(each for each in told if each not in busy):
-                tasks.append(Task(event.id, event.kind, left))
+                tasks.append(Task(event.id, event.kind, left, standing=standings[event.id]))
             else:
                 nobody_left.append(event.id)
         _store_put_off(later)
@@ -134,8 +148,34 @@ _elsewhere = sa.exists().where(
 _ANY = sa.select(Event.id).where(_is_free).limit(1)
 # Undispatched events nobody has in hand, unless somebody else has an earlier one of the same ticket. Never "everything
 # above the last id": on PostgreSQL ids are handed out before the commit.
-_NEXT = (sa.select(Event.id, Event.kind, Event.source, Event.depth).where(_is_free, ~_elsewhere)
-         .order_by(Event.id).limit(sa.bindparam("most")))
+_NEXT = sa.select(*Event.__table__.c).where(_is_free, ~_elsewhere).order_by(Event.id).limit(sa.bindparam("most"))
+
+
+def standing(event_ids: Collection[int]) -> dict[int, Standing]:
+    """How events stand now, by id; without those that were purged meanwhile."""
+    return _stood(columns(_THESE, {"ids": list(event_ids)}).all())
+
+
+def _stood(events: Sequence[sa.Row[Any]]) -> dict[int, Standing]:
+    """The same of events that were read right now."""
+    if not events:
+        return {}
+    with_row, after = defaultdict(set), defaultdict(set)
+    for event_id, plugin, is_own in columns(_IN_THE_WAY, {"ids": [event.id for event in events]}):
+        (with_row if is_own else after)[event_id].add(plugin)
+    now = time.monotonic()
+    return {event.id: Standing(event._mapping, frozenset(with_row[event.id]), frozenset(after[event.id]), now)
+            for event in events}
+
+
+_ids = sa.bindparam("ids", expanding=True)
+_THESE = sa.select(*Event.__table__.c).where(Event.id.in_(_ids))
+_IN_THE_WAY = sa.union_all(
+    sa.select(Delivery.event_id, Delivery.plugin, sa.true()).where(Delivery.event_id.in_(_ids)),
+    sa.select(Event.id, Delivery.plugin, sa.false())
+    .join(_earlier, sa.and_(_earlier.ticket_id == Event.ticket_id, _earlier.id < Event.id))
+    .join(Delivery, Delivery.event_id == _earlier.id)
+    .where(Event.id.in_(_ids), Delivery.state.in_(OUTSTANDING)))
 
 
 def claim_retries(*, limit: int = 50, now: dt.datetime | None = None) -> list[Task]:
@@ -228,160 +268,24 @@ def let_go_of_the_ended() -> None:
             let_go(str(owner))
 
 
-# --- delivering one ---------------------------------------------------------------------------------------------
+# --- what a plugin could not take -----------------------------------------------------------------------------------
 
 
-class Outlook:
-    """Several events that one plugin is to be told of, and what stands in their way: asked in two statements for all
-    of them, and again after a failure or a while."""
-
-    def __init__(self, app: Flask, plugin: str, tasks: Collection[Task]) -> None:
-        self._app, self._plugin = app, plugin
-        self._ids = [task.event_id for task in tasks]
-        self._asked_at = 0.0
-        self._events: dict[int, Event] = {}
-        self._with_row: set[int] = set()
-        self._later: set[int] = set()
-
-    def of(self, task: Task) -> tuple[Event | None, bool, bool]:
-        """The event (None: purged meanwhile), whether the plugin has a row for it, and whether an earlier event of the
-        ticket still waits for the plugin."""
-        if not self._asked_at or time.monotonic() - self._asked_at > LOOK_AGAIN:
-            self._look()
-        number = task.event_id
-        return self._events.get(number), number in self._with_row, number in self._later
-
-    def forget(self) -> None:
-        """Something has changed: ask again."""
-        self._asked_at = 0.0
-
-    def _look(self) -> None:
-        now = time.monotonic()
-        with work_context(self._app) as current:
-            found = current.execute(_OUTLOOK, {"plugin": self._plugin, "ids": self._ids}).all()
-            current.expunge_all()  # each is told in a work context of its own
-        self._events = {event.id: event for event, _row, _earlier in found}
-        self._with_row = {event.id for event, has_row, _earlier in found if has_row}
-        self._later = {event.id for event, _row, comes_later in found if comes_later}
-        self._asked_at = now
-
-
-_has_row = sa.exists().where(Delivery.event_id == Event.id, Delivery.plugin == sa.bindparam("plugin"))
-_comes_later = sa.exists().where(_earlier.ticket_id == Event.ticket_id, _earlier.id < Event.id,
-                                 Delivery.event_id == _earlier.id, Delivery.plugin == sa.bindparam("plugin"),
-                                 Delivery.state.in_(OUTSTANDING))
-_OUTLOOK = sa.select(Event, _has_row, _comes_later).where(Event.id.in_(sa.bindparam("ids", expanding=True)))
-
-
-def deliver(app: Flask, plugin: str, task: Task, outlook: Outlook | None = None) -> str | None:
-    """Tell one plugin of one event, in a work context of its own. A failure becomes a row and is returned.
-
-    `outlook`: of this event and others that the plugin is told next.
-    """
-    outlook = outlook or Outlook(app, plugin, [task])
-    event, has_row, comes_later = outlook.of(task)
-    if event is None:
-        return None
-    problem = _deliver(app, plugin, task, event, has_row=has_row, comes_later=comes_later)
-    if problem is not None:
-        outlook.forget()
-    return problem
-
-
-def _deliver(app: Flask, plugin: str, task: Task, event: Event, *, has_row: bool, comes_later: bool) -> str | None:
-    with work_context(app):
-        if has_row != task.is_retry:
-            return None  # somebody else sees to it
-        if call.state_of(plugin) in ("paused", "unloaded"):
-            row = session().get(Delivery, (event.id, plugin))
-            _note(plugin, event.id, "waiting", row.attempts if row else 0, "")
-            return None
-        if not task.is_retry and comes_later:
-            _note(plugin, event.id, "failed", 0, "An earlier event of the ticket comes first.", utcnow())
-            return None
-        problem = _tell(plugin, event)
-    if problem is None and not task.is_retry:
-        return None
-    with work_context(app):  # a clean one: the plugin's failure may have left its session unusable
-        if problem is not None:
-            _note_failure(plugin, task.event_id, problem)
-        else:
-            with transaction() as current:
-                current.execute(sa.delete(Delivery).where(
-                    Delivery.event_id == task.event_id, Delivery.plugin == plugin))
-    return problem
-
-
-def _tell(plugin: str, event: Event) -> str | None:
-    """What went wrong, or None."""
-    facts = facts_of(event, call.taken(plugin, event.kind)) if plugin in call.listeners(event.kind) else None
-    try:
-        if facts is not None:  # None: what it is about was deleted meanwhile
-            call.event(plugin, event.kind, **facts)
-        if plugin in call.listeners(EVERY):
-            call.event(plugin, EVERY, event=event)
-    except call.PluginFailure as failure:
-        return failure.problem
-    return None
-
-
-def facts_of(event: Event, taken: frozenset[str]) -> dict[str, Any] | None:
-    """The arguments of an event's hook that are `taken`, loaded afresh, and those that say whom a fault is about; None
-    when its ticket, message or customer is gone."""
-    names = [each for each in call.arguments(event.kind) if each in taken or each in ("event", "ticket")]
-    data = event.data or {}
-    facts: dict[str, Any] = {}
-    for name in names:
-        if name == "event":
-            facts[name] = event
-        elif name == "ticket":
-            facts[name] = session().scalar(_TICKET, {"id": event.ticket_id}) if event.ticket_id else None
-        elif name in ("message", "note"):
-            facts[name] = _message_of(event)
-        elif name in ("agent", "previous_agent"):
-            number = data.get("agent" if name == "agent" else "before")
-            facts[name] = session().get(Agent, number) if number else None
-        elif name == "customer":
-            facts[name] = session().get(Customer, data["customer"]) if data.get("customer") else None
-        elif name == "mailbox":
-            facts[name] = session().get(Mailbox, data["mailbox"]) if data.get("mailbox") else None
-        elif name == "error" and "error" in data:
-            facts[name] = data["error"]
-        elif name == "error":
-            message = _message_of(event)
-            facts[name] = message.error or "" if message is not None else ""
-        else:
-            facts[name] = data.get("before" if name.startswith("previous_") else name)
-    gone = any(facts.get(name, "") is None for name in ("ticket", "message", "note", "customer", "mailbox"))
-    return None if gone else facts
-
-
-def _message_of(event: Event) -> Message | None:
-    """The event's message; of an event about the whole ticket, the ticket's first."""
-    if event.message_pk is not None:
-        return session().scalar(_MESSAGE, {"id": event.message_pk})
-    return session().scalar(_FIRST, {"id": event.ticket_id})
-
-
-_TICKET = sa.select(Ticket).where(Ticket.id == sa.bindparam("id")).options(*BARE)
-_MESSAGE = sa.select(Message).where(Message.id == sa.bindparam("id")).options(*BARE)
-_FIRST = (sa.select(Message).where(Message.ticket_id == sa.bindparam("id"), Message.state != "draft")
-          .order_by(Message.at, Message.id).limit(1).options(*BARE))
-
-
-def _note_failure(plugin: str, event_id: int, problem: str) -> None:
+def note_failure(plugin: str, event_id: int, problem: str) -> None:
+    """A plugin could not take an event: it is tried again, a few times."""
     row = session().get(Delivery, (event_id, plugin))
     attempts = (row.attempts if row else 0) + 1
     if attempts > len(DELAYS):
-        _note(plugin, event_id, "given_up", attempts, problem)
+        note(plugin, event_id, "given_up", attempts, problem)
         log.error("Plugin %s could not take event %s in %s tries; it is given up.", plugin, event_id, attempts)
         return
     again = utcnow() + dt.timedelta(seconds=DELAYS[attempts - 1])
-    _note(plugin, event_id, "failed", attempts, problem, again)
+    note(plugin, event_id, "failed", attempts, problem, again)
 
 
-def _note(plugin: str, event_id: int, state: str, attempts: int, problem: str,
-          next_try_at: dt.datetime | None = None) -> None:
+def note(plugin: str, event_id: int, state: str, attempts: int, problem: str,
+         next_try_at: dt.datetime | None = None) -> None:
+    """Leave a row about an event for a plugin."""
     with transaction() as current:
         current.merge(Delivery(event_id=event_id, plugin=plugin, state=state, attempts=attempts,
                                next_try_at=next_try_at, error=problem[:2000]))

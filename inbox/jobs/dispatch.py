@@ -15,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from inbox import holders
 from inbox.db import work_context
-from inbox.jobs import deliveries
+from inbox.jobs import deliveries, telling
 from inbox.jobs.deliveries import Task
 from inbox.plugin_host import call, running
 from inbox.plugin_host.faults import PluginFailure
@@ -47,11 +47,11 @@ def deliver_due(app: Flask) -> int:
         done = [task.event_id for task in tasks if not task.is_retry]
         if not tasks:
             return count
-        outlooks = {plugin: deliveries.Outlook(app, plugin, [task for task in tasks if plugin in task.plugins])
+        outlooks = {plugin: telling.Outlook(app, plugin, [task for task in tasks if plugin in task.plugins])
                     for plugin in {plugin for task in tasks for plugin in task.plugins}}
         for task in tasks:
             for plugin in task.plugins:
-                problem = deliveries.deliver(app, plugin, task, outlooks[plugin])
+                problem = telling.deliver(app, plugin, task, outlooks[plugin])
                 if problem is not None and host is not None and host.raise_faults:
                     raise PluginFailure(plugin, task.kind, problem)
                 count += 1
@@ -81,13 +81,15 @@ class Lane:
             self._task is not None and time.monotonic() - self._began > running.LONGEST_CALL)
 
     def _run(self) -> None:
+        failed_at = 0.0
         while tasks := self._next():
-            outlook = deliveries.Outlook(self._dispatcher.app, self.plugin, tasks)
+            outlook = telling.Outlook(self._dispatcher.app, self.plugin, tasks, failed_at=failed_at)
             for task in tasks:
                 if not self._dispatcher.is_stopping:
                     self._began, self._task = time.monotonic(), task
                     self._deliver(task, outlook)
                     self._task = None
+            failed_at = outlook.failed_at
 
     def _next(self) -> list[Task]:
         """What stands in the line, in order; empty at its end."""
@@ -100,11 +102,11 @@ class Lane:
                 tasks.append(task)
         return tasks
 
-    def _deliver(self, task: Task, outlook: deliveries.Outlook) -> None:
+    def _deliver(self, task: Task, outlook: telling.Outlook) -> None:
         """Try until it is delivered or noted; while the database cannot be reached, the event stays claimed."""
         while True:
             try:
-                deliveries.deliver(self._dispatcher.app, self.plugin, task, outlook)
+                telling.deliver(self._dispatcher.app, self.plugin, task, outlook)
             except SQLAlchemyError as error:
                 log.warning("Event %s for plugin %s: the database cannot be reached (%s); trying again.",
                             task.event_id, self.plugin, error)

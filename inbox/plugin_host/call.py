@@ -23,12 +23,13 @@ import copy
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from flask import current_app, has_app_context
 
+from inbox.core.models import Event
 from inbox.db import forbid_writes, in_transaction, session
 from inbox.hookspecs import HookSpec, Kind
 from inbox.plugin_host import faults, running
@@ -40,7 +41,7 @@ from inbox.plugin_host.running import Call, answering
 from inbox.plugin_host.timing import PAGE_TIME, SLOW_SECONDS
 
 __all__ = ["Call", "PluginFailure", "Rejected", "answering", "check", "choose", "current", "event", "filter", "guard",
-           "hears_itself", "lifecycle", "prepare", "register", "registered", "slot"]
+           "hears_itself", "hears_only", "lifecycle", "prepare", "register", "registered", "slot"]
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -66,6 +67,17 @@ def hears_itself(function: F) -> F:
     """Mark an event answer that is told also of events its own plugin caused. They end after two."""
     function.inbox_hears_itself = True  # type: ignore[attr-defined]
     return function
+
+
+def hears_only(wanted: Callable[[Sequence[Event]], Collection[Event]]) -> Callable[[F], F]:
+    """Mark an event answer that is told of some events alone: `wanted` is given those that wait for it, some at once,
+    and returns those to tell. It may read and not write; the others count as told, and cost next to nothing."""
+
+    def mark(function: F) -> F:
+        function.inbox_sift = lambda events: {event.id for event in wanted(events)}  # type: ignore[attr-defined]
+        return function
+
+    return mark
 
 
 # --- the kinds --------------------------------------------------------------------------------------------------
@@ -198,6 +210,28 @@ def hears_itself_in(plugin: str, name: str) -> bool:
     host = current()
     return host is not None and any(getattr(who.function, "inbox_hears_itself", False)
                                     for who in _answerers(host, name, frozenset({plugin})))
+
+
+def is_sifted(plugin: str, name: str) -> bool:
+    """True when a plugin's answers to an event hook are all marked by `hears_only`."""
+    sifts = _sifts(plugin, name)
+    return bool(sifts) and None not in sifts
+
+
+def sift(plugin: str, name: str, events: Sequence[Event]) -> set[int]:
+    """The ids of those events that a plugin's answers to a hook want to be told of; after a fault in saying so, all."""
+    every, found = {event.id for event in events}, set()
+    for wanted in _sifts(plugin, name):
+        good, ids = guard(plugin, f"{name}: hears_only", wanted, events) if wanted is not None else (False, None)
+        found |= ids if good and ids is not None else every
+    return found
+
+
+def _sifts(plugin: str, name: str) -> list[Callable[[Sequence[Event]], set[int]] | None]:
+    """What the plugin's answers to a hook are marked with by `hears_only`; None for one that is not."""
+    host = current()
+    answers = _answerers(host, name, host.active() & {plugin}) if host is not None else []
+    return [getattr(who.function, "inbox_sift", None) for who in answers]
 
 
 def listeners(name: str) -> list[str]:

@@ -7,7 +7,6 @@ import datetime as dt
 from inbox.toolkit import (
     Agent,
     Card,
-    Event,
     Job,
     Link,
     Pages,
@@ -15,7 +14,9 @@ from inbox.toolkit import (
     PersonalData,
     Setting,
     Ticket,
+    follow_ups,
     gettext,
+    hears_only,
     hookimpl,
     hours,
     may,
@@ -83,9 +84,9 @@ def ticket_created(ticket: Ticket) -> None:
 
 
 @hookimpl
-def message_received(ticket: Ticket, event: Event) -> None:
-    if not (event.data or {}).get("first"):  # that one came with ticket_created
-        keep.retell(ticket.id)
+@hears_only(follow_ups)
+def message_received(ticket: Ticket) -> None:
+    keep.retell(ticket.id)
 
 
 @hookimpl

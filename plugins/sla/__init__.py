@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from inbox.toolkit import (
     Agent,
     Card,
-    Event,
     EventKind,
     Job,
     Link,
@@ -21,7 +20,9 @@ from inbox.toolkit import (
     RowBadge,
     Ticket,
     TicketView,
+    follow_ups,
     gettext,
+    hears_only,
     hookimpl,
     may,
     plugin_url,
@@ -82,9 +83,9 @@ def ticket_created(ticket: Ticket) -> None:
 
 
 @hookimpl
-def message_received(ticket: Ticket, event: Event) -> None:
-    if not (event.data or {}).get("first"):  # that one came with ticket_created
-        targets.recount(ticket.id)
+@hears_only(follow_ups)
+def message_received(ticket: Ticket) -> None:
+    targets.recount(ticket.id)
 
 
 @hookimpl

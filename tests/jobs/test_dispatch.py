@@ -19,7 +19,7 @@ from inbox.core.events import Actor
 from inbox.core.messages import Body
 from inbox.core.models import Delivery, Event, Ticket
 from inbox.db import db, in_transaction, transaction, utcnow, work_context
-from inbox.jobs import deliveries, dispatch
+from inbox.jobs import deliveries, dispatch, telling
 from inbox.plugin_host import running
 from inbox.plugin_host.faults import PluginFailure
 from inbox.plugin_host.models import PluginFault
@@ -266,7 +266,7 @@ def test_a_crash_between_answer_and_note_delivers_again(app, host) -> None:
     plug(app, "a", note_added)
     add_note(make_ticket())
     (task,) = deliveries.claim("a process that dies")
-    deliveries.deliver(app, "a", task)  # and then it is killed, before dispatched_at is set
+    telling.deliver(app, "a", task)  # and then it is killed, before dispatched_at is set
     assert dispatch.deliver_due(app) == 0  # its lease still runs
     with transaction() as current:
         current.execute(sa.update(Event).where(Event.lease_owner.is_not(None)).values(

@@ -17,7 +17,9 @@ from inbox.toolkit import (
     Pages,
     Ticket,
     current_agent,
+    follow_ups,
     gettext,
+    hears_only,
     hookimpl,
     notifications,
     plugin_url,
@@ -129,8 +131,9 @@ def bulk_done(count: int, agent: Agent | None, event: Event) -> None:
 
 
 @hookimpl
+@hears_only(follow_ups)
 def message_received(ticket: Ticket, message: Message, event: Event) -> None:
-    if not (event.data or {}).get("first") and not message.is_automatic and not _is_away(ticket):
+    if not message.is_automatic and not _is_away(ticket):
         _tell(notifications.responsible(ticket), "answer", ticket, message, event)
         _tell(notifications.followers(ticket), "followed", ticket, message, event)
 

@@ -22,6 +22,7 @@ from inbox.toolkit import (
     Pages,
     PersonalData,
     gettext,
+    hears_only,
     hookimpl,
     may,
     plugin_url,
@@ -31,6 +32,7 @@ ABILITY = "manage_settings"
 
 
 @hookimpl
+@hears_only(sending.wanted)
 def event_recorded(event: Event) -> None:
     sending.queue(event)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -38,12 +39,22 @@ BATCH = 50
 LONGEST_ANSWER = 500  # characters kept
 
 
+def wanted(events: Sequence[Event]) -> list[Event]:
+    """Those events that a webhook wants to hear of."""
+    webhooks = _that_are_on()
+    return [event for event in events if any(each.hears(event.kind) for each in webhooks)]
+
+
+def _that_are_on() -> list[Webhook]:
+    return list(session().scalars(sa.select(Webhook).where(Webhook.is_on)))
+
+
 def queue(event: Event) -> None:
     """Put an event into the line of every webhook that wants it; told twice, it is put there once."""
-    wanted = [each for each in session().scalars(sa.select(Webhook).where(Webhook.is_on)) if each.hears(event.kind)]
-    if not wanted:
+    wanting = [each for each in _that_are_on() if each.hears(event.kind)]
+    if not wanting:
         return
-    body, event_id, kind, ids = encode(payload(event)), event.id, event.kind, [each.id for each in wanted]
+    body, event_id, kind, ids = encode(payload(event)), event.id, event.kind, [each.id for each in wanting]
     with transaction() as current:
         known = set(current.scalars(sa.select(WebhookDelivery.endpoint_id).where(
             WebhookDelivery.endpoint_id.in_(ids), WebhookDelivery.event_id == event_id)))
