@@ -27,6 +27,7 @@ from bench.figures import Figure, best, kept, machine, table, timed
 from bench.seed import LONG, LONG_EVERY
 from bench.throughput import pages_a_second
 from bench.words import COMMON, RARE, letter, message_id
+from inbox import preload
 from inbox.app import create_app
 from inbox.config import Config
 from inbox.core import views
@@ -51,6 +52,7 @@ def measure(tickets: int, database: str, *, quick: bool) -> tuple[str, list[Figu
     with desk.opened(tickets, database) as config:
         ensure_key(config)
         app = create_app(config)
+        preload.settle()  # as in a web process
         app.config["WTF_CSRF_ENABLED"] = False  # the token is checked in microseconds; a script has none
         try:
             least = floor.measured(config, rounds, 50 if quick else 400)

@@ -24,6 +24,7 @@ from bench.__main__ import PAGE, mail_in, pages, signed_in
 from bench.figures import Figure, between, machine, milliseconds, times
 from bench.seed import COUNTS, LONG, LONG_EVERY
 from bench.words import COMMON, LANGUAGES, RARE, Writer, letter
+from inbox import preload
 from inbox.app import create_app
 from inbox.config import Config
 from inbox.db import db, work_context
@@ -104,6 +105,7 @@ def ours(tickets: int, rounds: int) -> tuple[dict[str, Figure], dict[str, Any]]:
         config = Config(home=home)
         ensure_key(config)
         app = create_app(config)
+        preload.settle()  # as in a web process
         app.config["WTF_CSRF_ENABLED"] = False
         try:
             found = [*pages(app, tickets, rounds, {}),

@@ -16,6 +16,7 @@ from typing import Any
 from flask import Flask
 from flask.testing import FlaskClient
 
+from inbox import preload
 from inbox.app import create_app
 from inbox.config import Config
 from inbox.core.models import Agent
@@ -104,6 +105,7 @@ def table() -> str:
         config = Config(home=Path(folder))
         make_tables(config)
         app = create_app(config)
+        preload.settle()  # as in a web process
         desk, watching = Desk(app), watchdog.start(app, print)  # as in a web process: calls are noted and weighed
         try:
             for what, path in PAGES.items():

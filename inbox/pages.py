@@ -51,6 +51,7 @@ def application(config: Config, mouth: Connection, busy: MutableSequence[int], p
     if parent is not None and parent.pid is not None:
         processes.die_with_parent()
         processes.watch_parent(parent.pid)
+    preload.settle()
     mouth.send((READY, os.getpid(), ""))
     return answer
 

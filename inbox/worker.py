@@ -6,7 +6,7 @@ import logging
 import signal
 import threading
 
-from inbox import processes
+from inbox import preload, processes
 from inbox.config import Config
 
 log = logging.getLogger(__name__)
@@ -50,6 +50,7 @@ def run_worker(config: Config) -> int:
     if ended.is_set():
         return 0
     worker, fetcher = Worker(app), Fetcher(app)
+    preload.settle()
     worker.start()
     fetcher.start()
     log.info("At work: jobs, events, schedule, mail fetching.")

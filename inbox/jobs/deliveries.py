@@ -160,18 +160,19 @@ def _stood(events: Sequence[sa.Row[Any]]) -> dict[int, Standing]:
     """The same of events that were read right now."""
     if not events:
         return {}
-    with_row, after = defaultdict(set), defaultdict(set)
-    for event_id, plugin, is_own in columns(_IN_THE_WAY, {"ids": [event.id for event in events]}):
-        (with_row if is_own else after)[event_id].add(plugin)
+    with_row: dict[int, set[str]] = defaultdict(set)
+    after: dict[int, set[str]] = defaultdict(set)
+    for row in columns(_IN_THE_WAY, {"ids": [event.id for event in events]}):
+        (with_row if row.is_own else after)[row.event_id].add(row.plugin)
     now = time.monotonic()
-    return {event.id: Standing(event._mapping, frozenset(with_row[event.id]), frozenset(after[event.id]), now)
+    return {event.id: Standing(event._asdict(), frozenset(with_row[event.id]), frozenset(after[event.id]), now)
             for event in events}
 
 
-_ids = sa.bindparam("ids", expanding=True)
+_ids: sa.BindParameter[list[int]] = sa.bindparam("ids", expanding=True)
 _THESE = sa.select(*Event.__table__.c).where(Event.id.in_(_ids))
 _IN_THE_WAY = sa.union_all(
-    sa.select(Delivery.event_id, Delivery.plugin, sa.true()).where(Delivery.event_id.in_(_ids)),
+    sa.select(Delivery.event_id, Delivery.plugin, sa.true().label("is_own")).where(Delivery.event_id.in_(_ids)),
     sa.select(Event.id, Delivery.plugin, sa.false())
     .join(_earlier, sa.and_(_earlier.ticket_id == Event.ticket_id, _earlier.id < Event.id))
     .join(Delivery, Delivery.event_id == _earlier.id)

@@ -22,6 +22,7 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 from flask import Flask
 from sqlalchemy.exc import DBAPIError
 
+from inbox import preload
 from inbox.app import create_core_app
 from inbox.config import Config
 from inbox.db import work_context
@@ -256,6 +257,7 @@ def run_smtp(config: Config) -> int:
         for each in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(each, ended.set)
         listener = Listener(app, config)
+        preload.settle()
         await listener.start()
         log.info("Listening for mail (%s) on %s:%d", config.smtp_protocol, config.smtp_host, config.smtp_port)
         await ended.wait()

@@ -48,7 +48,10 @@ is refused. Event answers open `with transaction():` around a write, and never u
 Events come at least once and, for one ticket, in order. A process can end between an answer and the note of it, so an
 answer uses `event.id` to find out that it ran before. A plugin is not told of what it did itself, unless its answer is
 marked with `@hears_itself` (below `@hookimpl`); chains of answers to its own answers
-end after two, those of several plugins after five.
+end after two, those of several plugins after five. An answer that has nothing to do with most events says so with
+`@hears_only(wanted)`: the function `wanted` is given the events that wait for it, some at once, and returns those to
+tell. The others count as told and cost next to nothing (no ticket is loaded for them, no call guarded). `follow_ups` is
+such a function: of messages, those that are not a ticket's first, which comes with `ticket_created`.
 
 Every failure (an exception, `sys.exit`, a wrong type, a transaction ended that was not its own, a call of more than ten
 seconds) is stored with plugin, hook, ticket and traceback. Ten within ten minutes pause the plugin, grave ones sooner
