@@ -11,8 +11,7 @@ from __future__ import annotations
 import datetime as dt
 import logging
 import time
-from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -38,11 +37,11 @@ EVERY = "event_recorded"  # the hook of those who are told of everything
 
 @dataclass(frozen=True)
 class Standing:
-    """What an event says, and what stood in its way when that was asked."""
+    """What an event says, and what stood in its way for a plugin when that was asked."""
 
     columns: Mapping[str, Any]  # of the event
-    with_row: frozenset[str]  # the plugins that have a row for it
-    after: frozenset[str]  # the plugins for which an earlier event of its ticket still waits
+    has_row: bool  # the plugin has a row for it
+    comes_later: bool  # an earlier event of its ticket still waits for the plugin
     asked_at: float  # time.monotonic()
 
 
@@ -50,7 +49,7 @@ class Standing:
 class Task:
     """One event that these plugins are to be told now; `is_retry` when a delivery row stands behind it.
 
-    `standing` is there where it was claimed: all its plugins need not ask for the same one by one.
+    `standing` is there where it was claimed and nothing stood in its way: its plugins need not ask one by one.
     """
 
     event_id: int
@@ -81,15 +80,16 @@ def claim(owner: str, done: Collection[int] = (), *, limit: int = 100, busy: Col
         if not is_sqlite():
             current.execute(sa.select(sa.func.pg_advisory_xact_lock(PG_LOCK)))
         tasks, nobody_left, later = [], [], []
-        events = current.execute(_NEXT, {"owner": owner, "now": now, "most": limit}).all()
-        standings = _stood(events)
-        for event in events:
+        asked_at = time.monotonic()
+        for event in columns(_NEXT, {"owner": owner, "now": now, "most": limit}).all():
+            stood = _stood(event, asked_at)
+            is_clear = not stood.has_row and not stood.comes_later
             told, paused = ([plugin for plugin in plugins if _is_to_hear(plugin, event)]
                             for plugins in _both(kinds.get(event.kind, ((), ())), kinds.get(EVERY, ((), ()))))
             later += [_put_off(each, event.id) for each in paused]
             later += [_put_off(each, event.id, now + BUSY_DELAY) for each in told if each in busy]
             if left := tuple(each for each in told if each not in busy):
-                tasks.append(Task(event.id, event.kind, left, standing=standings[event.id]))
+                tasks.append(Task(event.id, event.kind, left, standing=stood if is_clear else None))
             else:
                 nobody_left.append(event.id)
         _store_put_off(later)
@@ -132,7 +132,7 @@ def _both(these: _Names, those: _Names) -> Iterator[tuple[str, ...]]:
     return (tuple(dict.fromkeys((*one, *other))) for one, other in zip(these, those, strict=True))
 
 
-def _is_to_hear(plugin: str, event: sa.Row[int, str, str, int]) -> bool:
+def _is_to_hear(plugin: str, event: sa.Row[Any]) -> bool:
     """Not of what it did itself, unless it asks for that (`hears_itself`); and chains of answers end somewhere."""
     is_own = event.source == f"plugin:{plugin}"
     hears_itself = any(call.hears_itself_in(plugin, name) for name in (event.kind, EVERY))
@@ -148,35 +148,27 @@ _elsewhere = sa.exists().where(
 _ANY = sa.select(Event.id).where(_is_free).limit(1)
 # Undispatched events nobody has in hand, unless somebody else has an earlier one of the same ticket. Never "everything
 # above the last id": on PostgreSQL ids are handed out before the commit.
-_NEXT = sa.select(*Event.__table__.c).where(_is_free, ~_elsewhere).order_by(Event.id).limit(sa.bindparam("most"))
+_row = sa.exists().where(Delivery.event_id == Event.id)
+_later_row = sa.exists().where(_earlier.ticket_id == Event.ticket_id, _earlier.id < Event.id,
+                               Delivery.event_id == _earlier.id, Delivery.state.in_(OUTSTANDING))
+_NEXT = (sa.select(*Event.__table__.c, _row, _later_row).where(_is_free, ~_elsewhere)
+         .order_by(Event.id).limit(sa.bindparam("most")))
 
 
-def standing(event_ids: Collection[int]) -> dict[int, Standing]:
-    """How events stand now, by id; without those that were purged meanwhile."""
-    return _stood(columns(_THESE, {"ids": list(event_ids)}).all())
-
-
-def _stood(events: Sequence[sa.Row[Any]]) -> dict[int, Standing]:
-    """The same of events that were read right now."""
-    if not events:
-        return {}
-    with_row: dict[int, set[str]] = defaultdict(set)
-    after: dict[int, set[str]] = defaultdict(set)
-    for row in columns(_IN_THE_WAY, {"ids": [event.id for event in events]}):
-        (with_row if row.is_own else after)[row.event_id].add(row.plugin)
+def standing(plugin: str, event_ids: Collection[int]) -> dict[int, Standing]:
+    """How events stand for a plugin now, by id; without those that were purged meanwhile."""
     now = time.monotonic()
-    return {event.id: Standing(event._asdict(), frozenset(with_row[event.id]), frozenset(after[event.id]), now)
-            for event in events}
+    found = columns(_STANDING, {"plugin": plugin, "ids": list(event_ids)}).all()
+    return {row.id: _stood(row, now) for row in found}
 
 
-_ids: sa.BindParameter[list[int]] = sa.bindparam("ids", expanding=True)
-_THESE = sa.select(*Event.__table__.c).where(Event.id.in_(_ids))
-_IN_THE_WAY = sa.union_all(
-    sa.select(Delivery.event_id, Delivery.plugin, sa.true().label("is_own")).where(Delivery.event_id.in_(_ids)),
-    sa.select(Event.id, Delivery.plugin, sa.false())
-    .join(_earlier, sa.and_(_earlier.ticket_id == Event.ticket_id, _earlier.id < Event.id))
-    .join(Delivery, Delivery.event_id == _earlier.id)
-    .where(Event.id.in_(_ids), Delivery.state.in_(OUTSTANDING)))
+def _stood(row: sa.Row[*tuple[Any, ...]], now: float) -> Standing:
+    return Standing(dict(zip(Event.__table__.c.keys(), row[:-2], strict=True)), bool(row[-2]), bool(row[-1]), now)
+
+
+_of_plugin = Delivery.plugin == sa.bindparam("plugin")
+_STANDING = (sa.select(*Event.__table__.c, _row.where(_of_plugin), _later_row.where(_of_plugin))
+             .where(Event.id.in_(sa.bindparam("ids", expanding=True))))
 
 
 def claim_retries(*, limit: int = 50, now: dt.datetime | None = None) -> list[Task]:

@@ -38,7 +38,7 @@ class Outlook:
         believed_from = max(self.failed_at, time.monotonic() - LOOK_AGAIN)
         if not self._is_asked if known is None else known.asked_at < believed_from:
             with work_context(self._app):
-                self._known = deliveries.standing([each.event_id for each in self._tasks])
+                self._known = deliveries.standing(self._plugin, [each.event_id for each in self._tasks])
             self._is_asked = True
         return self._known.get(task.event_id)
 
@@ -75,7 +75,7 @@ def deliver(app: Flask, plugin: str, task: Task, outlook: Outlook | None = None)
     """
     outlook = outlook or Outlook(app, plugin, [task])
     known = outlook.of(task)
-    if known is None or (plugin in known.with_row) != task.is_retry:
+    if known is None or known.has_row != task.is_retry:
         return None  # it was purged, or somebody else sees to it
     with work_context(app):
         if _is_put_off(plugin, task, known):
@@ -101,7 +101,7 @@ def _is_put_off(plugin: str, task: Task, known: Standing) -> bool:
         row = session().get(Delivery, (task.event_id, plugin))
         deliveries.note(plugin, task.event_id, "waiting", row.attempts if row else 0, "")
         return True
-    if not task.is_retry and plugin in known.after:
+    if not task.is_retry and known.comes_later:
         deliveries.note(plugin, task.event_id, "failed", 0, "An earlier event of the ticket comes first.", utcnow())
         return True
     return False

@@ -29,7 +29,6 @@ from typing import Any, TypeVar
 
 from flask import current_app, has_app_context
 
-from inbox.core.models import Event
 from inbox.db import forbid_writes, in_transaction, session
 from inbox.hookspecs import HookSpec, Kind
 from inbox.plugin_host import faults, running
@@ -69,7 +68,7 @@ def hears_itself(function: F) -> F:
     return function
 
 
-def hears_only(wanted: Callable[[Sequence[Event]], Collection[Event]]) -> Callable[[F], F]:
+def hears_only(wanted: Callable[[Sequence[Any]], Collection[Any]]) -> Callable[[F], F]:
     """Mark an event answer that is told of some events alone: `wanted` is given those that wait for it, some at once,
     and returns those to tell. It may read and not write; the others count as told, and cost next to nothing."""
 
@@ -218,16 +217,17 @@ def is_sifted(plugin: str, name: str) -> bool:
     return bool(sifts) and None not in sifts
 
 
-def sift(plugin: str, name: str, events: Sequence[Event]) -> set[int]:
+def sift(plugin: str, name: str, events: Sequence[Any]) -> set[int]:
     """The ids of those events that a plugin's answers to a hook want to be told of; after a fault in saying so, all."""
-    every, found = {event.id for event in events}, set()
+    every: set[int] = {event.id for event in events}
+    found: set[int] = set()
     for wanted in _sifts(plugin, name):
         good, ids = guard(plugin, f"{name}: hears_only", wanted, events) if wanted is not None else (False, None)
         found |= ids if good and ids is not None else every
     return found
 
 
-def _sifts(plugin: str, name: str) -> list[Callable[[Sequence[Event]], set[int]] | None]:
+def _sifts(plugin: str, name: str) -> list[Callable[[Sequence[Any]], set[int]] | None]:
     """What the plugin's answers to a hook are marked with by `hears_only`; None for one that is not."""
     host = current()
     answers = _answerers(host, name, host.active() & {plugin}) if host is not None else []
