@@ -17,14 +17,13 @@ from inbox import holders
 from inbox.db import work_context
 from inbox.jobs import deliveries, telling
 from inbox.jobs.deliveries import Task
+from inbox.jobs.gathering import pause
 from inbox.plugin_host import call, running
 from inbox.plugin_host.faults import PluginFailure
 from inbox.plugin_host.registry import EXTENSION
 
 log = logging.getLogger(__name__)
 LOOK_SECONDS = 5.0  # at the latest, without any wake-up
-GATHER_SECONDS = 0.03  # a burst of commits becomes one look, and one note of what was told;
-RUSH_SECONDS, RUSH = 0.12, 0.5  # in a rush, when the last look was less than so many seconds ago, a longer one
 RENEW_SECONDS = 15.0
 SETTLE_SECONDS = 30.0
 LONGEST_LINE = 300  # events waiting in one plugin's lane: some seconds of a rush, which costs less than rows
@@ -204,7 +203,7 @@ class Dispatcher:
                 self._stopping.wait(1.0)
                 continue
             if self._wake.wait(0 if work else LOOK_SECONDS):
-                self._stopping.wait(RUSH_SECONDS if time.monotonic() - looked_at < RUSH else GATHER_SECONDS)
+                self._stopping.wait(pause(time.monotonic() - looked_at))
 
     def _busy(self) -> set[str]:
         return {lane.plugin for lane in self._lanes.values() if lane.is_busy}

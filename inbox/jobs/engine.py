@@ -35,14 +35,13 @@ from inbox import holders
 from inbox.core import queue
 from inbox.core.models import Job
 from inbox.db import UtcDateTime, columns, fixed, session, transaction, utcnow, work_context
+from inbox.jobs.gathering import pause
 
 log = logging.getLogger(__name__)
 LEASE = dt.timedelta(seconds=30)  # how long a job of a process that was killed waits for one of another machine
 RENEW_SECONDS = 10.0
 LOOK_SECONDS = 5.0  # at the latest, without any wake-up
 FIRST_DELAY, LONGEST_DELAY = 5, 3600  # seconds before a retry; four times as long after each
-GATHER_SECONDS = 0.02  # a burst of commits becomes one look;
-RUSH_SECONDS, RUSH = 0.12, 0.5  # in a rush, when the last look was less than so many seconds ago, a longer one
 MOST_TOGETHER = 16
 LANES = {"intake": 1, "sending": 2, "imports": 1, "bulk": 1}  # threads; every other lane has config.worker_threads
 
@@ -393,7 +392,7 @@ class Engine:
                     self._wake_one(lane)
             waits = [(at - now).total_seconds() for at in due.values() if at > now]
             if self._look.wait(min([LOOK_SECONDS, *waits])):
-                self._stopping.wait(RUSH_SECONDS if time.monotonic() - looked_at < RUSH else GATHER_SECONDS)
+                self._stopping.wait(pause(time.monotonic() - looked_at))
 
     def _wake_one(self, lane: str) -> None:
         """Wake an idle thread of a lane, if there is one: those with a job in hand look for the next one themselves."""
