@@ -86,8 +86,8 @@ def deliver(app: Flask, plugin: str, task: Task, outlook: Outlook | None = None)
         return None
     with work_context(app):  # a clean one: the plugin's failure may have left its session unusable
         if problem is not None:
-            outlook.failed_at = time.monotonic()
             deliveries.note_failure(plugin, task.event_id, problem)
+            outlook.failed_at = time.monotonic()  # after the row is stored: what was asked before has not seen it
         else:
             with transaction() as current:
                 current.execute(sa.delete(Delivery).where(
