@@ -275,6 +275,20 @@ def test_an_error_stands_beside_the_work_and_loses_no_words(desk: Page) -> None:
     expect(desk.locator(".editor")).to_have_text("For the factory")
 
 
+def test_a_tab_pressed_before_the_editor_is_here_counts(desk: Page) -> None:
+    held: list[Route] = []
+    desk.route("**/editor*.js", lambda route: held.append(route))
+    opened(desk, 0)
+    desk.reload()
+    desk.locator("[data-tab=note]").click()
+    desk.get_by_label("Message", exact=True).fill("Only for us")
+    expect(desk.locator(".editor")).to_have_count(0)
+    held[-1].continue_()  # that of the page before went with it
+    expect(desk.locator(".editor")).to_have_text("Only for us")
+    expect(desk.locator("[data-tab=note]")).to_have_attribute("aria-pressed", "true")
+    expect(desk.locator("mail-composer [name=kind]")).to_have_value("note")
+
+
 def test_a_reply_can_be_sent_without_javascript(program: Program, browser: Browser, state: Path, desk: Page) -> None:
     address = program.url + ticket_path(desk, program)
     context = browser.new_context(storage_state=state, java_script_enabled=False, locale="en-GB")

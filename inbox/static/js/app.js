@@ -51,6 +51,12 @@ function loadEditor() {
   if (document.querySelector("rich-text")) import("./rich-text.js");
 }
 
+// A tab of the composer that is pressed before the editor is here: words meant for somebody else must not become a reply.
+document.addEventListener("click", (event) => {
+  const tab = event.target.closest?.("mail-composer:not(.with-editor) [data-tab]");
+  if (tab) tab.closest("mail-composer").dataset.wanted = tab.dataset.tab;
+});
+
 loadEditor();
 document.addEventListener("htmx:after:swap", loadEditor);
 startKeys();

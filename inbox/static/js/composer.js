@@ -16,7 +16,8 @@ class MailComposer extends HTMLElement {
     if (this.ready) return;
     this.ready = true;
     this.form = this.querySelector("form");
-    this.kind = this.dataset.kind;
+    const { wanted } = this.dataset; // pressed before this was loaded
+    this.kind = wanted ?? this.dataset.kind;
     this.saved = this.querySelector("[data-saved]");
     this.words = JSON.parse(this.dataset.words);
     this.stored = {};
@@ -39,7 +40,7 @@ class MailComposer extends HTMLElement {
     this.listen();
     this.recover();
     if (early) { this.editor.putText(early); this.changed(); }
-    if (wasThere || ("focus" in this.dataset && !this.isStopped)) {
+    if (wanted || wasThere || ("focus" in this.dataset && !this.isStopped)) {
       this.editor.focus();
       requestAnimationFrame(() => { if (this.isConnected) this.editor.focus(); }); // a swap gives it back to what had it before
     }
