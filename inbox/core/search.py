@@ -25,6 +25,7 @@ MAX_QUERY_WORDS = 12
 MANY_WORDS = 128  # that begin alike
 LOOKED_AT = 1000  # messages, to see how common something is
 COMMON = 0.007  # of them: then 200 hits are sooner found one by one, among four million messages
+PATIENCE = 20_000  # messages that are looked at although few are hits, where further down many are
 LAST = 2**62  # above every id
 
 _PAIRED = ("\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"  # Thai, Lao, Burmese, Khmer
@@ -201,16 +202,28 @@ def _newest_in_postgresql(asked: Match, below: int | None, limit: int, walk: int
     """
     found: list[int] = []
     at, looked_at, rows = below or LAST, 0, LOOKED_AT
+    is_common: bool | None = None  # further down
     while rows > 0:
         hits, lowest = session().execute(_ONE_BY_ONE, {**asked.values, "below": at, "rows": rows}).one()
         found, looked_at = found + (hits or []), looked_at + rows
         if len(found) >= limit or lowest is None:
             return found[:limit]
-        if len(found) < looked_at * COMMON:
-            return list(session().scalars(_BY_THE_INDEX, {**asked.values, "below": below or LAST, "limit": limit}))
         at = lowest
-        rows = min((limit - len(found)) * looked_at // len(found) * 5 // 4 + 1, walk - looked_at)
+        if found and len(found) >= looked_at * COMMON:
+            rows = min((limit - len(found)) * looked_at // len(found) * 5 // 4 + 1, walk - looked_at)
+            continue
+        if is_common is None:
+            is_common = _is_common_below(asked, lowest)
+        if not is_common or looked_at >= PATIENCE:
+            return list(session().scalars(_BY_THE_INDEX, {**asked.values, "below": below or LAST, "limit": limit}))
+        rows = min(4 * looked_at, PATIENCE - looked_at, walk - looked_at)
     return found
+
+
+def _is_common_below(asked: Match, below: int) -> bool:
+    """True where hits are many halfway to the oldest message: the newest may be of one kind, as after a newsletter."""
+    rows = LOOKED_AT // 2
+    return (session().scalar(_HALFWAY, {**asked.values, "below": below, "rows": rows}) or 0) >= rows * COMMON
 
 
 # What is looked for stands in a SELECT of its own: else PostgreSQL reads what it knows of all words, for 3 ms, to guess
@@ -219,6 +232,10 @@ _ONE_BY_ONE = sa.text(
     "SELECT array_agg(message_pk ORDER BY message_pk DESC) FILTER (WHERE body @@ (SELECT CAST(:match AS tsquery))), "
     "min(message_pk) FROM (SELECT message_pk, body FROM search_index WHERE message_pk < :below "
     "ORDER BY message_pk DESC LIMIT :rows) AS newest")
+_HALFWAY = sa.text(
+    "SELECT count(*) FROM (SELECT body FROM search_index WHERE message_pk < "
+    "(SELECT (min(message_pk) + :below) / 2 FROM search_index) ORDER BY message_pk DESC LIMIT :rows) AS older "
+    "WHERE body @@ (SELECT CAST(:match AS tsquery))")
 _BY_THE_INDEX = sa.text(
     "WITH hit AS MATERIALIZED (SELECT message_pk FROM search_index "
     "WHERE body @@ (SELECT CAST(:match AS tsquery)) AND message_pk < :below) "

@@ -8,10 +8,11 @@ from inbox.core.errors import Invalid
 from inbox.core.events import Actor
 from inbox.core.models import Message, Ticket
 from inbox.core.query import parse
-from inbox.db import transaction
+from inbox.db import is_sqlite, transaction
 from inbox.plugin_host.items import SearchFilter
 from inbox.testing.factories import make_agent, make_department, make_mailbox, make_message, make_ticket
 from inbox.testing.plugins import host_of, plug
+from tests.support.plans import Recorder
 
 TEXTS = {
     "nb": "Hei, pakken på 3 kg er ikke kommet. Jeg vil ha pengene tilbake, og kjøpe en billett i stedet.",
@@ -91,6 +92,22 @@ def test_the_newest_come_first_however_they_are_looked_for(session, monkeypatch,
     assert search.newest(asked, below=None, limit=5) == with_it[:5]
     assert search.newest(asked, below=with_it[2], limit=5) == with_it[3:8]
     assert search.newest(asked, below=None, limit=50) == with_it
+
+
+@pytest.mark.parametrize("patience", [10, 200])
+def test_a_flood_of_other_mail_does_not_hide_that_a_word_is_common(session, monkeypatch, patience):
+    """On PostgreSQL the way by the index is the slow one for a common word: it is taken when patience is at an end."""
+    for name, value in (("LOOKED_AT", 8), ("COMMON", 0.2), ("PATIENCE", patience)):
+        monkeypatch.setattr(search, name, value)
+    box = make_mailbox()
+    for number in range(60):
+        make_ticket("Letter", mailbox=box, text="返品の送料" if number < 40 and number % 2 else "何も")
+    with_it = list(session.scalars(sa.select(Message.id).order_by(Message.id.desc())))[20::2]
+    asked, recorder = search.match(search.phrases("送料")), Recorder(session.get_bind())
+    with recorder.recording("search"):
+        assert search.newest(asked, below=None, limit=5) == with_it[:5]
+    by_the_index = [each.sql for each in recorder.statements if "MATERIALIZED" in each.sql]
+    assert bool(by_the_index) is (not is_sqlite() and patience == 10)
 
 
 def test_an_index_can_be_built_anew(session, desk):
