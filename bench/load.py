@@ -45,8 +45,8 @@ def percentile(values: Iterable[float], share: float) -> float:
 def told(seen: Seen, tickets: dict[int, int], departments: dict[int, int], streams: list[Stream]
          ) -> tuple[list[float], int]:
     """Seconds from SMTP's 250 to the hint, for each message and each stream of its department that was open all that
-    time; and how many hints never came. A stream told to look at everything has been told; one that ended meanwhile
-    (each does after ten minutes) would have been told when it was opened again."""
+    time; and how many hints never came. A stream told to look at everything has been told; one that had ended, or did
+    soon (each does after ten minutes), would have been told when it was opened again."""
     delays, missed = [], 0
     for mail, accepted in seen.accepted.items():
         for stream in streams:
@@ -59,7 +59,7 @@ def told(seen: Seen, tickets: dict[int, int], departments: dict[int, int], strea
             anew = [at for at in seen.opened[stream.index] if at > accepted]
             if later and (not anew or later[0] < anew[0]):
                 delays.append(max(0.0, later[0] - accepted))
-            elif not anew and not any(accepted < at < accepted + LATE for at in seen.ended[stream.index]):
+            elif not anew and not any(begun[-1] < at < accepted + LATE for at in seen.ended[stream.index]):
                 missed += 1
     return delays, missed
 

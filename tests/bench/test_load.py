@@ -67,6 +67,8 @@ def test_a_stream_that_ended_soon_and_was_not_opened_again_does_not_count(seen: 
     assert delays(seen) == ([], 0)
     seen.ended[0] = [50.0, 140.0]  # it had a long time to tell
     assert delays(seen) == ([], 1)
+    seen.ended[0] = [98.0]  # it was not open when the message came, and the run was over before it was again
+    assert delays(seen) == ([], 0)
 
 
 def test_streams_of_other_departments_do_not_count(seen: Seen) -> None:
