@@ -43,10 +43,8 @@ class Outlook:
         return self._known.get(task.event_id)
 
     def hooks_for(self, task: Task) -> list[str]:
-        """The hooks by which the plugin is to be told of the event, in a work context. A retry is wanted."""
+        """The hooks by which the plugin is to be told of the event, in a work context. Retries, too."""
         hooks = [name for name in (task.kind, EVERY) if self._plugin in call.listeners(name)]
-        if task.is_retry:
-            return hooks
         if self._unwanted is None:
             self._unwanted = {pair for name in (*{each.kind for each in self._tasks}, EVERY)
                               for pair in self._not_wanted_by(name)}
@@ -78,10 +76,11 @@ def deliver(app: Flask, plugin: str, task: Task, outlook: Outlook | None = None)
     if known is None or known.has_row != task.is_retry:
         return None  # it was purged, or somebody else sees to it
     with work_context(app):
-        if _is_put_off(plugin, task, known):
+        hooks = None if _is_put_off(plugin, task, known) else outlook.hooks_for(task)
+        if hooks is None or _is_put_off(plugin, task, known):  # again: it may have been paused for what it did there
             outlook.failed_at = time.monotonic()  # what comes after it has to wait, too
             return None
-        problem = _tell(plugin, event_of(known), outlook.hooks_for(task))
+        problem = _tell(plugin, event_of(known), hooks)
     if problem is None and not task.is_retry:
         return None
     with work_context(app):  # a clean one: the plugin's failure may have left its session unusable

@@ -95,7 +95,19 @@ def test_who_cannot_say_what_it_wants_is_told_of_all(app: Flask, host: PluginHos
     assert says in _faults()[0]
 
 
-def test_what_was_wanted_and_failed_is_tried_again_without_being_asked_about(app: Flask, host: PluginHost) -> None:
+def test_what_was_put_off_is_sifted_when_its_time_comes(app: Flask, host: PluginHost) -> None:
+    """A row says that the plugin was not told yet, not that it wants to be."""
+    told: list[str] = []
+    plug(app, "a", _only(follow_ups, told))
+    make_ticket(text="Help")
+    assert deliveries.claim("somebody", busy=["a"]) == []
+    deliveries.try_again("a")
+    dispatch.deliver_due(app)
+    db.session.rollback()
+    assert told == [] and deliveries.waiting() == {}
+
+
+def test_what_was_wanted_and_failed_is_tried_again(app: Flask, host: PluginHost) -> None:
     asked: list[int] = []
     host.raise_faults = False
 
@@ -112,7 +124,7 @@ def test_what_was_wanted_and_failed_is_tried_again_without_being_asked_about(app
     dispatch.deliver_due(app)
     deliveries.try_again("a")
     dispatch.deliver_due(app)
-    assert len(asked) == 1 and len(_faults()) == 2
+    assert len(asked) == 2 and len(_faults()) == 2
 
 
 def test_an_event_nobody_wants_costs_no_statement_for_each_plugin(app: Flask, host: PluginHost) -> None:
