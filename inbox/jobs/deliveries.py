@@ -37,11 +37,11 @@ EVERY = "event_recorded"  # the hook of those who are told of everything
 
 @dataclass(frozen=True)
 class Standing:
-    """What an event says, and what stood in its way for a plugin when that was asked."""
+    """What an event says, and what stood in its way when that was asked: for a plugin, or of a claimed one, for any."""
 
     columns: Mapping[str, Any]  # of the event
-    has_row: bool  # the plugin has a row for it
-    comes_later: bool  # an earlier event of its ticket still waits for the plugin
+    has_row: bool  # there is a row for it
+    comes_later: bool  # an earlier event of its ticket still waits
     asked_at: float  # time.monotonic()
 
 
@@ -146,11 +146,11 @@ _elsewhere = sa.exists().where(
     _earlier.dispatched_at.is_(None), _earlier.ticket_id == Event.ticket_id, _earlier.id < Event.id,
     _earlier.lease_until >= _now, _earlier.lease_owner != sa.bindparam("owner"))
 _ANY = sa.select(Event.id).where(_is_free).limit(1)
-# Undispatched events nobody has in hand, unless somebody else has an earlier one of the same ticket. Never "everything
-# above the last id": on PostgreSQL ids are handed out before the commit.
 _row = sa.exists().where(Delivery.event_id == Event.id)
 _later_row = sa.exists().where(_earlier.ticket_id == Event.ticket_id, _earlier.id < Event.id,
                                Delivery.event_id == _earlier.id, Delivery.state.in_(OUTSTANDING))
+# Undispatched events nobody has in hand, unless somebody else has an earlier one of the same ticket. Never "everything
+# above the last id": on PostgreSQL ids are handed out before the commit.
 _NEXT = (sa.select(*Event.__table__.c, _row, _later_row).where(_is_free, ~_elsewhere)
          .order_by(Event.id).limit(sa.bindparam("most")))
 

@@ -43,7 +43,7 @@ class Outlook:
         return self._known.get(task.event_id)
 
     def hooks_for(self, task: Task) -> list[str]:
-        """The hooks by which the plugin is to be told of the event, in a work context. Retries, too."""
+        """The hooks by which the plugin is to be told of the event, in a work context."""
         hooks = [name for name in (task.kind, EVERY) if self._plugin in call.listeners(name)]
         if self._unwanted is None:
             self._unwanted = {pair for name in (*{each.kind for each in self._tasks}, EVERY)
@@ -76,11 +76,10 @@ def deliver(app: Flask, plugin: str, task: Task, outlook: Outlook | None = None)
     if known is None or known.has_row != task.is_retry:
         return None  # it was purged, or somebody else sees to it
     with work_context(app):
-        hooks = None if _is_put_off(plugin, task, known) else outlook.hooks_for(task)
-        if hooks is None or _is_put_off(plugin, task, known):  # again: it may have been paused for what it did there
+        if _is_put_off(plugin, task, known):
             outlook.failed_at = time.monotonic()  # what comes after it has to wait, too
             return None
-        problem = _tell(plugin, event_of(known), hooks)
+        problem = _tell(plugin, event_of(known), task, outlook)
     if problem is None and not task.is_retry:
         return None
     with work_context(app):  # a clean one: the plugin's failure may have left its session unusable
@@ -106,10 +105,11 @@ def _is_put_off(plugin: str, task: Task, known: Standing) -> bool:
     return False
 
 
-def _tell(plugin: str, event: Event, hooks: list[str]) -> str | None:
+def _tell(plugin: str, event: Event, task: Task, outlook: Outlook) -> str | None:
     """What went wrong, or None."""
-    facts = facts_of(event, call.taken(plugin, event.kind)) if event.kind in hooks else None
     try:
+        hooks = outlook.hooks_for(task)
+        facts = facts_of(event, call.taken(plugin, event.kind)) if event.kind in hooks else None
         if facts is not None:  # None: what it is about was deleted meanwhile
             call.event(plugin, event.kind, **facts)
         if EVERY in hooks:
@@ -161,5 +161,3 @@ _TICKET = sa.select(Ticket).where(Ticket.id == sa.bindparam("id")).options(*BARE
 _MESSAGE = sa.select(Message).where(Message.id == sa.bindparam("id")).options(*BARE)
 _FIRST = (sa.select(Message).where(Message.ticket_id == sa.bindparam("id"), Message.state != "draft")
           .order_by(Message.at, Message.id).limit(1).options(*BARE))
-
-

@@ -70,7 +70,8 @@ def hears_itself(function: F) -> F:
 
 def hears_only(wanted: Callable[[Sequence[Any]], Collection[Any]]) -> Callable[[F], F]:
     """Mark an event answer that is told of some events alone: `wanted` is given those that wait for it, some at once,
-    and returns those to tell. It may read and not write; the others count as told, and cost next to nothing."""
+    and returns those to tell. It may read and not write; the others count as told, and cost next to nothing. Several
+    answers of a plugin to one hook are told of what any of them wants."""
 
     def mark(function: F) -> F:
         function.inbox_sift = lambda events: {event.id for event in wanted(events)}  # type: ignore[attr-defined]
@@ -188,8 +189,10 @@ def _signed(item: Any, plugin: str) -> Any:
 
 
 def event(plugin: str, name: str, **facts: Any) -> None:
-    """Tell one plugin of an event. It opens its own short transactions. Raises PluginFailure, already stored."""
-    _tell(plugin, name, Kind.event, facts)
+    """Tell one plugin of an event. It opens its own short transactions. Raises PluginFailure, already stored, or where
+    the plugin is not active any more: it was not told, and has to be."""
+    if not _tell(plugin, name, Kind.event, facts):
+        raise PluginFailure(plugin, name, "It is not active any more.")
 
 
 def lifecycle(plugin: str, name: str, **facts: Any) -> None:
@@ -197,11 +200,15 @@ def lifecycle(plugin: str, name: str, **facts: Any) -> None:
     _tell(plugin, name, Kind.lifecycle, facts)
 
 
-def _tell(plugin: str, name: str, kind: Kind, facts: dict[str, Any]) -> None:
+def _tell(plugin: str, name: str, kind: Kind, facts: dict[str, Any]) -> bool:
+    """Whether it has an answer that was asked."""
+    is_told = False
     for asking, who in _each(name, kind, facts, plugin):
         problem = _run(asking, who, facts)[1]
         if problem:
             raise PluginFailure(plugin, name, problem)
+        is_told = True
+    return is_told
 
 
 def hears_itself_in(plugin: str, name: str) -> bool:

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from inbox.core.models import Event
 from inbox.db import db, transaction
 from inbox.jobs import deliveries, dispatch, telling
+from inbox.plugin_host.faults import PluginFailure
 from inbox.plugin_host.models import PluginFault
 from inbox.plugin_host.registry import PluginHost
 from inbox.testing.factories import make_message, make_ticket
@@ -93,6 +94,30 @@ def test_who_cannot_say_what_it_wants_is_told_of_all(app: Flask, host: PluginHos
     dispatch.deliver_due(app)
     assert told == ["Help"]
     assert says in _faults()[0]
+
+
+def test_in_tests_a_fault_in_saying_what_is_wanted_raises_and_the_event_is_tried_again(app: Flask,
+                                                                                      host: PluginHost) -> None:
+    plug(app, "a", _only(_raises, []))
+    make_ticket()
+    with pytest.raises(PluginFailure, match="I cannot say"):
+        dispatch.deliver_due(app)
+    assert deliveries.waiting() == {"a": {"failed": 1}}
+
+
+def test_an_event_is_not_lost_when_the_plugin_is_paused_while_it_says_what_it_wants(
+        app: Flask, host: PluginHost, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[str] = []
+    host.raise_faults = False
+
+    def wanted(events: Any) -> Any:
+        monkeypatch.setattr(host, "active", frozenset)
+        return events
+
+    plug(app, "a", _only(wanted, told))
+    make_ticket(text="Help")
+    dispatch.deliver_due(app)
+    assert told == [] and deliveries.waiting() == {"a": {"failed": 1}}
 
 
 def test_what_was_put_off_is_sifted_when_its_time_comes(app: Flask, host: PluginHost) -> None:
