@@ -15,7 +15,7 @@ from flask import Flask, current_app, has_app_context
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import InvalidatePoolError
-from sqlalchemy.orm import DeclarativeBase, Session
+from sqlalchemy.orm import DeclarativeBase, Session, SessionTransaction
 from sqlalchemy.types import TypeDecorator
 
 from inbox.config import Config
@@ -293,6 +293,7 @@ def init_database(app: Flask, config: Config) -> None:
             sa.event.listen(db.engine, "connect", _prepare_sqlite)
             sa.event.listen(db.engine, "begin", _begin_sqlite)
         else:
+            sa.event.listen(db.engine, "connect", _prepare_postgresql)
             sa.event.listen(db.engine, "checkin", _note_rest)
             sa.event.listen(db.engine, "checkout", _ask_after_rest)
 
@@ -306,8 +307,28 @@ def _engine_options(config: Config) -> dict[str, Any]:
     return {"pool_size": kept, "max_overflow": config.database_connections - kept}
 
 
-def _note_rest(_connection: Any, record: Any) -> None:
+def _prepare_postgresql(connection: Any, _record: Any) -> None:
+    """A statement on its own may only read; a transaction that is begun may write, as it says in its BEGIN."""
+    connection.autocommit = True
+    connection.execute("SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY")
+    connection.autocommit = False
+    connection.read_only = False
+
+
+@sa.event.listens_for(db.session, "after_begin")
+def _read_alone(_current: Session, transaction: SessionTransaction, connection: sa.Connection) -> None:
+    """Outside of transaction() each statement stands alone on PostgreSQL, without the BEGIN before the first and the
+    ROLLBACK after the last, each a question of its own. It sees what is stored when it begins, as it would within."""
+    if (connection.dialect.name == "postgresql" and not _writing.get() and not transaction.nested
+            and "isolation_level" not in connection.get_execution_options()):
+        raw: Any = connection.connection.driver_connection
+        raw.autocommit = True
+
+
+def _note_rest(connection: Any, record: Any) -> None:
     record.info["rests_since"] = time.monotonic()
+    if connection is not None and not connection.closed:
+        connection.autocommit = False
 
 
 def _ask_after_rest(connection: Any, record: Any, _proxy: Any) -> None:
