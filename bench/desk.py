@@ -21,6 +21,7 @@ from inbox.config import Config
 from inbox.core.models import Job
 from inbox.db import release, utcnow
 from inbox.jobs import engine as jobs
+from inbox.jobs import schedule
 from inbox.migrate import migrate
 from tests.support.postgres import Postgres
 
@@ -52,6 +53,7 @@ def leave_nothing_waiting(engine: sa.Engine) -> None:
     """Strike what measuring has left to do: events to tell, replies to send, jobs. Else the running program would do
     it while it is measured, and again at the next run. What it does once a day (it compares all that ever arrived with
     the disk, and empties a trash of years) it has done today. In a work context."""
+    schedule.merge_search({})  # this it has really done
     jobs.ensure_repeating()
     release()  # else it would go on reading what was there before
     waiting = "SELECT id FROM message WHERE state IN ('queued', 'sending')"
@@ -168,9 +170,10 @@ def _fill(url: str, tickets: int, size: Callable[[], int]) -> None:
     migrate(engine)
     with engine.begin() as connection:
         seed(connection, Size(tickets), dt.datetime.now(dt.UTC))
-    if not is_sqlite:  # what its own upkeep would do in the minutes after
-        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            connection.exec_driver_sql("VACUUM ANALYZE")
+    upkeep = ("INSERT INTO search_index (search_index) VALUES ('optimize')" if is_sqlite  # as after the first night
+              else "VACUUM ANALYZE")  # what it would do itself in the minutes after
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.exec_driver_sql(upkeep)
     engine.dispose()
     print(f"Seeded {tickets:,} tickets in {time.perf_counter() - begun:.0f} s, {size() / 1e6:,.0f} MB "
           f"({engine.dialect.name})", flush=True)

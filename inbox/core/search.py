@@ -124,6 +124,24 @@ def remove(message_pks: list[int]) -> None:
         sa.bindparam("pks", expanding=True)), {"pks": message_pks})
 
 
+def merge_parts(pages: int = 64) -> bool:
+    """Put together some of the parts the index grows in, about so many pages (of 4 kB) of them. True when more is to be
+    done. Inside transaction().
+
+    FTS5 writes a part for each transaction and merges four of one size while more is written; every search looks into
+    each part that is left. Here two of one size are merged, so that few are left. (https://sqlite.org/fts5.html, 6.8)
+    """
+    if not is_sqlite():
+        return False  # PostgreSQL's index has no parts; it is tended by autovacuum
+    current = session()
+    if current.scalar(sa.text("SELECT v FROM search_index_config WHERE k = 'usermerge'")) != 2:
+        current.execute(sa.text("INSERT INTO search_index (search_index, rank) VALUES ('usermerge', 2)"))
+    connection: Any = current.connection().connection.driver_connection
+    before = connection.total_changes
+    current.execute(sa.text("INSERT INTO search_index (search_index, rank) VALUES ('merge', :pages)"), {"pages": pages})
+    return bool(connection.total_changes - before >= 2)
+
+
 def vector(folded: str) -> str:
     """Folded text as a tsvector literal: our tokens, untouched by PostgreSQL's own parser."""
     places: dict[str, list[str]] = {}

@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from flask import Flask
 from sqlalchemy.exc import SQLAlchemyError
 
-from inbox.core import alarms, attachments, go_live, purge, queue, settings, tickets
+from inbox.core import alarms, attachments, go_live, purge, queue, search, settings, tickets
 from inbox.core.models import (
     Attempt,
     AuditEntry,
@@ -71,6 +71,17 @@ def sweep_blobs(args: dict[str, Any]) -> None:
 def sweep_pictures(args: dict[str, Any]) -> None:
     """Delete old pictures that messages show from elsewhere; they would be fetched again."""
     pictures.sweep()
+
+
+@handler("search.merge", every=DAY)
+def merge_search(args: dict[str, Any]) -> None:
+    """Put together what the search index has grown by: steps of milliseconds, and as long for others to write."""
+    while True:
+        begun = time.monotonic()
+        with transaction(is_quiet=True):
+            if not search.merge_parts():
+                return
+        time.sleep(time.monotonic() - begun)
 
 
 @handler("rows.sweep", every=DAY)

@@ -8,7 +8,8 @@ from inbox.core.errors import Invalid
 from inbox.core.events import Actor
 from inbox.core.models import Message, Ticket
 from inbox.core.query import parse
-from inbox.db import is_sqlite, transaction
+from inbox.db import is_sqlite, release, transaction
+from inbox.jobs import schedule
 from inbox.plugin_host.items import SearchFilter
 from inbox.testing.factories import make_agent, make_department, make_mailbox, make_message, make_ticket
 from inbox.testing.plugins import host_of, plug
@@ -108,6 +109,21 @@ def test_a_flood_of_other_mail_does_not_hide_that_a_word_is_common(session, monk
         assert search.newest(asked, below=None, limit=5) == with_it[:5]
     by_the_index = [each.sql for each in recorder.statements if "MATERIALIZED" in each.sql]
     assert bool(by_the_index) is (not is_sqlite() and patience == 10)
+
+
+def test_what_the_index_has_grown_by_is_put_together(session, desk):
+    parts = sa.text("SELECT count(DISTINCT id >> 37) FROM search_index_data WHERE id > 10")  # their pages
+    for number in range(8):  # at sixteen FTS5 would merge them itself
+        make_ticket("Letter", text=f"scarf number{number}")
+    if is_sqlite():
+        assert session.scalar(parts) > 2
+    release()
+    schedule.merge_search({})
+    if is_sqlite():
+        assert session.scalar(parts) <= 2
+    with transaction():
+        assert not search.merge_parts(), "there is nothing left to do, and that is seen at once"
+    assert len(search.newest(search.match(search.phrases("scarf")), below=None, limit=20)) == 8
 
 
 def test_an_index_can_be_built_anew(session, desk):
