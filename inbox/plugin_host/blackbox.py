@@ -59,17 +59,12 @@ class BlackBox:
             place = self._free.pop()
         except IndexError:
             return -1
-        plugin, hook = self._names_of(call)
-        RECORD.pack_into(self._map, place, True, plugin, hook, call.ticket_id or 0,
-                         call.event_id or 0, call.number)
+        names = self._names.get((call.plugin, call.hook))
+        if names is None:
+            names = call.plugin.encode()[:60], call.hook.encode()[:60]
+            self._names[call.plugin, call.hook] = names
+        RECORD.pack_into(self._map, place, True, *names, call.ticket_id or 0, call.event_id or 0, call.number)
         return place
-
-    def _names_of(self, call: Call) -> tuple[bytes, bytes]:
-        names = call.plugin, call.hook
-        found = self._names.get(names)
-        if found is None:
-            found = self._names[names] = names[0].encode()[:60], names[1].encode()[:60]
-        return found
 
     def clear(self, place: int) -> None:
         """The call has ended."""

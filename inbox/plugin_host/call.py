@@ -343,8 +343,8 @@ def _answerers(host: PluginHost, name: str, among: frozenset[str]) -> list[_Answ
 class _Asking:
     """One question: what the calls of all who answer it have in common."""
 
-    __slots__ = ("context", "event", "facts", "fence", "host", "kind", "longest", "may_write", "others", "spec",
-                 "ticket_id")
+    __slots__ = ("_given", "context", "event", "facts", "fence", "host", "kind", "longest", "may_write", "others",
+                 "spec", "ticket_id")
 
     def __init__(self, host: PluginHost, spec: HookSpec, facts: dict[str, Any], *, kind: str | None = None,
                  longest: float | None = None) -> None:
@@ -353,10 +353,20 @@ class _Asking:
         self.may_write = spec.kind in (Kind.event, Kind.lifecycle)
         self.longest = None if spec.kind is Kind.lifecycle else longest or running.LONGEST_CALL
         self.event, self.ticket_id = facts.get("event"), getattr(facts.get("ticket"), "id", None)
+        self._given: dict[tuple[str, ...], dict[str, Any]] = {}
         self.context = contextvars.copy_context()
         if not self.may_write:
             self.context.run(forbid_writes, f"Hook {spec.name} may not write; write in an event hook.")
         self.look()
+
+    def given(self, takes: tuple[str, ...], facts: dict[str, Any]) -> dict[str, Any]:
+        """What of the facts a function takes."""
+        if facts is not self.facts:
+            return {name: facts[name] for name in takes}
+        found = self._given.get(takes)
+        if found is None:
+            found = self._given[takes] = {name: facts[name] for name in takes}
+        return found
 
     def look(self) -> None:
         """Remember how the session and what is given to be read are: each call has to leave them so."""
@@ -382,7 +392,7 @@ def _run(asking: _Asking, who: _Answerer, facts: dict[str, Any]) -> tuple[Any, s
     error: BaseException | None = None
     host.running.begin(call)
     try:  # in a copy of the context: what the plugin leaves open there (a transaction, a language) ends with the call
-        answer = asking.context.copy().run(_invoke, call, who, facts)
+        answer = asking.context.copy().run(_invoke, call, who.function, asking.given(who.takes, facts))
     except Rejected as refusal:
         if spec.kind is Kind.check:
             raise
@@ -428,13 +438,14 @@ def _problem(spec: HookSpec, call: Call, fence: SessionGuard, error: BaseExcepti
     found = f"{type(error).__name__}: {error}" if error is not None else None
     if call.broken or found is None:
         found = fence.complaint(call) or found
+    if answer is None:
+        return found
     return found or (complaint(spec, answer) if call.kind == spec.kind else too_long(answer))
 
 
-def _invoke(call: Call, who: _Answerer, facts: dict[str, Any]) -> Any:
+def _invoke(call: Call, function: Callable[..., Any], given: dict[str, Any]) -> Any:
     running.enter(call)
-    chosen = {name: facts[name] for name in who.takes}
-    return who.function(**chosen)
+    return function(**given)
 
 
 def _note_time(host: PluginHost, call: Call, took: float, problem: str | None) -> None:

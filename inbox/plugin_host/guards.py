@@ -51,13 +51,13 @@ def too_long(answer: Any) -> str | None:
 class SessionGuard:
     """Notices when a plugin ends our transaction or changes rows of our session behind core's back."""
 
-    __slots__ = ("_before", "_may_write", "_nested", "_root", "_session")
+    __slots__ = ("_before", "_innermost", "_may_write", "_nested", "_root", "_session")
 
     def __init__(self, may_write: bool) -> None:
         self._may_write = may_write  # then it opens and ends transactions of its own
         self._session = session()
         self._root = self._session.get_transaction() or self._session.begin()
-        self._nested = self._session.get_nested_transaction()
+        self._nested, self._innermost = self._session.get_nested_transaction(), self._session._transaction
         self._before = self._changed()
 
     def _changed(self) -> set[int]:
@@ -68,6 +68,10 @@ class SessionGuard:
 
     def complaint(self, call: Call) -> str | None:
         """What happened to the session since, or None."""
+        ours = self._session
+        if (ours._transaction is self._innermost and not (ours._new or ours._deleted or ours.identity_map._modified)
+                and call.writing is None and not call.broken):
+            return None  # as nearly always
         if call.broken:
             return HELD
         if call.writing is not None:
@@ -154,7 +158,7 @@ def listen(engine: sa.Engine) -> None:
 def _checked_out(_connection: Any, _record: Any, proxy: Any) -> None:
     call = answering()
     if call is not None:
-        call.connections.append(weakref.ref(proxy))
+        call.connections = [*call.connections, weakref.ref(proxy)]
 
 
 def _failed(_context: Any) -> None:

@@ -14,6 +14,7 @@ import threading
 import time
 import traceback
 import weakref
+from collections.abc import Sequence
 from typing import Any
 
 from inbox.plugin_host.blackbox import BlackBox
@@ -30,7 +31,7 @@ _PEAK_UNIT = 1 if sys.platform == "darwin" else 1024
 
 WAITED_FOR = PAGE_TIME | {"item", "page"}  # kinds for which somebody waits: a person, or the mail
 
-_LAST_OF_OURS = ("return who.function(**chosen)", "outcome.append(function(*args))")
+_LAST_OF_OURS = ("return function(**given)", "outcome.append(function(*args))")
 
 _answering: contextvars.ContextVar[Call | None] = contextvars.ContextVar("inbox_answering", default=None)
 _numbers = itertools.count()
@@ -39,22 +40,20 @@ _numbers = itertools.count()
 class Call:
     """One call: which plugin answers which hook, because of which event."""
 
-    __slots__ = ("began", "broken", "connections", "event", "event_id", "hook", "kind", "longest", "number", "place",
-                 "plugin", "query_failed", "strikes", "thread", "ticket_id", "weight", "writing")
+    began, strikes, place, weight = 0.0, 0, -1, 0
+    # What the guards of the database (guards.py) note here while the call runs:
+    query_failed = broken = False
+    writing: tuple[float, Any] | None = None  # since when it holds a write transaction, on which connection
+    connections: Sequence[weakref.ref[Any]] = ()
 
     def __init__(self, plugin: str, hook: str, kind: str, event: Any = None, ticket_id: int | None = None,
                  longest: float | None = None) -> None:
         self.plugin, self.hook, self.kind, self.event = plugin, hook, kind, event
-        self.event_id: int | None = getattr(event, "id", None)
+        self.event_id: int | None = None if event is None else getattr(event, "id", None)
         self.ticket_id: int | None = ticket_id if event is None else (ticket_id or getattr(event, "ticket_id", None))
         self.longest = longest  # None: as long as it takes
         self.number = next(_numbers)
         self.thread = threading.get_ident()
-        self.began, self.strikes, self.place, self.weight = 0.0, 0, -1, 0
-        # What the guards of the database (guards.py) note here while the call runs:
-        self.query_failed = self.broken = False
-        self.writing: tuple[float, Any] | None = None  # since when it holds a write transaction, on which connection
-        self.connections: list[weakref.ref[Any]] = []
 
 
 def answering() -> Call | None:
@@ -62,9 +61,8 @@ def answering() -> Call | None:
     return _answering.get()
 
 
-def enter(call: Call) -> None:
-    """The running code belongs to this call from now on, in this copy of the context."""
-    _answering.set(call)
+enter = _answering.set
+"""The running code belongs to this call from now on, in this copy of the context."""
 
 
 def stack_of(thread: int | None) -> str:
