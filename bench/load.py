@@ -43,11 +43,12 @@ def percentile(values: Iterable[float], share: float) -> float:
 
 
 def told(seen: Seen, tickets: dict[int, int], departments: dict[int, int], streams: list[Stream]
-         ) -> tuple[list[float], int]:
+         ) -> tuple[list[float], list[int]]:
     """Seconds from SMTP's 250 to the hint, for each message and each stream of its department that was open all that
-    time; and how many hints never came. A stream told to look at everything has been told; one that had ended, or did
+    time; and the message of each hint that never came. A stream told to look at everything has been told; one that had ended, or did
     soon (each does after ten minutes), would have been told when it was opened again."""
-    delays, missed = [], 0
+    delays: list[float] = []
+    missed: list[int] = []
     for mail, accepted in seen.accepted.items():
         for stream in streams:
             begun = [at for at in seen.opened[stream.index] if at <= accepted]
@@ -60,7 +61,7 @@ def told(seen: Seen, tickets: dict[int, int], departments: dict[int, int], strea
             if later and (not anew or later[0] < anew[0]):
                 delays.append(max(0.0, later[0] - accepted))
             elif not anew and not any(begun[-1] < at < accepted + LATE for at in seen.ended[stream.index]):
-                missed += 1
+                missed.append(mail)
     return delays, missed
 
 
@@ -216,7 +217,7 @@ def report(desk: LoadDesk, options: argparse.Namespace, seen: Seen, streams: lis
     # Without kills nothing may go away: a closed stream or an unanswered page is an error then.
     errors = seen.errors if options.kill else seen.errors + seen.gone
     outcome = Outcome(sum(mail not in times for mail in seen.accepted), sum(n > 1 for n in times.values()),
-                      replies.lost, replies.doubled, sum(errors.values()) + foreign, missed)
+                      replies.lost, replies.doubled, sum(errors.values()) + foreign, len(missed))
     pages = [seconds for what, values in seen.pages.items() if not what.startswith("SMTP") for seconds in values]
     rows = [_row("SMTP's 250 to the event in each open stream", delays, "under 1 s"),
             _row("SMTP's 250 to the changed list", lists, "under 3 s"),
@@ -230,11 +231,22 @@ def report(desk: LoadDesk, options: argparse.Namespace, seen: Seen, streams: lis
         "|---|---|---|---|---|---|", *rows, "", *_process_rows(*marks), "",
         f"Messages accepted {len(seen.accepted):,}: lost {outcome.lost}, doubled {outcome.doubled}; replies confirmed "
         f"{sum(seen.replies.values()):,}: lost {replies.lost}, sent twice {replies.doubled}; of {replies.unsure} the "
-        f"desk says that they may have been sent ({replies.unsure_arrived} were). Hints that never came: {missed}; "
+        f"desk says that they may have been sent ({replies.unsure_arrived} were). Hints that never came: {len(missed)}; "
         f"messages no list has shown: {len(seen.accepted) - len(lists)}.",
         f"Errors: {dict(seen.errors) or 'none'}. No answer: {dict(seen.gone) or 'never'}. Plugins paused: "
-        f"{'; '.join(desk.not_active()) or 'none'}."]
+        f"{'; '.join(desk.not_active()) or 'none'}.", *_of_missed(desk, seen, tickets, missed)]
     return "\n".join(words), outcome
+
+
+def _of_missed(desk: LoadDesk, seen: Seen, tickets: dict[int, int], missed: list[int]) -> Iterable[str]:
+    """What there is to know of hints that never came: it should not happen, and hardly ever does."""
+    first = min(seen.accepted.values(), default=0.0)
+    for mail, streams in Counter(missed).most_common(5):
+        yield (f"Message {mail}, accepted {seen.accepted[mail] - first:.1f} s after the first: {streams} streams were not "
+               f"told of ticket {tickets[mail]}. {desk.events_of(tickets[mail])}")
+    if missed:
+        yield from (f"{name}: {line}" for name, program in desk.processes.items()
+                    for line in program.output().splitlines() if "Live updates" in line)
 
 
 def _options(given: list[str] | None = None) -> argparse.Namespace:

@@ -20,7 +20,7 @@ from bench.seed import Size, seed
 from inbox.app import create_app
 from inbox.config import Config
 from inbox.core import notifications
-from inbox.core.models import Agent, Department, Ledger, Message, Recipient, Ticket
+from inbox.core.models import Agent, Department, Event, Ledger, Message, Recipient, Ticket
 from inbox.db import db, session, work_context
 from inbox.jobs.worker import run_everything
 from inbox.plugin_host import lifecycle
@@ -174,6 +174,13 @@ class LoadDesk:
                     times[mail] += 1
                     tickets[mail] = number
         return times, tickets
+
+    def events_of(self, number: int) -> str:
+        """The events of a ticket, each with its id and time."""
+        query = sa.select(Event.id, Event.kind, Event.at).join(Ticket, Ticket.id == Event.ticket_id).where(
+            Ticket.number == number).order_by(Event.id)
+        with work_context(self.app):
+            return ", ".join(f"{row.id} {row.kind} {row.at:%H:%M:%S.%f}" for row in session().execute(query))
 
     def not_active(self) -> list[str]:
         """The bundled plugins that were paused meanwhile, each with the reason."""
