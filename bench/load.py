@@ -45,8 +45,8 @@ def percentile(values: Iterable[float], share: float) -> float:
 def told(seen: Seen, tickets: dict[int, int], departments: dict[int, int], streams: list[Stream]
          ) -> tuple[list[float], list[int]]:
     """Seconds from SMTP's 250 to the hint, for each message and each stream of its department that was open all that
-    time; and the message of each hint that never came. A stream told to look at everything has been told; one that had ended, or did
-    soon (each does after ten minutes), would have been told when it was opened again."""
+    time; and the message of each hint that never came. A stream told to look at everything has been told; one that had
+    ended, or did soon (each does after ten minutes), would have been told when it was opened again."""
     delays: list[float] = []
     missed: list[int] = []
     for mail, accepted in seen.accepted.items():
@@ -231,8 +231,8 @@ def report(desk: LoadDesk, options: argparse.Namespace, seen: Seen, streams: lis
         "|---|---|---|---|---|---|", *rows, "", *_process_rows(*marks), "",
         f"Messages accepted {len(seen.accepted):,}: lost {outcome.lost}, doubled {outcome.doubled}; replies confirmed "
         f"{sum(seen.replies.values()):,}: lost {replies.lost}, sent twice {replies.doubled}; of {replies.unsure} the "
-        f"desk says that they may have been sent ({replies.unsure_arrived} were). Hints that never came: {len(missed)}; "
-        f"messages no list has shown: {len(seen.accepted) - len(lists)}.",
+        f"desk says that they may have been sent ({replies.unsure_arrived} were). Hints that never came: "
+        f"{len(missed)}; messages no list has shown: {len(seen.accepted) - len(lists)}.",
         f"Errors: {dict(seen.errors) or 'none'}. No answer: {dict(seen.gone) or 'never'}. Plugins paused: "
         f"{'; '.join(desk.not_active()) or 'none'}.", *_of_missed(desk, seen, tickets, missed)]
     return "\n".join(words), outcome
@@ -242,8 +242,8 @@ def _of_missed(desk: LoadDesk, seen: Seen, tickets: dict[int, int], missed: list
     """What there is to know of hints that never came: it should not happen, and hardly ever does."""
     first = min(seen.accepted.values(), default=0.0)
     for mail, streams in Counter(missed).most_common(5):
-        yield (f"Message {mail}, accepted {seen.accepted[mail] - first:.1f} s after the first: {streams} streams were not "
-               f"told of ticket {tickets[mail]}. {desk.events_of(tickets[mail])}")
+        yield (f"Message {mail}, accepted {seen.accepted[mail] - first:.1f} s after the first: {streams} streams were "
+               f"not told of ticket {tickets[mail]}. {desk.events_of(tickets[mail])}")
     if missed:
         yield from (f"{name}: {line}" for name, program in desk.processes.items()
                     for line in program.output().splitlines() if "Live updates" in line)

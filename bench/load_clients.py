@@ -24,6 +24,7 @@ from bench.words import letter
 
 PAUSE = 2.0  # a page that is told of news asks for its list at most this often (static/js/live.js)
 RETRY = 3.0  # seconds until a browser opens a broken stream again; the stream says so
+LAST_CHUNK = b"0\r\n\r\n"  # of an answer that has ended on a connection that is kept
 HTMX = {"HX-Request": "true", "HX-Request-Type": "partial"}
 ROW = re.compile(r'data-number="(\d+)"')
 GONE = (OSError, http.client.HTTPException)
@@ -186,6 +187,9 @@ class Streams(threading.Thread):
         hints, stream.rest = lines_of(stream.rest, data)
         for hint in hints:
             self._told(stream, hint, now)
+        if data.endswith(LAST_CHUNK):  # as after ten minutes
+            self._selector.unregister(stream.link)
+            self._over(stream)
 
     def _told(self, stream: Stream, hint: dict[str, Any], now: float) -> None:
         if hint.get("all"):
@@ -197,6 +201,9 @@ class Streams(threading.Thread):
 
     def _broken(self, stream: Stream, why: str) -> None:
         self._seen.gone[f"stream: {why}"] += 1
+        self._over(stream)
+
+    def _over(self, stream: Stream) -> None:
         self._seen.ended[stream.index].append(time.monotonic())
         if stream.link is not None:
             stream.link.close()

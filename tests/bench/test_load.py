@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from bench import load_clients
 from bench.load import Outcome, Replies, percentile, replies_gone, told
 from bench.load_clients import Browser, Seen, Stream, Streams, lines_of
 from bench.load_desk import Reply
@@ -117,6 +118,7 @@ def desk() -> Iterator[argparse.Namespace]:
     """A port that answers each connection with one hint and leaves it open, until told to end."""
     listener = socket.create_server(("127.0.0.1", 0))
     asked: list[bytes] = []
+    links: list[socket.socket] = []
 
     def serve() -> None:
         while True:
@@ -126,9 +128,10 @@ def desk() -> Iterator[argparse.Namespace]:
                 return
             asked.append(link.recv(4096))
             link.sendall(b'HTTP/1.1 200 OK\r\n\r\ndata: {"tickets": [31]}\n\n')
+            links.append(link)
 
     threading.Thread(target=serve, daemon=True).start()
-    yield argparse.Namespace(port=listener.getsockname()[1], asked=asked)
+    yield argparse.Namespace(port=listener.getsockname()[1], asked=asked, links=links)
     listener.close()
 
 
@@ -142,6 +145,21 @@ def test_a_stream_remembers_when_it_was_told_and_wakes_the_list(desk: argparse.N
     streams.join(60)
     assert seen.hints[31][0] >= seen.opened[0][0] >= begun
     assert b"GET /live?after=5.0 HTTP" in desk.asked[0]
+
+
+def test_a_stream_that_ends_as_it_should_is_no_error_and_is_opened_again(desk: argparse.Namespace,
+                                                                         monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(load_clients, "RETRY", 0.0)
+    seen, stop, event = Seen(), threading.Event(), threading.Event()
+    streams = Streams([desk.port], [Stream(0, 2, "a=b", 0, "5.0")], {2: event}, seen, stop)
+    streams.start()
+    assert event.wait(60)
+    event.clear()
+    desk.links[0].sendall(b"0\r\n\r\n")  # the connection stays
+    assert event.wait(60)
+    stop.set()
+    streams.join(60)
+    assert len(seen.opened[0]) == 2 and len(seen.ended[0]) == 1 and not seen.gone
 
 
 def test_a_browser_asks_the_next_process_when_one_is_away() -> None:
