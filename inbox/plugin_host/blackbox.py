@@ -59,12 +59,13 @@ class BlackBox:
             place = self._free.pop()
         except IndexError:
             return -1
-        names = self._names.get((call.plugin, call.hook))
-        if names is None:
-            names = call.plugin.encode()[:60], call.hook.encode()[:60]
-            self._names[call.plugin, call.hook] = names
+        names = self._names.get((call.plugin, call.hook)) or self._keep(call.plugin, call.hook)
         RECORD.pack_into(self._map, place, True, *names, call.ticket_id or 0, call.event_id or 0, call.number)
         return place
+
+    def _keep(self, plugin: str, hook: str) -> tuple[bytes, bytes]:
+        names = self._names[plugin, hook] = plugin.encode()[:60], hook.encode()[:60]
+        return names
 
     def clear(self, place: int) -> None:
         """The call has ended."""

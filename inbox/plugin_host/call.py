@@ -57,6 +57,7 @@ class _Answerer:
     function: Callable[..., Any]
     takes: tuple[str, ...]
 
+
 def current() -> PluginHost | None:
     """The plugin host of the current work context, or None where no plugins are loaded."""
     return current_app.extensions.get(EXTENSION) if has_app_context() else None
@@ -360,13 +361,10 @@ class _Asking:
         self.look()
 
     def given(self, takes: tuple[str, ...], facts: dict[str, Any]) -> dict[str, Any]:
-        """What of the facts a function takes."""
-        if facts is not self.facts:
-            return {name: facts[name] for name in takes}
-        found = self._given.get(takes)
-        if found is None:
-            found = self._given[takes] = {name: facts[name] for name in takes}
-        return found
+        """What of the facts a function takes; of the same facts it is chosen once."""
+        if facts is not self.facts or takes not in self._given:
+            self._given[takes] = {name: facts[name] for name in takes}
+        return self._given[takes]
 
     def look(self) -> None:
         """Remember how the session and what is given to be read are: each call has to leave them so."""
@@ -438,8 +436,6 @@ def _problem(spec: HookSpec, call: Call, fence: SessionGuard, error: BaseExcepti
     found = f"{type(error).__name__}: {error}" if error is not None else None
     if call.broken or found is None:
         found = fence.complaint(call) or found
-    if answer is None:
-        return found
     return found or (complaint(spec, answer) if call.kind == spec.kind else too_long(answer))
 
 
