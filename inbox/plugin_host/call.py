@@ -402,7 +402,8 @@ def _run(asking: _Asking, who: _Answerer, facts: dict[str, Any]) -> tuple[Any, s
     finally:
         took = host.running.end(call)
     problem = _problem(spec, call, asking.fence, error, answer)
-    if asking.others and _put_back(asking.others) and not asking.may_write:
+    changed = [each for each in asking.others if each.restore()]
+    if changed and not asking.may_write:
         problem = problem or "It changed an object that it was only given to read."
     if problem is not None or call.query_failed:  # a failed query makes PostgreSQL refuse all others
         session().rollback()  # whatever it left in our session; all that core had there was read, and is read again
@@ -417,11 +418,6 @@ def _run(asking: _Asking, who: _Answerer, facts: dict[str, Any]) -> tuple[Any, s
     faults.store(host, who.plugin, spec.name, problem, error=error, ticket_id=call.ticket_id, event_id=call.event_id)
     asking.look()
     return None, problem
-
-
-def _put_back(others: list[Snapshot]) -> bool:
-    """True when one of them had been changed."""
-    return any([each.restore() for each in others])  # noqa: C419 (all of them, not up to the first)
 
 
 def _is_for_us(host: PluginHost, raised: BaseException) -> bool:
