@@ -14,7 +14,7 @@ from inbox.core.models import Message, Ticket
 from inbox.core.scope import Scope
 from inbox.db import columns, is_among, is_sqlite, session
 
-WINDOWS = (80, 400, 2000, 8000, 20000)  # how many hits a search looks through at a time
+WINDOWS = (80, 80, 400, 2000, 8000, 20000)  # how many hits a search looks through at a time
 RANKED = (2000, 5000, 20000)  # the same where the best come first: to rank all of a common word would take seconds
 WALKED = 15_000  # messages of each such window, on PostgreSQL: to look at so many takes it 20 ms
 

@@ -220,28 +220,27 @@ def _newest_in_postgresql(asked: Match, below: int | None, limit: int, walk: int
     """
     found: list[int] = []
     at, looked_at, rows = below or LAST, 0, LOOKED_AT
-    is_common: bool | None = None  # further down
+    further_down: float | None = None
     while rows > 0:
         hits, lowest = session().execute(_ONE_BY_ONE, {**asked.values, "below": at, "rows": rows}).one()
         found, looked_at = found + (hits or []), looked_at + rows
         if len(found) >= limit or lowest is None:
             return found[:limit]
-        at = lowest
-        if found and len(found) >= looked_at * COMMON:
-            rows = min((limit - len(found)) * looked_at // len(found) * 5 // 4 + 1, walk - looked_at)
-            continue
-        if is_common is None:
-            is_common = _is_common_below(asked, lowest)
-        if not is_common or looked_at >= PATIENCE:
-            return list(session().scalars(_BY_THE_INDEX, {**asked.values, "below": below or LAST, "limit": limit}))
-        rows = min(4 * looked_at, PATIENCE - looked_at, walk - looked_at)
+        at, share, least = lowest, len(found) / looked_at, 0
+        if share < COMMON:
+            if further_down is None:
+                further_down = _share_below(asked, lowest)
+            if further_down < COMMON or looked_at >= PATIENCE:
+                return list(session().scalars(_BY_THE_INDEX, {**asked.values, "below": below or LAST, "limit": limit}))
+            share, least = further_down, looked_at // 2
+        rows = min(max(int((limit - len(found)) / share * 1.25) + 1, least), walk - looked_at)
     return found
 
 
-def _is_common_below(asked: Match, below: int) -> bool:
-    """True where hits are many halfway to the oldest message: the newest may be of one kind, as after a newsletter."""
+def _share_below(asked: Match, below: int) -> float:
+    """How many of the messages halfway to the oldest are hits: the newest may be of one kind, as after a newsletter."""
     rows = LOOKED_AT // 2
-    return (session().scalar(_HALFWAY, {**asked.values, "below": below, "rows": rows}) or 0) >= rows * COMMON
+    return (session().scalar(_HALFWAY, {**asked.values, "below": below, "rows": rows}) or 0) / rows
 
 
 # What is looked for stands in a SELECT of its own: else PostgreSQL reads what it knows of all words, for 3 ms, to guess
@@ -254,9 +253,10 @@ _HALFWAY = sa.text(
     "SELECT count(*) FROM (SELECT body FROM search_index WHERE message_pk < "
     "(SELECT (min(message_pk) + :below) / 2 FROM search_index) ORDER BY message_pk DESC LIMIT :rows) AS older "
     "WHERE body @@ (SELECT CAST(:match AS tsquery))")
+# "+ 0": else a plan made for any key takes the keys of a third of all messages from their index, to have both.
 _BY_THE_INDEX = sa.text(
     "WITH hit AS MATERIALIZED (SELECT message_pk FROM search_index "
-    "WHERE body @@ (SELECT CAST(:match AS tsquery)) AND message_pk < :below) "
+    "WHERE body @@ (SELECT CAST(:match AS tsquery)) AND message_pk + 0 < :below) "
     "SELECT message_pk FROM hit ORDER BY message_pk DESC LIMIT :limit")
 
 
