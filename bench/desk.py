@@ -18,10 +18,10 @@ import sqlalchemy as sa
 
 from bench.seed import VERSION, Size, seed
 from inbox.config import Config
+from inbox.core import search
 from inbox.core.models import Job
-from inbox.db import release, utcnow
+from inbox.db import release, transaction, utcnow
 from inbox.jobs import engine as jobs
-from inbox.jobs import schedule
 from inbox.migrate import migrate
 from tests.support.postgres import Postgres
 
@@ -53,7 +53,7 @@ def leave_nothing_waiting(engine: sa.Engine) -> None:
     """Strike what measuring has left to do: events to tell, replies to send, jobs. Else the running program would do
     it while it is measured, and again at the next run. What it does once a day (it compares all that ever arrived with
     the disk, and empties a trash of years) it has done today. In a work context."""
-    schedule.merge_search({})  # this it has really done
+    _merge_search()  # this it has really done
     jobs.ensure_repeating()
     release()  # else it would go on reading what was there before
     waiting = "SELECT id FROM message WHERE state IN ('queued', 'sending')"
@@ -66,6 +66,13 @@ def leave_nothing_waiting(engine: sa.Engine) -> None:
             connection.execute(sa.text(statement))
         connection.execute(sa.update(Job).where(Job.key.like("every:%"), Job.state.in_(("queued", "running"))).values(
             state="queued", run_at=utcnow() + dt.timedelta(hours=12)))
+
+
+def _merge_search() -> None:
+    while True:
+        with transaction():
+            if not search.merge_parts():
+                return
 
 
 # --- SQLite -----------------------------------------------------------------------------------------------------

@@ -121,6 +121,7 @@ class Stream:
     after: str
     link: socket.socket | None = None
     rest: bytes = b""
+    tail: bytes = b""
     due: float = 0.0
 
 
@@ -154,7 +155,7 @@ class Streams(threading.Thread):
 
     def _open(self, stream: Stream) -> None:
         stream.first += 1
-        stream.rest = b""
+        stream.rest = stream.tail = b""
         try:
             stream.link = socket.create_connection(
                 ("127.0.0.1", self._ports[stream.first % len(self._ports)]), timeout=10)
@@ -187,7 +188,8 @@ class Streams(threading.Thread):
         hints, stream.rest = lines_of(stream.rest, data)
         for hint in hints:
             self._told(stream, hint, now)
-        if data.endswith(LAST_CHUNK):  # as after ten minutes
+        stream.tail = (stream.tail + data)[-len(LAST_CHUNK):]
+        if stream.tail == LAST_CHUNK:  # as after ten minutes
             self._selector.unregister(stream.link)
             self._over(stream)
 

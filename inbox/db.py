@@ -294,6 +294,7 @@ def init_database(app: Flask, config: Config) -> None:
             sa.event.listen(db.engine, "begin", _begin_sqlite)
         else:
             sa.event.listen(db.engine, "connect", _prepare_postgresql)
+            sa.event.listen(db.engine, "handle_error", _outdated)
             sa.event.listen(db.engine, "checkin", _note_rest)
             sa.event.listen(db.engine, "checkout", _ask_after_rest)
 
@@ -308,11 +309,22 @@ def _engine_options(config: Config) -> dict[str, Any]:
 
 
 def _prepare_postgresql(connection: Any, _record: Any) -> None:
-    """A statement on its own may only read; a transaction that is begun may write, as it says in its BEGIN."""
+    """A statement on its own may only read; a transaction that is begun may write, as its BEGIN says, unless whoever
+    runs the server forbids it. Plans are made for the values asked for: one for any value walks through a million rows
+    where the value is rare."""
     connection.autocommit = True
-    connection.execute("SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY")
+    forbidden = connection.execute("SHOW default_transaction_read_only; SET default_transaction_read_only = on; "
+                                   "SET plan_cache_mode = force_custom_plan").fetchone()
     connection.autocommit = False
-    connection.read_only = False
+    if forbidden[0] == "off":
+        connection.read_only = False
+
+
+def _outdated(context: sa.ExceptionContext) -> None:
+    """A statement the server keeps for a connection is of no use once a column has another type, as after an upgrade
+    beside it: new connections are made."""
+    if "cached plan must not change result type" in str(context.original_exception):
+        context.is_disconnect = True
 
 
 @sa.event.listens_for(db.session, "after_begin")

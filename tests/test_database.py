@@ -67,3 +67,29 @@ def test_connections_beside_the_session_begin_transactions(session: Session) -> 
     with db.engine.begin() as connection:
         connection.execute(sa.text("INSERT INTO tag (name, hue) VALUES ('whole', 0)"))
     assert names() == ["whole"]
+
+
+def test_a_column_of_another_type_is_survived(session: Session) -> None:
+    """As after an upgrade beside a running process: PostgreSQL refuses what it has prepared for a connection, once."""
+    for _ in range(8):
+        names()
+        release()
+    if not is_sqlite():
+        with sa.create_engine(db.engine.url, poolclass=sa.NullPool).begin() as connection:  # another program
+            connection.execute(sa.text("ALTER TABLE tag ALTER COLUMN name TYPE varchar(200)"))
+        with pytest.raises(sa.exc.DBAPIError, match="cached plan"):
+            names()
+        release()
+    assert names() == []
+
+
+def test_a_server_that_forbids_to_write_is_obeyed(app: Flask, session: Session) -> None:
+    if not is_sqlite():
+        with db.engine.begin() as connection:
+            name = connection.scalar(sa.text("SELECT current_database()"))
+            connection.execute(sa.text(f'ALTER DATABASE "{name}" SET default_transaction_read_only = on'))
+        db.engine.dispose()
+        with pytest.raises(sa.exc.InternalError, match="read-only"), transaction() as current:
+            current.add(Tag(name="full"))
+            current.flush()
+    assert names() == []

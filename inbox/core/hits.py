@@ -14,7 +14,7 @@ from inbox.core.models import Message, Ticket
 from inbox.core.scope import Scope
 from inbox.db import columns, is_among, is_sqlite, session
 
-WINDOWS = (80, 80, 400, 2000, 8000, 20000)  # how many hits a search looks through at a time
+WINDOWS = (80, 400, 2000, 8000, 20000)  # how many hits a search looks through at a time, after one and a half pages
 RANKED = (2000, 5000, 20000)  # the same where the best come first: to rank all of a common word would take seconds
 WALKED = 15_000  # messages of each such window, on PostgreSQL: to look at so many takes it 20 ms
 
@@ -60,7 +60,7 @@ def newest_first(phrases: list[search.Phrase], wanted: Scope, below: int | None,
     message is not shown again: its newest match lies above it.
     """
     asked, walk = search.match(phrases), _Walk(below=below)
-    walk.until(limit + 1, asked, wanted, WINDOWS)
+    walk.until(limit + 1, asked, wanted, (limit * 3 // 2 + 5, *WINDOWS))
     order = walk.order(sorted(walk.tickets, reverse=True))
     if below is not None and order:
         order = _not_shown_before(asked, order, below)

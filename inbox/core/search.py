@@ -125,8 +125,8 @@ def remove(message_pks: list[int]) -> None:
 
 
 def merge_parts(pages: int = 64) -> bool:
-    """Put together some of the parts the index grows in, about so many pages (of 4 kB) of them. True when more is to be
-    done. Inside transaction().
+    """Put together some of the parts the index grows in, about so many pages (of 4 kB) of them, more where a word is in
+    very many messages. True when more is to be done. Inside transaction().
 
     FTS5 writes a part for each transaction and merges four of one size while more is written; every search looks into
     each part that is left. Here two of one size are merged, so that few are left. (https://sqlite.org/fts5.html, 6.8)
@@ -253,10 +253,9 @@ _HALFWAY = sa.text(
     "SELECT count(*) FROM (SELECT body FROM search_index WHERE message_pk < "
     "(SELECT (min(message_pk) + :below) / 2 FROM search_index) ORDER BY message_pk DESC LIMIT :rows) AS older "
     "WHERE body @@ (SELECT CAST(:match AS tsquery))")
-# "+ 0": else a plan made for any key takes the keys of a third of all messages from their index, to have both.
 _BY_THE_INDEX = sa.text(
     "WITH hit AS MATERIALIZED (SELECT message_pk FROM search_index "
-    "WHERE body @@ (SELECT CAST(:match AS tsquery)) AND message_pk + 0 < :below) "
+    "WHERE body @@ (SELECT CAST(:match AS tsquery)) AND message_pk < :below) "
     "SELECT message_pk FROM hit ORDER BY message_pk DESC LIMIT :limit")
 
 

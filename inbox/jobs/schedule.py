@@ -41,6 +41,7 @@ from inbox.plugin_host import faults, timing
 log = logging.getLogger(__name__)
 TICK_SECONDS = 5.0
 BEAT_SECONDS = 30.0
+MERGE_SECONDS = 5.0  # a process that is told to end waits for longer
 BATCH = 500  # rows deleted in one transaction: it lasts milliseconds
 DAY = dt.timedelta(days=1)
 
@@ -73,11 +74,12 @@ def sweep_pictures(args: dict[str, Any]) -> None:
     pictures.sweep()
 
 
-@handler("search.merge", every=DAY)
+@handler("search.merge", every=dt.timedelta(hours=1))
 def merge_search(args: dict[str, Any]) -> None:
-    """Put together what the search index has grown by: steps of milliseconds, and as long for others to write."""
-    while True:
-        begun = time.monotonic()
+    """Put together what the search index has grown by: short steps, and as long for others to write; the rest the next
+    time. While much is written there would be no end."""
+    end = time.monotonic() + MERGE_SECONDS
+    while (begun := time.monotonic()) < end:
         with transaction(is_quiet=True):
             if not search.merge_parts():
                 return

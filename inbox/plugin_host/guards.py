@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 import weakref
 from typing import Any
@@ -18,6 +19,7 @@ HELD = f"It kept a write transaction open for more than {LONGEST_WRITE:.0f} s; i
 HELD_WEIGHT = 5  # toward pausing
 LONGEST_LIST = 50  # items of one plugin for one place on a page
 LONGEST_TEXT = 100_000  # characters of something drawn by a plugin
+SETS = re.compile(r"\s*(SET\s+(?!LOCAL\s)|LISTEN\s)", re.IGNORECASE)
 PLURALS = (Kind.slot, Kind.register)
 
 
@@ -158,7 +160,7 @@ def listen(engine: sa.Engine) -> None:
 def _checked_out(_connection: Any, _record: Any, proxy: Any) -> None:
     call = answering()
     if call is not None:
-        call.connections = [*call.connections, weakref.ref(proxy)]
+        call.connections.append(weakref.ref(proxy))
 
 
 def _failed(_context: Any) -> None:
@@ -182,9 +184,13 @@ def _ended(connection: sa.Connection) -> None:
         call.writing = None
 
 
-def _before_statement(*_: Any) -> None:
+def _before_statement(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
     call = answering()
-    if call is not None and call.broken and call.writing is not None:
+    if call is None:
+        return
+    if SETS.match(statement):
+        raise RuntimeError("The settings of a connection stay with it, for others; use SET LOCAL inside transaction().")
+    if call.broken and call.writing is not None:
         raise RuntimeError(f"This transaction was open for more than {LONGEST_WRITE:.0f} s and was rolled back.")
 
 

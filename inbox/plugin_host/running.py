@@ -14,7 +14,6 @@ import threading
 import time
 import traceback
 import weakref
-from collections.abc import Sequence
 from typing import Any
 
 from inbox.plugin_host.blackbox import BlackBox
@@ -44,7 +43,6 @@ class Call:
     # What the guards of the database (guards.py) note here while the call runs:
     query_failed = broken = False
     writing: tuple[float, Any] | None = None  # since when it holds a write transaction, on which connection
-    connections: Sequence[weakref.ref[Any]] = ()
 
     def __init__(self, plugin: str, hook: str, kind: str, event: Any = None, ticket_id: int | None = None,
                  longest: float | None = None) -> None:
@@ -54,6 +52,7 @@ class Call:
         self.longest = longest  # None: as long as it takes
         self.number = next(_numbers)
         self.thread = threading.get_ident()
+        self.connections: list[weakref.ref[Any]] = []
 
 
 def answering() -> Call | None:

@@ -129,6 +129,18 @@ def test_a_query_that_fails_in_secret_leaves_a_session_that_works(app: Flask, ac
     assert [fault for fault in faults() if fault.hook == "ticket_sidebar_panels"] == []
 
 
+@pytest.mark.parametrize("words", ["SET statement_timeout = 1", " set\nsearch_path TO nowhere", "LISTEN inbox"])
+def test_the_settings_of_a_connection_are_not_for_a_plugin_to_change(app: Flask, host: PluginHost, words: str) -> None:
+    """They would stay with it, for whoever is given it next."""
+    def ticket_buttons(ticket: Ticket) -> None:
+        db.session.execute(sa.text(words))
+
+    plug(app, "setter", ticket_buttons)
+    host.raise_faults = True
+    with pytest.raises(call.PluginFailure, match="stay with it"):
+        call.slot("ticket_buttons", ticket=make_ticket(), agent=AGENT)
+
+
 def test_a_broken_template_leaves_the_rest_of_the_page(app: Flask, activate: Any) -> None:
     from inbox.plugin_host.items import Panel
     from inbox.web import plugin_parts
