@@ -1,7 +1,8 @@
 """The seeded desk a measurement runs on: made once for each database and size, and kept below `.bench/`.
 
 Small ones are copied for each run. A large one is measured where it lies: a run adds some hundred messages to it, and
-leaves nothing to do behind (`leave_nothing_waiting`), so that the next one finds the same desk.
+leaves nothing to do behind (`leave_nothing_waiting`) and no new ticket (`purge_what_came`), so that the next one finds
+the same desk.
 """
 
 from __future__ import annotations
@@ -18,9 +19,10 @@ import sqlalchemy as sa
 
 from bench.seed import VERSION, Size, seed
 from inbox.config import Config
-from inbox.core import search
-from inbox.core.models import Job
-from inbox.db import release, transaction, utcnow
+from inbox.core import purge, search
+from inbox.core.events import Actor
+from inbox.core.models import Job, Ticket
+from inbox.db import release, session, transaction, utcnow
 from inbox.jobs import engine as jobs
 from inbox.migrate import migrate
 from tests.support.postgres import Postgres
@@ -66,6 +68,13 @@ def leave_nothing_waiting(engine: sa.Engine) -> None:
             connection.execute(sa.text(statement))
         connection.execute(sa.update(Job).where(Job.key.like("every:%"), Job.state.in_(("queued", "running"))).values(
             state="queued", run_at=utcnow() + dt.timedelta(hours=12)))
+
+
+def purge_what_came(tickets: int) -> None:
+    """Delete the tickets a run has added to a desk of so many, for good: else the newest messages of a large desk would
+    in the end be those of many runs, all of one kind. In a work context."""
+    for ticket_id in session().scalars(sa.select(Ticket.id).where(Ticket.number > tickets)).all():
+        purge.purge(session().get_one(Ticket, ticket_id), by=Actor.system("bench"))
 
 
 def _merge_search() -> None:
