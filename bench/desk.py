@@ -54,8 +54,9 @@ def home(tickets: int) -> Iterator[Path]:
 def leave_nothing_waiting(engine: sa.Engine) -> None:
     """Strike what measuring has left to do: events to tell, replies to send, jobs. Else the running program would do
     it while it is measured, and again at the next run. What it does once a day (it compares all that ever arrived with
-    the disk, and empties a trash of years) it has done today. In a work context."""
-    _merge_search()  # this it has really done
+    the disk, and empties a trash of years) counts as done; the hourly merge of the search index is done, to its end. In
+    a work context."""
+    _merge_search()
     jobs.ensure_repeating()
     release()  # else it would go on reading what was there before
     waiting = "SELECT id FROM message WHERE state IN ('queued', 'sending')"
@@ -186,7 +187,7 @@ def _fill(url: str, tickets: int, size: Callable[[], int]) -> None:
     migrate(engine)
     with engine.begin() as connection:
         seed(connection, Size(tickets), dt.datetime.now(dt.UTC))
-    upkeep = ("INSERT INTO search_index (search_index) VALUES ('optimize')" if is_sqlite  # as after the first night
+    upkeep = ("INSERT INTO search_index (search_index) VALUES ('optimize')" if is_sqlite  # as after some hours
               else "VACUUM ANALYZE")  # what it would do itself in the minutes after
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.exec_driver_sql(upkeep)

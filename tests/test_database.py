@@ -31,6 +31,14 @@ def test_a_read_on_postgresql_begins_no_transaction(session: Session) -> None:
     assert is_begun() is is_sqlite()
 
 
+def test_plans_on_postgresql_are_made_for_their_values(session: Session) -> None:
+    """One for any value walks through the ledger for the few messages in quarantine, from the tenth time on."""
+    if not is_sqlite():
+        assert session.scalar(sa.text("SHOW plan_cache_mode")) == "force_custom_plan"
+        with transaction():
+            assert session.scalar(sa.text("SHOW plan_cache_mode")) == "force_custom_plan"
+
+
 def test_what_is_written_outside_of_a_transaction_is_not_stored(session: Session) -> None:
     words = sa.text("INSERT INTO tag (name, hue) VALUES ('stray', 0)")
     if is_sqlite():

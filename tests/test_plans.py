@@ -61,7 +61,7 @@ from inbox.core.models import (
     Notification,
     Ticket,
 )
-from inbox.db import Base, UtcDateTime, db, session, transaction, utcnow, work_context
+from inbox.db import Base, UtcDateTime, db, session, utcnow, work_context
 from inbox.jobs import deliveries, engine, schedule, worker
 from inbox.mail import catcher, deliver, ledger, receive, renew, thread
 from inbox.secrets import ensure_key
@@ -385,8 +385,6 @@ def sweeps(at: Place) -> None:
     renew.renew_some()
     purge.purge_trash(1, limit=2)
     attachments._is_used("0" * 64)
-    with transaction():
-        search.reindex(5, above=100)
     settings.get("desk.name")
 
 

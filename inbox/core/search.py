@@ -16,7 +16,6 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from inbox.core.models import Message
 from inbox.db import is_sqlite, session
 
 MAX_CHARACTERS = 60_000  # of one message that are indexed
@@ -287,14 +286,3 @@ def _weight(body: str, phrase: Phrase, length: float) -> float:
 _BODIES = sa.text("SELECT rowid, body FROM search_index WHERE rowid IN (SELECT value FROM json_each(:among))")
 _BEST_POSTGRESQL = sa.text("SELECT message_pk FROM search_index WHERE message_pk = ANY(:among) "
                            "ORDER BY ts_rank(body, CAST(:match AS tsquery), 1) DESC, message_pk DESC")
-
-
-def reindex(batch: int = 500, *, above: int = 0) -> int:
-    """Index the next messages with ids above a key anew. Returns the last id done, or 0 at the end."""
-    rows = session().execute(
-        sa.select(Message.id, Message.subject, Message.text, Message.text_quoted, Message.text_signature,
-                  Message.from_name, Message.from_address)
-        .where(Message.id > above, Message.state != "draft").order_by(Message.id).limit(batch)).all()
-    for row in rows:
-        index(row.id, text_of(row.subject, all_of(row), row.from_name, row.from_address))
-    return rows[-1].id if rows else 0

@@ -126,17 +126,6 @@ def test_what_the_index_has_grown_by_is_put_together(session, desk):
     assert len(search.newest(search.match(search.phrases("scarf")), below=None, limit=20)) == 8
 
 
-def test_an_index_can_be_built_anew(session, desk):
-    with transaction():
-        search.remove(list(session.scalars(views.sa.select(Message.id))))
-    assert views.page(make_agent(role="owner"), q="sweater").rows == []
-    with transaction():
-        last = search.reindex(batch=2)
-        while last:
-            last = search.reindex(batch=2, above=last)
-    assert len(views.page(make_agent(role="owner"), q="sweater").rows) == 1
-
-
 def test_tsvector_literals_survive_quotes_and_backslashes():
     assert search.vector("a' b\\ a'") == "'a''':1,3 'b\\\\':2"
 
