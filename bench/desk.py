@@ -1,7 +1,7 @@
 """The seeded desk a measurement runs on: made once for each database and size, and kept below `.bench/`.
 
 Small ones are copied for each run. A large one is measured where it lies: a run adds some hundred messages to it, and
-leaves nothing to do behind (`leave_nothing_waiting`) and no new ticket (`purge_what_came`), so that the next one finds
+leaves nothing to do behind (`leave_nothing_waiting`) and nothing new (`purge_what_came`), so that the next one finds
 the same desk.
 """
 
@@ -17,11 +17,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from bench.seed import VERSION, Size, seed
+from bench.seed import VERSION, Size, messages_of, seed
 from inbox.config import Config
 from inbox.core import purge, search
 from inbox.core.events import Actor
-from inbox.core.models import Job, Ticket
+from inbox.core.models import Job, Message, Ticket
 from inbox.db import release, session, transaction, utcnow
 from inbox.jobs import engine as jobs
 from inbox.migrate import migrate
@@ -72,10 +72,18 @@ def leave_nothing_waiting(engine: sa.Engine) -> None:
 
 
 def purge_what_came(tickets: int) -> None:
-    """Delete the tickets a run has added to a desk of so many, for good: else the newest messages of a large desk would
-    in the end be those of many runs, all of one kind. In a work context."""
+    """Delete the tickets and messages a run has added to a desk of so many, for good: else the newest messages of a
+    large desk would in the end be those of many runs, all of one kind. In a work context."""
     for ticket_id in session().scalars(sa.select(Ticket.id).where(Ticket.number > tickets)).all():
         purge.purge(session().get_one(Ticket, ticket_id), by=Actor.system("bench"))
+    with transaction() as current:
+        came = current.execute(sa.select(Message.id, Message.ticket_id).where(Message.id > messages_of(tickets))).all()
+        for some in (came[at:at + 5000] for at in range(0, len(came), 5000)):
+            search.remove([row.id for row in some])
+            current.execute(sa.delete(Message).where(Message.id.in_([row.id for row in some])))
+        written_in = {row.ticket_id for row in came}
+        left = sa.select(sa.func.count()).where(Message.ticket_id == Ticket.id).scalar_subquery()
+        current.execute(sa.update(Ticket).where(Ticket.id.in_(written_in)).values(message_count=left))
 
 
 def _merge_search() -> None:

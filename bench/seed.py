@@ -97,12 +97,21 @@ def _customers(size: Size) -> int:
     return size.customers or max(1, size.tickets // 5)
 
 
+def messages_of(tickets: int) -> int:
+    """How many messages so many tickets have; their ids begin with 1."""
+    return sum(map(_count, range(1, tickets + 1)))
+
+
+def _count(number: int) -> int:
+    return LONG if number % LONG_EVERY == 0 else COUNTS[number % len(COUNTS)]
+
+
 def _ticket(rows: Rows, writer: Writer, chance: random.Random, number: int, first_pk: int, size: Size,
             now: dt.datetime) -> int:
     """One ticket with all that hangs on it. Returns the next free message id."""
     language = LANGUAGES[number % len(LANGUAGES)]
     created = now - SPAN * (1 - number / size.tickets) - dt.timedelta(hours=6)  # nothing is of tomorrow
-    count = LONG if number % LONG_EVERY == 0 else COUNTS[number % len(COUNTS)]
+    count = _count(number)
     department, customer = number % 4 + 1, chance.randint(1, _customers(size))
     shelf = _shelf(chance)
     agents = [each for each in range(2, AGENTS + 1) if department in (each % 4 + 1, each % 3 + 1)]

@@ -11,10 +11,10 @@ import sqlalchemy as sa
 from flask import Flask
 
 from bench.__main__ import mail_in, pages
-from bench.desk import leave_nothing_waiting
+from bench.desk import leave_nothing_waiting, purge_what_came
 from bench.figures import Figure
 from bench.floor import Floor
-from bench.seed import Size, seed
+from bench.seed import Size, messages_of, seed
 from bench.words import COMMON, message_id
 from inbox.app import create_app
 from inbox.config import Config
@@ -97,8 +97,11 @@ def test_what_is_measured_works_twice_on_the_same_desk(desk: Flask) -> None:
         bytes_of.append({each.what: each.size for each in pages(desk, TICKETS, 1, {})})
         assert [each.median for each in mail_in(desk, 20, NO_FLOOR) if each.median]
         with work_context(desk):
+            purge_what_came(TICKETS)
             leave_nothing_waiting(db.engine)
             assert not waiting()
+            assert session().scalar(sa.select(sa.func.max(Message.id))) == messages_of(TICKETS)
+            assert not found("question about my order")  # of what has come nothing is found any more
     ticket = "Ticket of 10 messages, the pane alone"
     first, second = (int(each[ticket].replace(",", "")) for each in bytes_of)
     assert abs(first - second) < 0.2 * first  # neither has what the other's replies added
