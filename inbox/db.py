@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import sqlalchemy as sa
 from flask import Flask, current_app, has_app_context
@@ -41,6 +41,8 @@ class Base(DeclarativeBase):
 # Objects stay readable after a commit; `transaction()` expires them when the next one begins, so that
 # a write never trusts what was read before it held the lock.
 db = SQLAlchemy(model_class=Base, session_options={"expire_on_commit": False, "autoflush": False})
+
+S = TypeVar("S", bound=sa.Executable)
 
 if TYPE_CHECKING:
     Model = Base
@@ -90,9 +92,19 @@ def at_time(moment: dt.datetime) -> Iterator[None]:
         _clock.reset(mark)
 
 
-def fixed(value: str) -> sa.BindParameter[str]:
-    """A value written into the statement itself: a partial index is used only where its condition can be read."""
-    return sa.literal(value, literal_execute=True)
+def fixed(value: str | int) -> sa.ColumnClause[Any]:
+    """A value of the program (never one that was typed) written into the statement itself: a partial index is used only
+    where its condition can be read, and `one_plan` is right only where it knows what is rare and where it ends."""
+    if isinstance(value, int):
+        return sa.literal_column(str(value), sa.Integer())
+    return sa.literal_column("'" + value.replace("'", "''") + "'", sa.String())
+
+
+def one_plan(statement: S) -> S:
+    """A statement PostgreSQL may plan once for whatever values come, as where each finds a few rows by a key or reads
+    the first of an order: for a short one the plan takes longer than the rows. Any other is planned for its values,
+    each time: one plan for all walks through a million rows where a value is rare. Its LIMIT should be `fixed`."""
+    return statement.execution_options(one_plan=True)
 
 
 def session() -> Session:
@@ -294,6 +306,7 @@ def init_database(app: Flask, config: Config) -> None:
             sa.event.listen(db.engine, "begin", _begin_sqlite)
         else:
             sa.event.listen(db.engine, "connect", _prepare_postgresql)
+            sa.event.listen(db.engine, "do_execute", _execute_in_postgresql)
             sa.event.listen(db.engine, "handle_error", _outdated)
             sa.event.listen(db.engine, "checkin", _note_rest)
             sa.event.listen(db.engine, "checkout", _ask_after_rest)
@@ -310,14 +323,20 @@ def _engine_options(config: Config) -> dict[str, Any]:
 
 def _prepare_postgresql(connection: Any, _record: Any) -> None:
     """A statement on its own may only read; a transaction that is begun may write, as its BEGIN says, unless whoever
-    runs the server forbids it. Plans are made for the values asked for: one for any value walks through a million rows
-    where the value is rare."""
+    runs the server forbids it."""
     connection.autocommit = True
-    forbidden = connection.execute("SHOW default_transaction_read_only; SET default_transaction_read_only = on; "
-                                   "SET plan_cache_mode = force_custom_plan").fetchone()
+    forbidden = connection.execute("SHOW default_transaction_read_only; "
+                                   "SET default_transaction_read_only = on").fetchone()
     connection.autocommit = False
     if forbidden[0] == "off":
         connection.read_only = False
+
+
+def _execute_in_postgresql(cursor: Any, statement: str, parameters: Any, context: Any) -> bool:
+    """Only what may have one plan is left for the server to keep (after five times); an INSERT has but one."""
+    may_be_kept = context.isinsert or context.execution_options.get("one_plan")
+    cursor.execute(statement, parameters, prepare=None if may_be_kept else False)
+    return True
 
 
 def _outdated(context: sa.ExceptionContext) -> None:

@@ -14,7 +14,7 @@ from inbox.core import events, permissions
 from inbox.core.errors import Invalid, NotFound
 from inbox.core.events import Actor
 from inbox.core.models import Agent, Customer, CustomerAddress, Message, Ticket
-from inbox.db import session, transaction
+from inbox.db import one_plan, session, transaction
 
 
 def normalise_address(address: str) -> str:
@@ -141,7 +141,7 @@ def _tickets_of(reach: frozenset[int] | None) -> sa.Select[Ticket]:
                                      Ticket.shelf.not_in(("trash", "merged")))
              .order_by(Ticket.last_message_at.desc(), Ticket.id.desc()).limit(sa.bindparam("most"))
              .options(sa.orm.lazyload(Ticket.tags)))
-    return permissions.within(query, reach)
+    return one_plan(permissions.within(query, reach))
 
 
 def within_reach(query: sa.Select[Customer], agent: Agent) -> sa.Select[Customer]:

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from inbox.core import audit
 from inbox.core.models import Agent, Customer, Event, Message, Ticket
-from inbox.db import fixed, in_transaction, session, utcnow
+from inbox.db import fixed, in_transaction, one_plan, session, utcnow
 
 MAX_DEPTH = 5  # answers of plugins to answers of plugins
 OWN_DEPTH = 2  # answers of a plugin to its own
@@ -226,7 +226,7 @@ def log(agent: Agent, *, of_agent: int | None = None, kind: str | None = None, t
     return found, floor if floor > 1 else None
 
 
-_OF_TICKET = (sa.select(Event).where(Event.ticket_id == sa.bindparam("ticket_id")).order_by(Event.id.desc())
+_OF_TICKET = one_plan(sa.select(Event).where(Event.ticket_id == sa.bindparam("ticket_id")).order_by(Event.id.desc())
               .limit(sa.bindparam("most")))
 
 

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from inbox.core import search
 from inbox.core.models import Message
-from inbox.db import columns, is_among, is_sqlite
+from inbox.db import columns, is_among, is_sqlite, one_plan
 
 BEFORE, LENGTH = 16, 160  # characters: before the first hit, and in all
 LOOKED_THROUGH = 20_000  # characters of a part of a message
@@ -23,8 +23,8 @@ Excerpt = tuple[tuple[str, bool], ...]  # pieces of text in order; True for what
 @cache
 def _parts(_sqlite: bool) -> sa.Select[*tuple[Any, ...]]:
     texts = (Message.text, Message.text_quoted, Message.text_signature)
-    return sa.select(Message.id, *(sa.func.substr(each, 1, LOOKED_THROUGH) for each in texts)).where(
-        is_among(Message.id, "shown"))
+    return one_plan(sa.select(Message.id, *(sa.func.substr(each, 1, LOOKED_THROUGH) for each in texts)).where(
+        is_among(Message.id, "shown")))
 
 
 def of_messages(message_pks: Collection[int], phrases: list[search.Phrase]) -> dict[int, Excerpt]:

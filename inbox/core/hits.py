@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from inbox.core import search
 from inbox.core.models import Message, Ticket
 from inbox.core.scope import Scope
-from inbox.db import columns, is_among, is_sqlite, session
+from inbox.db import columns, is_among, is_sqlite, one_plan, session
 
 WINDOWS = (80, 400, 2000, 8000, 20000)  # how many hits a search looks through at a time, after one and a half pages
 RANKED = (2000, 5000, 20000)  # the same where the best come first: to rank all of a common word would take seconds
@@ -90,7 +90,8 @@ def _tickets_of(hits: list[int], wanted: Scope) -> list[tuple[int, int]]:
 def _within(wanted: Scope, _sqlite: bool) -> sa.Select[int | None, int]:
     # The hits come first: EXISTS keeps the database from beginning with tickets.
     theirs = sa.select(Ticket.id).where(Ticket.id == Message.ticket_id, *wanted.conditions())
-    return sa.select(Message.ticket_id, Message.id).where(is_among(Message.id, "hits"), theirs.exists())
+    found = sa.select(Message.ticket_id, Message.id).where(is_among(Message.id, "hits"), theirs.exists())
+    return found if wanted.where else one_plan(found)
 
 
 def _not_shown_before(asked: search.Match, order: dict[int, int], first_below: int) -> dict[int, int]:

@@ -42,7 +42,7 @@ from inbox.core.models import (
     Ticket,
 )
 from inbox.core.outgoing_hold import Held, Wait
-from inbox.db import session, transaction, utcnow
+from inbox.db import fixed, one_plan, session, transaction, utcnow
 
 MAX_RECIPIENTS = 100
 
@@ -101,14 +101,14 @@ def _load_files(theirs: Mapping[int, Message]) -> None:
 @cache
 def _thread(with_drafts: bool) -> sa.Select[Message, bool]:
     # A LIMIT, for PostgreSQL may answer EXISTS for a few messages by reading all attachments into a hash.
-    one_file = sa.select(Attachment.id).where(Attachment.message_pk == Message.id).limit(1).scalar_subquery()
+    one_file = sa.select(Attachment.id).where(Attachment.message_pk == Message.id).limit(fixed(1)).scalar_subquery()
     has_files = one_file.is_not(None).label("has_files")
     shown = sa.true() if with_drafts else Message.state != "draft"
-    return (sa.select(Message, has_files).where(Message.ticket_id == sa.bindparam("ticket_id"), shown)
-            .order_by(Message.at, Message.id).options(
-                joinedload(Message.agent).lazyload(Agent.memberships),
-                joinedload(Message.customer).lazyload(Customer.addresses), joinedload(Message.recipients),
-                lazyload(Message.attachments)))
+    theirs = sa.select(Message, has_files).where(Message.ticket_id == sa.bindparam("ticket_id"), shown)
+    return one_plan(theirs.order_by(Message.at, Message.id).options(
+        joinedload(Message.agent).lazyload(Agent.memberships),
+        joinedload(Message.customer).lazyload(Customer.addresses), joinedload(Message.recipients),
+        lazyload(Message.attachments)))
 
 
 def _last_received(ticket: Ticket, among: Sequence[Message] | None, with_sender: bool = False) -> Any:

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from inbox.core import answers, availability, circuits, following, mailboxes, permissions, quiet, words
 from inbox.core.models import Agent, Event, Membership, Notification, Ticket
-from inbox.db import columns, current_config, fixed, session, transaction, utcnow
+from inbox.db import columns, current_config, fixed, one_plan, session, transaction, utcnow
 from inbox.plugin_host import call
 from inbox.plugin_host.items import NotificationType
 
@@ -198,8 +198,8 @@ def unread(agent: Agent) -> int:
 def _counted(agent_id: int, departments: frozenset[int] | None) -> sa.Select[int]:
     """Built once for an agent: every page asks for it."""
     lines = sa.select(Notification.id).outerjoin(Ticket, Ticket.id == Notification.ticket_id)
-    return sa.select(sa.func.count()).select_from(
-        lines.where(_unread(agent_id), _in_reach(departments)).limit(COUNTED).subquery())
+    return one_plan(sa.select(sa.func.count()).select_from(
+        lines.where(_unread(agent_id), _in_reach(departments)).limit(fixed(COUNTED)).subquery()))
 
 
 def _in_reach(departments: frozenset[int] | None) -> sa.ColumnElement[bool]:

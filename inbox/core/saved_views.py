@@ -17,7 +17,7 @@ from inbox.core.events import Actor
 from inbox.core.models import Agent, Department, Tag, View
 from inbox.core.query import Query
 from inbox.core.scope import Scope
-from inbox.db import columns, session, transaction
+from inbox.db import columns, one_plan, session, transaction
 
 PREFIX = "own-"  # of their addresses: /views/own-7
 SORTS = {"newest": "Newest first", "oldest": "Oldest first"}
@@ -93,7 +93,7 @@ def _rail(agent_id: int, reach: frozenset[int] | None) -> sa.CompoundSelect[*tup
         sa.literal(""), sa.literal(False), Department.position, nothing, nothing, Department.hue).where(
         Department.is_active, *([] if reach is None else [Department.id.in_(sorted(reach))]))
     views = sa.select(sa.literal("view").label("kind"), *_OWN, sa.literal(0)).where(_reachable_by(agent_id, reach))
-    return sa.union_all(departments, views)
+    return one_plan(sa.union_all(departments, views))
 
 
 def rail(agent: Agent) -> tuple[list[Line], list[Own]]:

@@ -20,7 +20,7 @@ from inbox.core import audit, events, permissions, plugin_settings
 from inbox.core.errors import Invalid
 from inbox.core.events import Actor
 from inbox.core.models import Mailbox, SettingValue
-from inbox.db import columns, transaction
+from inbox.db import columns, one_plan, transaction
 from inbox.plugin_host.items import Setting
 
 SITE = "site"
@@ -158,9 +158,9 @@ def _stored(keys: list[str], scopes: set[str]) -> dict[tuple[str, str], Any]:
     return {(row.scope, row.key): row.value for row in rows}
 
 
-_STORED = sa.select(SettingValue.scope, SettingValue.key, SettingValue.value).where(
+_STORED = one_plan(sa.select(SettingValue.scope, SettingValue.key, SettingValue.value).where(
     SettingValue.scope.in_(sa.bindparam("scopes", expanding=True)),
-    SettingValue.key.in_(sa.bindparam("keys", expanding=True)))
+    SettingValue.key.in_(sa.bindparam("keys", expanding=True))))
 
 
 def put(key: str, value: Any, *, by: Actor, scope: str = SITE) -> None:

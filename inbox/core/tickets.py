@@ -31,7 +31,7 @@ from inbox.core.models import (
     TicketSeen,
     TicketTag,
 )
-from inbox.db import is_sqlite, session, transaction, utcnow
+from inbox.db import is_sqlite, one_plan, session, transaction, utcnow
 
 MAX_SUBJECT = 500
 NO_SUBJECT = "(no subject)"
@@ -68,7 +68,7 @@ def _with_its_page(reach: frozenset[int] | None) -> sa.Select[Ticket, bool, dt.d
              .where(Ticket.number == sa.bindparam("number")).order_by(Tag.name)
              .options(joinedload(Ticket.customer).joinedload(Customer.addresses), joinedload(Ticket.department),
                       joinedload(Ticket.assignee).lazyload(Agent.memberships), contains_eager(Ticket.tags)))
-    return permissions.within(query, reach)
+    return one_plan(permissions.within(query, reach))
 
 
 def kept(ticket_ids: Collection[int]) -> dict[int, Ticket]:

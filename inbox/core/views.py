@@ -26,7 +26,7 @@ from inbox.core.models import (
     TicketTag,
 )
 from inbox.core.scope import Scope
-from inbox.db import columns, is_among, is_sqlite, session
+from inbox.db import columns, fixed, is_among, is_sqlite, one_plan, session
 from inbox.plugin_host import call
 
 PAGE = 50
@@ -126,8 +126,8 @@ class Page:
 
 
 _mail = (sa.select(CustomerAddress.value).where(CustomerAddress.customer_id == Customer.id,
-                                                CustomerAddress.kind == "mail")
-         .order_by(CustomerAddress.id).limit(1).correlate(Customer).scalar_subquery())
+                                                CustomerAddress.kind == fixed("mail"))
+         .order_by(CustomerAddress.id).limit(fixed(1)).correlate(Customer).scalar_subquery())
 RECORD, UNIT = "\x1e", "\x1f"  # no tag has them in its name
 _joined_tags = (sa.select(sa.func.aggregate_strings(Tag.name + UNIT + sa.cast(Tag.hue, sa.Text), RECORD))
                 .join(TicketTag, TicketTag.tag_id == Tag.id).where(TicketTag.ticket_id == Ticket.id)
@@ -213,7 +213,8 @@ def _listing(wanted: Scope, goes_on: bool, descending: bool, limit: int) -> sa.S
     edge = [place < there if descending else place > there] if goes_on else []
     ids = wanted.page_of_ids(*edge, descending=descending, limit=limit)
     order = (Ticket.last_message_at.desc(), Ticket.id.desc()) if descending else (Ticket.last_message_at, Ticket.id)
-    return _COLUMNS.where(Ticket.id.in_(ids)).order_by(*order)
+    listing = _COLUMNS.where(Ticket.id.in_(ids)).order_by(*order)
+    return listing if wanted.where else one_plan(listing)
 
 
 def _search(typed: query.Query, wanted: Scope, agent: Agent, after: str | None, limit: int, best_first: bool) -> Page:
@@ -231,7 +232,7 @@ def _search(typed: query.Query, wanted: Scope, agent: Agent, after: str | None, 
 
 @cache
 def _these(_sqlite: bool) -> sa.Select[*tuple[Any, ...]]:
-    return _COLUMNS.where(is_among(Ticket.id, "tickets"))
+    return one_plan(_COLUMNS.where(is_among(Ticket.id, "tickets")))
 
 
 def _rows(statement: sa.Select[*tuple[Any, ...]], agent: Agent, values: Mapping[str, Any] | None = None) -> list[Row]:
@@ -304,7 +305,7 @@ def _numbers(*parts: sa.Select[str, int], build: Callable[..., Any] = sa.union_a
 @lru_cache(maxsize=100)
 def _together(*parts: sa.Select[str, int]) -> sa.CompoundSelect[str, int]:
     """Built once for the same parts: that takes five times as long as counting."""
-    return sa.union_all(*parts)
+    return one_plan(sa.union_all(*parts))
 
 
 def _one_by_one(ours: list[sa.Select[str, int]], theirs: list[tuple[View, sa.Select[str, int]]]) -> dict[str, int]:
@@ -317,7 +318,7 @@ def _one_by_one(ours: list[sa.Select[str, int]], theirs: list[tuple[View, sa.Sel
 
 @lru_cache(maxsize=1000)
 def _capped(name: str, wanted: Scope, cap: int) -> sa.Select[str, int]:
-    inside = wanted.some(LOOKED_AT).limit(cap + 1)
+    inside = wanted.some(LOOKED_AT).limit(fixed(cap + 1))
     return sa.select(sa.literal(name).label("name"), sa.func.count().label("n")).select_from(inside.subquery())
 
 

@@ -12,7 +12,7 @@ from flask import Flask
 from sqlalchemy.orm import lazyload, make_transient_to_detached
 
 from inbox.core.models import Agent, Customer, Delivery, Event, Mailbox, Message, Ticket
-from inbox.db import session, transaction, utcnow, work_context
+from inbox.db import one_plan, session, transaction, utcnow, work_context
 from inbox.jobs import deliveries
 from inbox.jobs.deliveries import EVERY, Standing, Task
 from inbox.plugin_host import call
@@ -157,7 +157,7 @@ def _message_of(event: Event) -> Message | None:
     return session().scalar(_FIRST, {"id": event.ticket_id})
 
 
-_TICKET = sa.select(Ticket).where(Ticket.id == sa.bindparam("id")).options(*BARE)
-_MESSAGE = sa.select(Message).where(Message.id == sa.bindparam("id")).options(*BARE)
+_TICKET = one_plan(sa.select(Ticket).where(Ticket.id == sa.bindparam("id")).options(*BARE))
+_MESSAGE = one_plan(sa.select(Message).where(Message.id == sa.bindparam("id")).options(*BARE))
 _FIRST = (sa.select(Message).where(Message.ticket_id == sa.bindparam("id"), Message.state != "draft")
           .order_by(Message.at, Message.id).limit(1).options(*BARE))

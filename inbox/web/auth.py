@@ -14,6 +14,7 @@ from inbox.core import agents, permissions
 from inbox.core.errors import CoreError, Invalid, RateLimited
 from inbox.core.events import Actor
 from inbox.core.models import Agent, Event, Notification
+from inbox.db import one_plan
 from inbox.db import session as database
 from inbox.web.htmx import go_to
 from inbox.web.i18n import gettext
@@ -22,7 +23,8 @@ blueprint = Blueprint("auth", __name__)
 login_manager = LoginManager()
 OPEN_ENDPOINTS = {"assets.static_file", "assets.favicon"}
 _NEWEST = (sa.select(sa.func.max(each)).scalar_subquery() for each in (Event.id, Notification.id))
-_WHO = sa.select(Agent, *_NEWEST).where(Agent.id == sa.bindparam("agent_id")).options(joinedload(Agent.memberships))
+_WHO = one_plan(sa.select(Agent, *_NEWEST).where(Agent.id == sa.bindparam("agent_id"))
+                .options(joinedload(Agent.memberships)))
 
 
 class SignedIn:

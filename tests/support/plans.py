@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import psycopg.sql
 import sqlalchemy as sa
 
 GROWING = frozenset((
@@ -35,6 +36,7 @@ class Statement:
     label: str
     sql: str
     parameters: Any
+    one_plan: bool = False  # may be planned once for any values (`inbox.db.one_plan`)
 
     @property
     def is_query(self) -> bool:
@@ -76,12 +78,13 @@ class Recorder:
         finally:
             sa.event.remove(self._engine, "before_cursor_execute", self._note)
 
-    def _note(self, _connection: Any, _cursor: Any, sql: str, parameters: Any, _context: Any, many: bool) -> None:
+    def _note(self, _connection: Any, _cursor: Any, sql: str, parameters: Any, context: Any, many: bool) -> None:
         if NO_PLAN.match(sql):
             return
         self.count += 1
         shape = re.sub(r"(%\([^)]*\)s(::\w+)?|\?)(, (%\([^)]*\)s(::\w+)?|\?))+", "…", sql)  # lists of any length
-        self._found.setdefault(shape, Statement(self._label, sql, parameters[0] if many else parameters))
+        one_plan = bool(context.execution_options.get("one_plan"))
+        self._found.setdefault(shape, Statement(self._label, sql, parameters[0] if many else parameters, one_plan))
 
     @property
     def statements(self) -> list[Statement]:
@@ -153,6 +156,26 @@ _BLOCKING = frozenset(("Sort", "Incremental Sort", "Aggregate", "Hash", "Materia
 def _postgresql(connection: sa.Connection, statement: Statement) -> Iterator[str]:
     plan = connection.exec_driver_sql(f"EXPLAIN (FORMAT JSON) {statement.sql}", statement.parameters).scalar_one()
     yield from _nodes(plan[0]["Plan"], limited=False)
+    if statement.one_plan:
+        for step in _nodes(_for_any_values(connection, statement)[0]["Plan"], limited=False):
+            yield f"{step}, planned for any values"
+
+
+def _for_any_values(connection: sa.Connection, statement: Statement) -> Any:
+    """The plan for values that are not known, which the server may make after five that it knew."""
+    names = list(dict.fromkeys(_NAMED.findall(statement.sql)))
+    numbered = _NAMED.sub(lambda found: f"${names.index(found[1]) + 1}", statement.sql).replace("%%", "%")
+    raw: Any = connection.connection.driver_connection
+    values = ", ".join(psycopg.sql.Literal(statement.parameters[name]).as_string(raw) for name in names)
+    raw.execute("SET LOCAL plan_cache_mode = force_generic_plan")
+    raw.execute(f"PREPARE asked AS {numbered}")
+    (plan,) = raw.execute(f"EXPLAIN (FORMAT JSON) EXECUTE asked{f'({values})' if values else ''}").fetchone()
+    raw.execute("DEALLOCATE asked")
+    raw.execute("SET LOCAL plan_cache_mode = auto")
+    return plan
+
+
+_NAMED = re.compile(r"%\((\w+)\)s")
 
 
 def _nodes(node: dict[str, Any], *, limited: bool) -> Iterator[str]:
