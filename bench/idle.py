@@ -21,7 +21,7 @@ from inbox.app import create_app
 from inbox.config import Config
 from inbox.core.models import Agent
 from inbox.db import db, session, work_context
-from inbox.plugin_host import call, watchdog
+from inbox.plugin_host import watchdog
 from inbox.plugin_host.registry import EXTENSION, PluginHost
 from inbox.prepare import make_tables
 from inbox.testing.factories import make_agent, make_message, make_ticket
@@ -84,16 +84,16 @@ class Desk:
 
     def count(self, path: str) -> int:
         """How many calls a page makes to them."""
-        found, begin = 0, self.host.running.begin
+        found, note = 0, self.host.timing.note
 
-        def counted(each: call.Call) -> None:
+        def counted(plugin: str, *about: Any, **more: Any) -> bool:
             nonlocal found
-            found += each.plugin.startswith("idle")
-            begin(each)
+            found += plugin.startswith("idle")
+            return note(plugin, *about, **more)
 
-        self.host.running.begin = counted  # type: ignore[method-assign]
+        self.host.timing.note = counted  # type: ignore[method-assign]
         self.get(path, idle=True)
-        del self.host.running.begin
+        del self.host.timing.note
         return found
 
 

@@ -18,7 +18,6 @@ wrong type, writes, commits or rolls back costs a stored fault, and the caller's
 
 from __future__ import annotations
 
-import contextvars
 import copy
 import logging
 import threading
@@ -29,9 +28,10 @@ from typing import Any, TypeVar
 
 from flask import current_app, has_app_context
 
-from inbox.db import forbid_writes, in_transaction, session
+from inbox.db import in_transaction, session
 from inbox.hookspecs import HookSpec, Kind
-from inbox.plugin_host import faults, running
+from inbox.plugin_host import faults
+from inbox.plugin_host.asking import Asking
 from inbox.plugin_host.faults import PluginFailure
 from inbox.plugin_host.guards import SessionGuard, Snapshot, close_leaks, complaint, too_long
 from inbox.plugin_host.items import Item
@@ -126,12 +126,17 @@ def slot(name: str, failed: list[str] | None = None, /, **facts: Any) -> list[An
     The names of those that failed are added to `failed`.
     """
     items: list[Any] = []
-    for asking, who in _each(name, Kind.slot, facts):
-        good, answer = _ask(asking, who, facts)
-        if not good and failed is not None:
-            failed.append(who.plugin)
-        if answer:
-            items += [_signed(item, who.plugin) for item in answer]
+    asking: Asking | None = None
+    try:
+        for asking, who in _each(name, Kind.slot, facts):
+            good, answer = _ask(asking, who, facts, goes_on=True)
+            if not good and failed is not None:
+                failed.append(who.plugin)
+            if answer:
+                items += [_signed(item, who.plugin) for item in answer]
+    finally:
+        if asking is not None:
+            asking.end()
     return sorted(items, key=lambda item: getattr(item, "order", 0))
 
 
@@ -174,7 +179,7 @@ def guard(plugin: str, what: str, function: Callable[..., T], *args: Any, may_wr
     spec = HookSpec(what, Kind.event if may_write else Kind.slot, ("item",), "", "", None, None, "")
     who = _Answerer(plugin, lambda: function(*args), ())
     kind = "job" if longest is not None else "page" if may_write else "item"
-    answer, problem = _run(_Asking(host, spec, facts, kind=kind, longest=longest), who, facts)
+    answer, problem = _run(Asking(host, spec, facts, kind=kind, longest=longest), who, facts)
     if problem is None:
         return True, answer
     if host.raise_faults:
@@ -293,7 +298,7 @@ def arguments(name: str) -> tuple[str, ...]:
 # --- one call ---------------------------------------------------------------------------------------------------
 
 
-def _each(name: str, kind: Kind, facts: dict[str, Any], only: str = "") -> Iterator[tuple[_Asking, _Answerer]]:
+def _each(name: str, kind: Kind, facts: dict[str, Any], only: str = "") -> Iterator[tuple[Asking, _Answerer]]:
     host = current()
     if host is None:
         return
@@ -306,7 +311,7 @@ def _each(name: str, kind: Kind, facts: dict[str, Any], only: str = "") -> Itera
     answerers = _answerers(host, name, active if not only else active & {only})
     if not answerers:
         return
-    asking, is_quick = _Asking(host, spec, facts), kind in PAGE_TIME
+    asking, is_quick = Asking(host, spec, facts), kind in PAGE_TIME
     for who in answerers:
         if is_quick and host.running.is_clogged(who.plugin):
             _note_skip(host, who.plugin, name)
@@ -341,40 +346,9 @@ def _answerers(host: PluginHost, name: str, among: frozenset[str]) -> list[_Answ
     return [each for each in known[1] if each.plugin in among]
 
 
-class _Asking:
-    """One question: what the calls of all who answer it have in common."""
-
-    __slots__ = ("_given", "context", "event", "facts", "fence", "host", "kind", "longest", "may_write", "others",
-                 "spec", "ticket_id")
-
-    def __init__(self, host: PluginHost, spec: HookSpec, facts: dict[str, Any], *, kind: str | None = None,
-                 longest: float | None = None) -> None:
-        self.host, self.spec, self.facts = host, spec, facts
-        self.kind = kind or spec.kind.value  # says what it is if it is no hook
-        self.may_write = spec.kind in (Kind.event, Kind.lifecycle)
-        self.longest = None if spec.kind is Kind.lifecycle else longest or running.LONGEST_CALL
-        self.event, self.ticket_id = facts.get("event"), getattr(facts.get("ticket"), "id", None)
-        self._given: dict[tuple[str, ...], dict[str, Any]] = {}
-        self.context = contextvars.copy_context()
-        if not self.may_write:
-            self.context.run(forbid_writes, f"Hook {spec.name} may not write; write in an event hook.")
-        self.look()
-
-    def given(self, takes: tuple[str, ...], facts: dict[str, Any]) -> dict[str, Any]:
-        """What of the facts a function takes; of the same facts it is chosen once."""
-        if facts is not self.facts or takes not in self._given:
-            self._given[takes] = {name: facts[name] for name in takes}
-        return self._given[takes]
-
-    def look(self) -> None:
-        """Remember how the session and what is given to be read are: each call has to leave them so."""
-        own = self.spec.args[0] if self.spec.kind in (Kind.prepare, Kind.filter) else None  # the one it may change
-        self.fence, self.others = SessionGuard(self.may_write), Snapshot.of(self.facts, own)
-
-
-def _ask(asking: _Asking, who: _Answerer, facts: dict[str, Any]) -> tuple[bool, Any]:
+def _ask(asking: Asking, who: _Answerer, facts: dict[str, Any], *, goes_on: bool = False) -> tuple[bool, Any]:
     """(True, answer), or (False, None) after a fault."""
-    answer, problem = _run(asking, who, facts)
+    answer, problem = _run(asking, who, facts, goes_on)
     if problem is None:
         return True, answer
     if asking.host.raise_faults:
@@ -382,15 +356,14 @@ def _ask(asking: _Asking, who: _Answerer, facts: dict[str, Any]) -> tuple[bool, 
     return False, None
 
 
-def _run(asking: _Asking, who: _Answerer, facts: dict[str, Any]) -> tuple[Any, str | None]:
+def _run(asking: Asking, who: _Answerer, facts: dict[str, Any], goes_on: bool = False) -> tuple[Any, str | None]:
     """(answer, None), or (None, what went wrong), which is stored then."""
     host, spec = asking.host, asking.spec
-    call = Call(who.plugin, spec.name, asking.kind, asking.event, asking.ticket_id, asking.longest)
+    call = asking.begin(who.plugin)
     answer: Any = None
     error: BaseException | None = None
-    host.running.begin(call)
     try:  # in a copy of the context: what the plugin leaves open there (a transaction, a language) ends with the call
-        answer = asking.context.copy().run(_invoke, call, who.function, asking.given(who.takes, facts))
+        answer = asking.context.copy().run(who.function, **asking.given(who.takes, facts))
     except Rejected as refusal:
         if spec.kind is Kind.check:
             raise
@@ -400,17 +373,20 @@ def _run(asking: _Asking, who: _Answerer, facts: dict[str, Any]) -> tuple[Any, s
             raise
         error = raised
     finally:
-        took = host.running.end(call)
+        took = asking.end(call, goes_on=goes_on and error is None and not call.has_connected)
     problem = _problem(spec, call, asking.fence, error, answer)
-    changed = [each for each in asking.others if each.restore()]
-    if changed and not asking.may_write:
+    if asking.others and [each for each in asking.others if each.restore()] and not asking.may_write:
         problem = problem or "It changed an object that it was only given to read."
     if problem is not None or call.query_failed:  # a failed query makes PostgreSQL refuse all others
         session().rollback()  # whatever it left in our session; all that core had there was read, and is read again
     if call.connections:
         leak = close_leaks(call, rolled_back=problem is not None or call.query_failed)
         problem = problem or leak
-    _note_time(host, call, took, problem)
+    if host.config.trace_hooks:
+        log.info("hook %s → %s: %.1f ms%s", spec.name, who.plugin, took * 1000, f" ({problem})" if problem else "")
+    if host.timing.note(who.plugin, spec.name, asking.kind, took, failed=problem is not None):
+        faults.store(host, who.plugin, spec.name, f"It is slow: {took * 1000:.0f} ms now, and over "
+                     f"{SLOW_SECONDS * 1000:.0f} ms three times within ten minutes.", weight=0)
     if problem is None:
         if call.query_failed:
             asking.look()
@@ -429,20 +405,9 @@ def _is_for_us(host: PluginHost, raised: BaseException) -> bool:
 
 def _problem(spec: HookSpec, call: Call, fence: SessionGuard, error: BaseException | None,
              answer: Any) -> str | None:
+    if answer is None and error is None:
+        return fence.complaint(call)  # as of most
     found = f"{type(error).__name__}: {error}" if error is not None else None
     if call.broken or found is None:
         found = fence.complaint(call) or found
     return found or (complaint(spec, answer) if call.kind == spec.kind else too_long(answer))
-
-
-def _invoke(call: Call, function: Callable[..., Any], given: dict[str, Any]) -> Any:
-    running.enter(call)
-    return function(**given)
-
-
-def _note_time(host: PluginHost, call: Call, took: float, problem: str | None) -> None:
-    if host.config.trace_hooks:
-        log.info("hook %s → %s: %.1f ms%s", call.hook, call.plugin, took * 1000, f" ({problem})" if problem else "")
-    if host.timing.note(call.plugin, call.hook, call.kind, took, failed=problem is not None):
-        faults.store(host, call.plugin, call.hook, f"It is slow: {took * 1000:.0f} ms now, and over "
-                     f"{SLOW_SECONDS * 1000:.0f} ms three times within ten minutes.", weight=0)

@@ -160,19 +160,21 @@ def listen(engine: sa.Engine) -> None:
 def _checked_out(_connection: Any, _record: Any, proxy: Any) -> None:
     call = answering()
     if call is not None:
+        call.has_connected = True
         call.connections.append(weakref.ref(proxy))
 
 
 def _failed(_context: Any) -> None:
     call = answering()
     if call is not None:
-        call.query_failed = True
+        call.has_connected = call.query_failed = True
 
 
 def _began(connection: sa.Connection) -> None:
     call = answering()
     if call is None or not in_transaction():
         return
+    call.has_connected = True
     call.writing = time.monotonic(), connection.connection.dbapi_connection
     if connection.dialect.name == "postgresql":  # there the server sees to it; see break_write()
         connection.exec_driver_sql(f"SET LOCAL idle_in_transaction_session_timeout = '{LONGEST_WRITE:.0f}s'")

@@ -30,7 +30,7 @@ _PEAK_UNIT = 1 if sys.platform == "darwin" else 1024
 
 WAITED_FOR = PAGE_TIME | {"item", "page"}  # kinds for which somebody waits: a person, or the mail
 
-_LAST_OF_OURS = ("return function(**given)", "outcome.append(function(*args))")
+_LAST_OF_OURS = ("run(who.function, **asking.given(who.takes, facts))", "outcome.append(function(*args))")
 
 _answering: contextvars.ContextVar[Call | None] = contextvars.ContextVar("inbox_answering", default=None)
 _numbers = itertools.count()
@@ -41,7 +41,7 @@ class Call:
 
     began, strikes, place, weight = 0.0, 0, -1, 0
     # What the guards of the database (guards.py) note here while the call runs:
-    query_failed = broken = False
+    has_connected = query_failed = broken = False
     writing: tuple[float, Any] | None = None  # since when it holds a write transaction, on which connection
 
     def __init__(self, plugin: str, hook: str, kind: str, event: Any = None, ticket_id: int | None = None,
@@ -110,10 +110,20 @@ class RunningCalls:
             call.place = self.blackbox.write(call)
         self._calls[call.number] = call
 
-    def end(self, call: Call) -> float:
-        """It has ended. Returns the seconds it took."""
+    def go_on(self, call: Call, plugin: str) -> None:
+        """The next plugin is asked the same, where the last one was quick and has left nothing behind."""
+        call.plugin = plugin
+        if call.place >= 0 and self.blackbox is not None:
+            self.blackbox.go_on(call.place, plugin)
+
+    def end(self, call: Call, *, goes_on: bool = False) -> float:
+        """It has ended. Returns the seconds it took. One that `goes_on` stays open for the next plugin if it was quick
+        (less than QUICK_SECONDS), and is for the next one to end."""
         now = time.monotonic()
         took = now - call.began
+        if goes_on and took < QUICK_SECONDS:
+            call.began = now
+            return took
         del self._calls[call.number]
         if call.place >= 0 and self.blackbox is not None:
             self.blackbox.clear(call.place)

@@ -3,8 +3,10 @@
 import dataclasses
 import re
 import sys
+import time
 import types
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,8 +18,10 @@ from inbox import hookimpl, hookspecs
 from inbox.config import load_config
 from inbox.core.models import Ticket
 from inbox.db import db, transaction
+from inbox.db import session as session_of
 from inbox.plugin_host import call
-from inbox.plugin_host.models import PluginFault
+from inbox.plugin_host.blackbox import BlackBox, left_behind
+from inbox.plugin_host.models import PluginFault, PluginTiming
 from inbox.plugin_host.registry import LoadError, PluginHost
 from inbox.testing.plugins import without_builtins
 
@@ -220,6 +224,39 @@ def test_slot_joins_lists_and_drops_wrong_ones(plug) -> None:
         plug(name, function)
     assert call.slot("colour_badges", ticket=None) == ["new"]
     assert "holds int instead of str" in faults()[0].summary
+
+
+def test_each_of_many_answers_is_its_plugins_own(plug, host: PluginHost, tmp_path: Path) -> None:
+    """Plugins that are quick go on with one call: still each is named while it runs, timed and blamed by itself."""
+    host.running.blackbox = box = BlackBox(tmp_path)
+    seen: list[tuple[str, list[str], list[str]]] = []
+
+    def answer(deed: Callable[[], Any]) -> Callable[..., Any]:
+        def colour_badges(ticket):
+            now, mine = [each.plugin for each in host.running.now()], call.answering()
+            at = [Path(box.path).read_bytes()[place + 1:].split(b"\0")[0].decode() for place in {each.place for each in
+                  host.running.now()}]
+            seen.append((mine.plugin if mine else "", now, at))
+            return deed()
+
+        return colour_badges
+
+    for name, deed in {"a": lambda: None, "b": lambda: ["b"], "c": lambda: 1 / 0, "d": lambda: None,
+                       "e": lambda: time.sleep(0.11), "f": lambda: session_of().rollback(), "g": lambda: ["g"]}.items():
+        plug(name, answer(deed))
+    for _ in range(3):
+        assert call.slot("colour_badges", ticket=None) == ["b", "g"]
+    assert seen == [(name, [name], [name]) for name in "abcdefg"] * 3
+    assert [each.plugin for each in faults()[:2]] == ["c", "f"]
+    assert {each.plugin for each in faults() if "slow" in each.summary} == {"e"}
+    assert host.running.now() == []
+    box.die()
+    assert list(left_behind(tmp_path)) == [[]]
+    host.running.blackbox = None
+    host.timing.flush()
+    times = {row.plugin: row for row in db.session.scalars(sa.select(PluginTiming))}
+    assert {name: row.calls for name, row in times.items()} == dict.fromkeys("abcdefg", 3)
+    assert times["e"].slowest_ms > 100 > max(row.slowest_ms for name, row in times.items() if name != "e")
 
 
 def test_register_tells_whose_item_it_is(plug) -> None:
