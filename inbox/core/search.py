@@ -221,8 +221,10 @@ def _newest_in_postgresql(asked: Match, below: int | None, limit: int, walk: int
     at, looked_at, rows = below or LAST, 0, LOOKED_AT
     further_down: float | None = None
     while rows > 0:
-        hits, lowest = session().execute(_ONE_BY_ONE, {**asked.values, "below": at, "rows": rows}).one()
-        found, looked_at = found + (hits or []), looked_at + rows
+        looked_at += rows
+        values = {**asked.values, "below": at, "rows": rows, "most": limit - len(found)}
+        hits, lowest = _looked_at(values, is_first=looked_at == rows, is_last=looked_at >= walk)
+        found += hits
         if len(found) >= limit or lowest is None:
             return found[:limit]
         at, share, least = lowest, len(found) / looked_at, 0
@@ -232,8 +234,21 @@ def _newest_in_postgresql(asked: Match, below: int | None, limit: int, walk: int
             if further_down < COMMON or looked_at >= PATIENCE:
                 return list(session().scalars(_BY_THE_INDEX, {**asked.values, "below": below or LAST, "limit": limit}))
             share, least = further_down, looked_at // 2
-        rows = min(max(int((limit - len(found)) / share * 1.25) + 1, least), walk - looked_at)
+        rows = min(max(int((limit - len(found)) / share * 2) + 1, least), walk - looked_at)
     return found
+
+
+def _looked_at(values: dict[str, Any], *, is_first: bool, is_last: bool) -> tuple[list[int], int | None]:
+    """The hits among some messages, and from where to go on: None where there is nothing to go on for.
+
+    The first ones are looked at to the end, to see how common the hits are; later it stops at the last one asked for.
+    """
+    if is_first:
+        hits, lowest = session().execute(_ONE_BY_ONE, values).one()
+        return hits or [], lowest
+    found = list(session().scalars(_UNTIL_ENOUGH, values))
+    is_over = is_last or len(found) == values["most"]
+    return found, None if is_over else session().scalar(_LAST_OF_THEM, {**values, "before": values["rows"] - 1})
 
 
 def _share_below(asked: Match, below: int) -> float:
@@ -248,6 +263,12 @@ _ONE_BY_ONE = sa.text(
     "SELECT array_agg(message_pk ORDER BY message_pk DESC) FILTER (WHERE body @@ (SELECT CAST(:match AS tsquery))), "
     "min(message_pk) FROM (SELECT message_pk, body FROM search_index WHERE message_pk < :below "
     "ORDER BY message_pk DESC LIMIT :rows) AS newest")
+_UNTIL_ENOUGH = sa.text(
+    "SELECT message_pk FROM (SELECT message_pk, body FROM search_index WHERE message_pk < :below "
+    "ORDER BY message_pk DESC LIMIT :rows) AS newest WHERE body @@ (SELECT CAST(:match AS tsquery)) "
+    "ORDER BY message_pk DESC LIMIT :most")
+_LAST_OF_THEM = sa.text("SELECT message_pk FROM search_index WHERE message_pk < :below "
+                        "ORDER BY message_pk DESC OFFSET :before LIMIT 1")
 _HALFWAY = sa.text(
     "SELECT count(*) FROM (SELECT body FROM search_index WHERE message_pk < "
     "(SELECT (min(message_pk) + :below) / 2 FROM search_index) ORDER BY message_pk DESC LIMIT :rows) AS older "

@@ -95,7 +95,7 @@ def test_the_newest_come_first_however_they_are_looked_for(session, monkeypatch,
     assert search.newest(asked, below=None, limit=50) == with_it
 
 
-@pytest.mark.parametrize("patience", [10, 200])
+@pytest.mark.parametrize("patience", [5, 200])
 def test_a_flood_of_other_mail_does_not_hide_that_a_word_is_common(session, monkeypatch, patience):
     """On PostgreSQL the way by the index is the slow one for a common word: it is taken when patience is at an end."""
     for name, value in (("LOOKED_AT", 8), ("COMMON", 0.2), ("PATIENCE", patience)):
@@ -108,7 +108,7 @@ def test_a_flood_of_other_mail_does_not_hide_that_a_word_is_common(session, monk
     with recorder.recording("search"):
         assert search.newest(asked, below=None, limit=5) == with_it[:5]
     by_the_index = [each.sql for each in recorder.statements if "MATERIALIZED" in each.sql]
-    assert bool(by_the_index) is (not is_sqlite() and patience == 10)
+    assert bool(by_the_index) is (not is_sqlite() and patience == 5)
 
 
 def test_what_the_index_has_grown_by_is_put_together(session, desk):
