@@ -231,9 +231,10 @@ def whole_program(config: Config, cookies: list[str], rounds: int, seconds: floa
         over_http = [timed("List: unassigned, over HTTP", get("/views/unassigned"), rounds, elsewhere=True),
                      timed("Ticket of 10 messages, over HTTP", get(f"/tickets/{LONG_EVERY}"), rounds,
                            elsewhere=True)]
-        memory = found.memory()
+        memory, of_web = found.memory(), found.memory("inbox web")
     rest = [Figure("From the command to the first page", f"{start:.2f} s", rank=start),
-            Figure("Memory of the running program (PSS, all processes)", f"{memory:.0f} MB", rank=memory)]
+            Figure("Memory of the running program (PSS, all processes)", f"{memory:.0f} MB", rank=memory),
+            Figure("Of it the web process, with the one it was forked from", f"{of_web:.0f} MB", rank=of_web)]
     with program.running(config.home, **settings, web_processes=2) as found:
         at_once = pages_a_second(found.port, "/views/unassigned", cookies, seconds)
     return [*over_http, at_once, *rest]

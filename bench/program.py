@@ -41,11 +41,13 @@ class Running:
         finally:
             connection.close()
 
-    def memory(self) -> float:
-        """Proportional set size of all its processes in MB (shared pages are counted once)."""
+    def memory(self, of: str = "") -> float:
+        """Proportional set size of its processes of that name, or of all, in MB (shared pages are counted once)."""
         total = 0
         for pid in family(self.pid):
             try:
+                if of and Path(f"/proc/{pid}/comm").read_text().strip() != of:
+                    continue
                 lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
             except (FileNotFoundError, ProcessLookupError, PermissionError):
                 continue

@@ -127,8 +127,8 @@ def desk() -> Iterator[argparse.Namespace]:
             except OSError:
                 return
             asked.append(link.recv(4096))
+            links.append(link)  # first: what is sent wakes the test
             link.sendall(b'HTTP/1.1 200 OK\r\n\r\ndata: {"tickets": [31]}\n\n')
-            links.append(link)
 
     threading.Thread(target=serve, daemon=True).start()
     yield argparse.Namespace(port=listener.getsockname()[1], asked=asked, links=links)
