@@ -330,10 +330,14 @@ def _prepare_postgresql(connection: Any, _record: Any) -> None:
     connection.autocommit = False
     if forbidden[0] == "off":
         connection.read_only = False
+    make = connection.server_cursor_factory  # for rows fetched bit by bit (`yield_per`)
+    connection.server_cursor_factory = lambda link, **how: make(link, **how | {"withhold": link.autocommit})
 
 
 def _execute_in_postgresql(cursor: Any, statement: str, parameters: Any, context: Any) -> bool:
     """Only what may have one plan is left for the server to keep (after five times); an INSERT has but one."""
+    if context._is_server_side:  # rows fetched bit by bit (`yield_per`): never kept
+        return False
     may_be_kept = context.isinsert or context.execution_options.get("one_plan")
     cursor.execute(statement, parameters, prepare=None if may_be_kept else False)
     return True

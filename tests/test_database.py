@@ -49,6 +49,15 @@ def test_postgresql_keeps_no_plan_but_those_said_to_be_right_for_any_values(sess
     assert not any("pg_prepared" in text for text, _ in kept)
 
 
+def test_many_rows_are_read_bit_by_bit(session: Session) -> None:
+    with transaction() as current:
+        current.add_all(Tag(name=f"tag {number}") for number in range(25))
+    asked = one_plan(sa.select(Tag.name).order_by(Tag.id)).execution_options(yield_per=10)
+    assert len(list(session.scalars(asked))) == 25
+    with transaction():
+        assert len(list(session.scalars(asked))) == 25
+
+
 def test_what_is_written_outside_of_a_transaction_is_not_stored(session: Session) -> None:
     words = sa.text("INSERT INTO tag (name, hue) VALUES ('stray', 0)")
     if is_sqlite():
