@@ -36,12 +36,19 @@ class _Walk:
     exhausted: bool = False
 
     def until(self, many: int, asked: search.Match, wanted: Scope, windows: Sequence[int], **most: int) -> None:
-        """Walk on until there are so many tickets, or no more hits, or windows. `most` as for `search.newest`."""
+        """Walk on until there are so many tickets, or no more hits, or windows, of which no more is looked through than
+        the tickets found so far let expect. `most` as for `search.newest`."""
+        seen = 0
         for window in windows:
-            found = search.newest(asked, below=self.below, limit=window, **most)
+            hits = window
+            if self.tickets:
+                tickets = len(set(self.tickets.values()))
+                hits = min(window, (many - tickets) * 3 * seen // (2 * tickets) + 10)
+            found = search.newest(asked, below=self.below, limit=hits, **most)
+            seen += len(found)
             self.tickets |= {message_pk: ticket_id for ticket_id, message_pk in _tickets_of(found, wanted)}
             self.below = found[-1] if found else self.below
-            self.exhausted = not found if most else len(found) < window
+            self.exhausted = not found if most else len(found) < hits
             if self.exhausted or len(set(self.tickets.values())) >= many:
                 return
 
