@@ -274,9 +274,11 @@ def _number_rows(current: Session, _context: Any, _objects: Any) -> None:
 
 
 @sa.event.listens_for(db.session, "do_orm_execute")
-def _no_statement(state: sa.orm.ORMExecuteState) -> None:
+def _before_statement(state: sa.orm.ORMExecuteState) -> None:
     if state.is_insert or state.is_update or state.is_delete:
         refuse_writes()
+    elif state.is_column_load or state.is_relationship_load:  # by a key
+        state.update_execution_options(one_plan=True)
 
 
 @sa.event.listens_for(db.session, "before_commit")
@@ -335,10 +337,12 @@ def _prepare_postgresql(connection: Any, _record: Any) -> None:
 
 
 def _execute_in_postgresql(cursor: Any, statement: str, parameters: Any, context: Any) -> bool:
-    """Only what may have one plan is left for the server to keep (after five times); an INSERT has but one."""
+    """Only what may have one plan is left for the server to keep (after five times): what is said to (`one_plan`), an
+    INSERT, which has but one, and what a flush writes, by primary key (it brings its own cache of statements)."""
     if context._is_server_side:  # rows fetched bit by bit (`yield_per`): never kept
         return False
-    may_be_kept = context.isinsert or context.execution_options.get("one_plan")
+    how = context.execution_options
+    may_be_kept = context.isinsert or "one_plan" in how or "compiled_cache" in how
     cursor.execute(statement, parameters, prepare=None if may_be_kept else False)
     return True
 

@@ -49,6 +49,19 @@ def test_postgresql_keeps_no_plan_but_those_said_to_be_right_for_any_values(sess
     assert not any("pg_prepared" in text for text, _ in kept)
 
 
+def test_what_the_orm_asks_by_a_key_is_kept(session: Session) -> None:
+    with transaction() as current:
+        tag = Tag(name="old", hue=0)
+        current.add(tag)
+    for number in range(8):
+        with transaction() as current:
+            tag.name = f"name {number + tag.hue}"  # its hue is read afresh, both go by its primary key
+    assert names() == ["name 7"]
+    if not is_sqlite():
+        kept = session.scalars(sa.text("SELECT statement FROM pg_prepared_statements")).all()
+        assert sorted(text.split()[0] for text in kept if " tag" in text) == ["SELECT", "UPDATE"]
+
+
 def test_many_rows_are_read_bit_by_bit(session: Session) -> None:
     with transaction() as current:
         current.add_all(Tag(name=f"tag {number}") for number in range(25))
