@@ -55,6 +55,7 @@ def test_what_the_orm_asks_by_a_key_is_kept(session: Session) -> None:
         current.add(tag)
     for number in range(8):
         with transaction() as current:
+            current.expire(tag)
             tag.name = f"name {number + tag.hue}"  # its hue is read afresh, both go by its primary key
     assert names() == ["name 7"]
     if not is_sqlite():
