@@ -188,6 +188,7 @@ def transaction(*, is_quiet: bool = False) -> Iterator[Session]:
     if current.new or current.dirty or current.deleted:
         raise RuntimeError("Objects were changed outside of transaction(); change them inside the block.")
     current.rollback()
+    current.expire_all()  # after a commit with no read since there is nothing to roll back, and nothing expires
     mark = _writing.set(True)
     try:
         try:
