@@ -391,6 +391,7 @@ def _run(asking: Asking, who: _Answerer, facts: dict[str, Any], goes_on: bool = 
         if call.query_failed:
             asking.look()
         return answer, None
+    asking.end()  # to store it may take a while, which is nobody's
     faults.store(host, who.plugin, spec.name, problem, error=error, ticket_id=call.ticket_id, event_id=call.event_id)
     asking.look()
     return None, problem

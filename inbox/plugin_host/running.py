@@ -112,7 +112,7 @@ class RunningCalls:
 
     def go_on(self, call: Call, plugin: str) -> None:
         """The next plugin is asked the same, where the last one was quick and has left nothing behind."""
-        call.plugin = plugin
+        call.plugin, call.began, call.strikes = plugin, time.monotonic(), 0
         if call.place >= 0 and self.blackbox is not None:
             self.blackbox.go_on(call.place, plugin)
 
