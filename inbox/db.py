@@ -101,9 +101,9 @@ def fixed(value: str | int) -> sa.ColumnClause[Any]:
 
 
 def one_plan(statement: S) -> S:
-    """A statement PostgreSQL may plan once for whatever values come, as where each finds a few rows by a key or reads
-    the first of an order: for a short one the plan takes longer than the rows. Any other is planned for its values,
-    each time: one plan for all walks through a million rows where a value is rare. Its LIMIT should be `fixed`."""
+    """A statement PostgreSQL may plan once for whatever values come, as where each finds a few rows by a key: there the
+    plan takes longer than the rows. Any other is planned for its values, each time: one plan for all walks through a
+    million rows where a value is rare, as for the list of an empty department. Its LIMIT should be `fixed`."""
     return statement.execution_options(one_plan=True)
 
 

@@ -68,8 +68,7 @@ class Scope:
         rows = sa.select(sa.literal(1)).select_from(Ticket)
         if self.is_narrow or not self.where:
             return rows.where(*self.conditions())
-        found = sa.select(Ticket.id).where(*(_in(column, values) for column, values in self._dimensions())).limit(
-            fixed(most))
+        found = sa.select(Ticket.id).where(*(_in(column, values) for column, values in self._dimensions())).limit(most)
         looked_at = found.subquery("looked_at")
         return rows.join(looked_at, looked_at.c.id == Ticket.id).where(*self.where)
 
@@ -83,15 +82,14 @@ class Scope:
         """The first tickets by last message, those beyond the `edge`: ids, at most `limit`, in no order."""
         order = (Ticket.last_message_at.desc(), Ticket.id.desc()) if descending else (
             Ticket.last_message_at, Ticket.id)
-        first = sa.select(Ticket.id, Ticket.last_message_at).where(*self.where, *edge).order_by(*order).limit(
-            fixed(limit))
+        first = sa.select(Ticket.id, Ticket.last_message_at).where(*self.where, *edge).order_by(*order).limit(limit)
         parts = [first.where(*stream).subquery() for stream in self._streams()]
         if len(parts) == 1:
             return sa.select(parts[0].c.id)
         merged = sa.union_all(*(sa.select(part.c.id, part.c.last_message_at) for part in parts)).subquery()
         ends = (merged.c.last_message_at.desc(), merged.c.id.desc()) if descending else (
             merged.c.last_message_at, merged.c.id)
-        return sa.select(sa.select(merged.c.id).order_by(*ends).limit(fixed(limit)).subquery().c.id)
+        return sa.select(sa.select(merged.c.id).order_by(*ends).limit(limit).subquery().c.id)
 
     def _dimensions(self) -> list[tuple[Any, frozenset[Any]]]:
         every = ((Ticket.shelf, self.shelves), (Ticket.department_id, self.departments),
@@ -131,7 +129,7 @@ def _both(one: frozenset[Any] | None, other: frozenset[Any] | None) -> frozenset
 
 
 def _is(column: Any, value: Any) -> Condition:
-    return column.is_(None) if value is None else column == (fixed(value) if column is Ticket.shelf else value)
+    return column.is_(None) if value is None else column == value
 
 
 def _in(column: Any, values: frozenset[Any]) -> Condition:

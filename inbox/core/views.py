@@ -317,7 +317,7 @@ def _one_by_one(ours: list[sa.Select[str, int]], theirs: list[tuple[View, sa.Sel
 
 @lru_cache(maxsize=1000)
 def _capped(name: str, wanted: Scope, cap: int) -> sa.Select[str, int]:
-    inside = wanted.some(LOOKED_AT).limit(fixed(cap + 1))
+    inside = wanted.some(LOOKED_AT).limit(cap + 1)
     return sa.select(sa.literal(name).label("name"), sa.func.count().label("n")).select_from(inside.subquery())
 
 

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 FOLDER = "run"
 PLACES = 256
-NAME = 60  # bytes of a plugin's and a hook's name
 RECORD = struct.Struct("<?60s60sqqq4x")  # in use, plugin, hook, ticket, event, number of the call
 HEADER = RECORD.size  # its first byte: the process was told to end
 SIZE = HEADER + PLACES * RECORD.size
@@ -53,7 +52,6 @@ class BlackBox:
         self._map = mmap.mmap(self._file, SIZE)
         self._free = list(range(HEADER, SIZE, RECORD.size))
         self._names: dict[tuple[str, str], tuple[bytes, bytes]] = {}
-        self._padded: dict[str, bytes] = {}
 
     def write(self, call: Call) -> int:
         """Note a call that begins. Returns its place in the file; -1 when all are taken."""
@@ -61,18 +59,17 @@ class BlackBox:
             place = self._free.pop()
         except IndexError:
             return -1
+        self.write_at(place, call)
+        return place
+
+    def write_at(self, place: int, call: Call) -> None:
+        """Note a call in a place that is taken already: it goes on with another plugin."""
         names = self._names.get((call.plugin, call.hook)) or self._keep(call.plugin, call.hook)
         RECORD.pack_into(self._map, place, True, *names, call.ticket_id or 0, call.event_id or 0, call.number)
-        return place
 
     def _keep(self, plugin: str, hook: str) -> tuple[bytes, bytes]:
         names = self._names[plugin, hook] = plugin.encode()[:60], hook.encode()[:60]
         return names
-
-    def go_on(self, place: int, plugin: str) -> None:
-        """The call in this place is another plugin's now."""
-        name = self._padded.get(plugin) or self._padded.setdefault(plugin, plugin.encode()[:NAME].ljust(NAME, b"\0"))
-        self._map[place + 1:place + 1 + NAME] = name
 
     def clear(self, place: int) -> None:
         """The call has ended."""

@@ -108,13 +108,13 @@ class RunningCalls:
             call.weight = size - self._put_down
         if self.blackbox is not None:
             call.place = self.blackbox.write(call)
-        self._calls[call.number] = call
+        self._calls[id(call)] = call
 
     def go_on(self, call: Call, plugin: str) -> None:
         """The next plugin is asked the same, where the last one was quick and has left nothing behind."""
-        call.plugin, call.began, call.strikes = plugin, time.monotonic(), 0
+        call.plugin, call.number, call.began, call.strikes = plugin, next(_numbers), time.monotonic(), 0
         if call.place >= 0 and self.blackbox is not None:
-            self.blackbox.go_on(call.place, plugin)
+            self.blackbox.write_at(call.place, call)
 
     def end(self, call: Call, *, goes_on: bool = False) -> float:
         """It has ended. Returns the seconds it took. One that `goes_on` stays open for the next plugin if it was quick
@@ -124,7 +124,7 @@ class RunningCalls:
         if goes_on and took < QUICK_SECONDS:
             call.began = now
             return took
-        del self._calls[call.number]
+        del self._calls[id(call)]
         if call.place >= 0 and self.blackbox is not None:
             self.blackbox.clear(call.place)
         if self.scales is not None and took >= QUICK_SECONDS and (

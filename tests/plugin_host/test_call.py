@@ -259,6 +259,24 @@ def test_each_of_many_answers_is_its_plugins_own(plug, host: PluginHost, tmp_pat
     assert times["e"].slowest_ms > 100 > max(row.slowest_ms for name, row in times.items() if name != "e")
 
 
+def test_storing_a_fault_takes_no_time_of_the_next_plugin(plug, host: PluginHost, monkeypatch) -> None:
+    store = call.faults.store
+    monkeypatch.setattr(call.faults, "store", lambda *about, **more: (time.sleep(0.11), store(*about, **more)))
+
+    def wrong(ticket):
+        return [3]
+
+    def right(ticket):
+        return ["b"]
+
+    for name, function in (("a", wrong), ("b", right)):
+        function.__name__ = "colour_badges"
+        plug(name, function)
+    for _ in range(3):
+        assert call.slot("colour_badges", ticket=None) == ["b"]
+    assert {each.plugin for each in faults()} == {"a"}
+
+
 def test_register_tells_whose_item_it_is(plug) -> None:
     def register_colours():
         return ["kb.red"]

@@ -302,6 +302,7 @@ def test_a_long_call_is_a_fault_while_it_runs_and_a_second_one_pauses(app: Flask
     (fault,) = faults()
     assert (fault.plugin, fault.hook, fault.ticket_id) == ("sleeper", "ticket_sidebar_panels", ticket.id)
     assert "running for more than" in fault.summary and "release.wait(20)" in fault.trace
+    assert "inbox/plugin_host" not in fault.trace.replace(str(Path(__file__).parent), "")  # it begins with the plugin's
     assert state("sleeper") == "active" and len(host.running.now()) == 1
     time.sleep(0.2)
     watchdog.look()  # twice as long: told again
@@ -467,6 +468,20 @@ def test_of_several_calls_the_last_is_the_likeliest(tmp_path: Path) -> None:
     (records,) = blackbox.left_behind(tmp_path)
     assert [(each.plugin, each.ticket_id) for each in records] == [("third", 7), ("second", 7), ("first", 7)]
     assert list(blackbox.left_behind(tmp_path)) == []  # told once
+
+
+def test_a_call_that_went_on_to_another_plugin_is_as_new_as_that(tmp_path: Path) -> None:
+    calls = running.RunningCalls()
+    calls.blackbox = box = BlackBox(tmp_path)
+    chain, beside = Call("quick", "ticket_menu_items", "slot"), Call("innocent", "note_added", "event")
+    calls.begin(chain)
+    calls.begin(beside)
+    calls.end(chain, goes_on=True)
+    calls.go_on(chain, "kills")
+    assert [each.plugin for each in calls.now()] == ["kills", "innocent"]
+    box.die()
+    (records,) = blackbox.left_behind(tmp_path)
+    assert [each.plugin for each in records] == ["kills", "innocent"]
 
 
 def test_nobody_is_blamed_when_a_process_was_told_to_end(tmp_path: Path) -> None:
