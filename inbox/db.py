@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import sqlalchemy as sa
 from flask import Flask, current_app, has_app_context
 from flask_sqlalchemy import SQLAlchemy
+from flask_sqlalchemy.session import Session as BoundSession
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.orm import DeclarativeBase, Session, SessionTransaction
@@ -38,9 +39,18 @@ class Base(DeclarativeBase):
     __mapper_args__ = {"eager_defaults": False}
 
 
+class DatabaseSession(BoundSession):
+    """Rows by their primary key, of which there is one at most, are asked for by one plan: see `one_plan`."""
+
+    def get(self, entity: Any, ident: Any, **how: Any) -> Any:
+        how["execution_options"] = {**how.get("execution_options", {}), "one_plan": True}
+        return super().get(entity, ident, **how)
+
+
 # Objects stay readable after a commit; `transaction()` expires them when the next one begins, so that
 # a write never trusts what was read before it held the lock.
-db = SQLAlchemy(model_class=Base, session_options={"expire_on_commit": False, "autoflush": False})
+db = SQLAlchemy(model_class=Base, session_options={
+    "class_": DatabaseSession, "expire_on_commit": False, "autoflush": False})
 
 S = TypeVar("S", bound=sa.Executable)
 

@@ -72,6 +72,16 @@ def test_what_the_orm_asks_by_a_key_is_kept(session: Session) -> None:
         assert sorted(text.split()[0] for text in kept if " tag" in text) == ["SELECT", "UPDATE"]
 
 
+def test_a_row_by_its_primary_key_is_kept(session: Session) -> None:
+    with transaction() as current:
+        current.add_all([Tag(name=f"name {number}", hue=0) for number in range(8)])
+    session.expunge_all()
+    assert [session.get_one(Tag, number).name for number in range(1, 9)] == names()
+    if not is_sqlite():
+        kept = session.scalars(sa.text("SELECT statement FROM pg_prepared_statements")).all()
+        assert any("WHERE tag.id =" in text for text in kept)
+
+
 def test_many_rows_are_read_bit_by_bit(session: Session) -> None:
     with transaction() as current:
         current.add_all(Tag(name=f"tag {number}") for number in range(25))

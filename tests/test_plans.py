@@ -7,6 +7,7 @@ avoid walks). Then everything a desk does is done, and the plan of every stateme
 from __future__ import annotations
 
 import datetime as dt
+import re
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -466,6 +467,14 @@ def test_nothing_walks_through_a_growing_table(desk: Flask, recorded: Recorder) 
     assert len(recorded.statements) > 100
     assert {each.label for each in recorded.statements} == {each.__name__ for each in ACTIVITIES}
     assert not found(desk, recorded.statements), "\n".join(found(desk, recorded.statements))
+
+
+def test_lists_and_counts_are_planned_for_their_values(recorded: Recorder) -> None:
+    """One plan for any department walks through a million rows where the department is empty."""
+    asked = [each for each in recorded.statements if each.label in {"lists", "counts", "filters"} and each.is_query
+             and re.search(r"last_message_at.*LIMIT|count\(\*\)", each.sql, re.DOTALL)]
+    assert {each.label for each in asked} == {"lists", "counts", "filters"}
+    assert not [each.sql for each in asked if each.one_plan]
 
 
 def stay_fresh(monkeypatch: pytest.MonkeyPatch) -> None:

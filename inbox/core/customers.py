@@ -14,7 +14,7 @@ from inbox.core import events, permissions
 from inbox.core.errors import Invalid, NotFound
 from inbox.core.events import Actor
 from inbox.core.models import Agent, Customer, CustomerAddress, Message, Ticket
-from inbox.db import one_plan, session, transaction
+from inbox.db import fixed, one_plan, session, transaction
 
 
 def normalise_address(address: str) -> str:
@@ -38,7 +38,7 @@ def by_address(address: str, kind: str = "mail") -> Customer | None:
     """The customer who has an address (the survivor, if merged), or None."""
     query = (sa.select(Customer).join(CustomerAddress)
              .where(CustomerAddress.kind == kind, CustomerAddress.normalised == normalise_address(address)))
-    return survivor(session().scalar(query))
+    return survivor(session().scalar(one_plan(query)))
 
 
 def survivor(customer: Customer | None) -> Customer | None:
@@ -100,9 +100,9 @@ def heard_from(addresses: Collection[str]) -> None:
 
 def is_avoided(address: str) -> bool:
     """True when the last mail to an address came back for good, or was called spam there."""
-    return session().scalar(sa.select(CustomerAddress.id).where(
+    return session().scalar(one_plan(sa.select(CustomerAddress.id).where(
         CustomerAddress.kind == "mail", CustomerAddress.normalised == normalise_address(address),
-        CustomerAddress.bounced_at.is_not(None)).limit(1)) is not None
+        CustomerAddress.bounced_at.is_not(None)).limit(fixed(1)))) is not None
 
 
 def add_many(people: Mapping[str, str], *, by: Actor) -> dict[str, int]:

@@ -20,7 +20,7 @@ from inbox.core.errors import Invalid, NotFound
 from inbox.core.events import Actor
 from inbox.core.models import FATES, Agent, Job, Ledger, Mailbox, Message, Ticket
 from inbox.core.permissions import S
-from inbox.db import fixed, inserted, session, transaction
+from inbox.db import fixed, inserted, one_plan, session, transaction
 
 MAX_ATTEMPTS = 2  # a message that ends the process this often while it is parsed is not parsed again
 MOST_COUNTED = 20_000
@@ -86,7 +86,7 @@ def add(sha256: str, size: int, origin: Origin, mailbox_id: int | None, envelope
     """
     existing = known_uid(mailbox_id, origin)
     if existing is not None:
-        if session().scalar(sa.select(Ledger.sha256).where(Ledger.id == existing)) == sha256:
+        if session().scalar(one_plan(sa.select(Ledger.sha256).where(Ledger.id == existing))) == sha256:
             return existing
         origin = replace(origin, uid=None)
     row: int = inserted(Ledger, {
@@ -101,9 +101,9 @@ def known_uid(mailbox_id: int | None, origin: Origin) -> int | None:
     """The row of this UID in this folder, when it has arrived before; None for anything but IMAP."""
     if origin.uid is None:
         return None
-    return session().scalar(sa.select(Ledger.id).where(
+    return session().scalar(one_plan(sa.select(Ledger.id).where(
         Ledger.mailbox_id == mailbox_id, Ledger.folder == origin.folder,
-        Ledger.uidvalidity == origin.uidvalidity, Ledger.uid == origin.uid))
+        Ledger.uidvalidity == origin.uidvalidity, Ledger.uid == origin.uid)))
 
 
 def _printable(text: str | None) -> str | None:
