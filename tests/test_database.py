@@ -74,9 +74,11 @@ def test_what_the_orm_asks_by_a_key_is_kept(session: Session) -> None:
 
 def test_a_row_by_its_primary_key_is_kept(session: Session) -> None:
     with transaction() as current:
-        current.add_all([Tag(name=f"name {number}", hue=0) for number in range(8)])
+        tags = [Tag(name=f"name {number}", hue=0) for number in range(8)]
+        current.add_all(tags)
+    ids = [tag.id for tag in tags]
     session.expunge_all()
-    assert [session.get_one(Tag, number).name for number in range(1, 9)] == names()
+    assert [session.get_one(Tag, tag_id).name for tag_id in ids] == names()
     if not is_sqlite():
         kept = session.scalars(sa.text("SELECT statement FROM pg_prepared_statements")).all()
         assert any("WHERE tag.id =" in text for text in kept)
