@@ -26,7 +26,8 @@ def drawn(template: str, **given: Any) -> Markup:
     """
     values = tuple((name, tuple(value) if isinstance(value, list) else value) for name, value in given.items())
     running = call.answering()  # a page of a plugin is said in the plugin's words, where it has some
-    reader = (request.root_path, str(get_locale() or "en"), tuple(me().role.abilities), keys.are_on(me()),
+    agent = me()
+    reader = (request.root_path, str(get_locale() or "en"), tuple(agent.role.abilities), keys.are_on(agent),
               running.plugin if running is not None else "")
     return _drawn(current_app.jinja_env.get_template(template), reader, values)
 

@@ -18,8 +18,14 @@ from inbox.web.auth import SignedIn
 from tests.web.browse import Visitor
 
 TEMPLATES = Path(inbox.__file__).parent / "templates"
-DRAWN = sorted({name for each in TEMPLATES.rglob("*.html")
-                for name in re.findall(r"""drawn(?:_rows)?\(["']([^"']+)["']""", each.read_text(encoding="utf-8"))})
+
+
+def _named(pattern: str, *where: Path) -> set[str]:
+    return {name for each in where for name in re.findall(pattern, each.read_text(encoding="utf-8"))}
+
+
+DRAWN = _named(r"""drawn(?:_rows)?\(["']([^"']+)["']""", *TEMPLATES.rglob("*.html"))
+DRAWN |= _named(r"""include ["']([^"']+)["']""", *(TEMPLATES / each for each in DRAWN))
 NOT_TOLD = re.compile(r"\b(request|session|g|slot|csrf_\w+|desk_settings|alarms|toasts|static_url|current_user|drawn_at"
                       r"|plugin_faults|row_badges)\b *[.(]|\bme\(\)\.|\|ago\b")
 
@@ -29,7 +35,7 @@ def nothing_kept() -> None:
     pieces._drawn.cache_clear()
 
 
-@pytest.mark.parametrize("name", DRAWN)
+@pytest.mark.parametrize("name", sorted(DRAWN))
 def test_a_piece_asks_for_nothing_it_is_not_told(name: str) -> None:
     text = re.sub(r"\{#.*?#\}", "", (TEMPLATES / name).read_text(encoding="utf-8"), flags=re.DOTALL)
     found = [each[0] for each in NOT_TOLD.finditer(" ".join(re.findall(r"\{[{%].*?[%}]\}", text, re.DOTALL)))]
@@ -39,7 +45,8 @@ def test_a_piece_asks_for_nothing_it_is_not_told(name: str) -> None:
 
 
 def test_there_are_pieces() -> None:
-    assert {"nav/_views.html", "bulk/_bar.html", "layout/_dialogs.html", "desk/_row.html"} <= set(DRAWN)
+    assert {"nav/_views.html", "nav/_views_menu.html", "bulk/_bar.html", "layout/_dialogs.html",
+            "desk/_row.html"} <= DRAWN
 
 
 def test_pieces_are_drawn_once(app: Flask, kari: Agent) -> None:
