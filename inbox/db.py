@@ -78,6 +78,12 @@ class UtcDateTime(TypeDecorator[dt.datetime]):
         return value if value is None else (
             value.replace(tzinfo=dt.UTC) if value.tzinfo is None else value.astimezone(dt.UTC))
 
+    def result_processor(self, dialect: sa.Dialect, coltype: object) -> Callable[[Any], Any] | None:
+        """SQLite has text, which is read in one step instead of four: a list has two hundred times."""
+        if dialect.name != "sqlite":
+            return super().result_processor(dialect, coltype)
+        return lambda text: text if text is None else dt.datetime.fromisoformat(f"{text}+00:00")
+
 
 def utcnow() -> dt.datetime:
     """Now, aware, in UTC. Everything that asks for the time asks here, so that the clock can be set: `at_time`."""

@@ -239,6 +239,7 @@ def _rows(statement: sa.Select[*tuple[Any, ...]], agent: Agent, values: Mapping[
     return [Row._make((*rest, _tags(joined), ())) for *rest, joined in found]  # `tags` is the last of the columns
 
 
+@lru_cache(maxsize=5000)
 def _tags(joined: str | None) -> tuple[tuple[str, int], ...]:
     pairs = [each.split(UNIT) for each in joined.split(RECORD)] if joined else []
     return tuple(sorted((name, int(hue)) for name, hue in pairs))
