@@ -21,7 +21,6 @@ from inbox.web.i18n import gettext
 blueprint = Blueprint("snooze", __name__)
 
 
-@blueprint.app_template_global("snooze_choices")
 def choices(department: Department | None = None) -> list[tuple[str, dt.datetime]]:
     """The times to choose from, in words, soonest first: for any menu that asks "until when?"."""
     words = {"later": gettext("Later today"), "tomorrow": gettext("Tomorrow morning"),
@@ -29,6 +28,12 @@ def choices(department: Department | None = None) -> list[tuple[str, dt.datetime
              "week": gettext("In a week"), "month": gettext("In a month")}
     found = times.presets(utcnow(), times.usual(i18n.choose_zone()))
     return [(words[name], at) for name, at in found.items()]
+
+
+@blueprint.app_template_global("snooze_choices")
+def offered() -> tuple[tuple[str, str, str], ...]:
+    """The same for a menu in a page: what it is called, what the form posts, when that is."""
+    return tuple((label, at.isoformat(), i18n.coming(at)) for label, at in choices())
 
 
 def chosen(department: Department | None = None) -> dt.datetime:
